@@ -1,0 +1,41 @@
+"""What every test may use: the fixtures of the servers and the browser, and the rules for properties."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest_plugins = [
+    name for name in ("tests.browser", "tests.servers") if importlib.util.find_spec(name)
+]
+
+# A busy machine makes an example slow, not wrong: no deadline, and the blob repeats a failure anywhere.
+settings.register_profile(
+    "batchwright",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("batchwright")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a requirement marker without an id, and mark the users of a server by its fixture."""
+    for item in items:
+        for marker in item.iter_markers("requirement"):
+            if not marker.args or not all(isinstance(name, str) for name in marker.args):
+                raise pytest.UsageError(f"{item.nodeid}: requirement needs feature ids, as in 'D3'")
+        fixtures = getattr(item, "fixturenames", ())
+        if "browser" in fixtures or "chromium" in fixtures:
+            item.add_marker("browser")
+        if any(name.startswith("postgres") for name in fixtures):
+            item.add_marker("postgres")
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Carry the feature ids into the report, so that a trace matrix can be made from its XML."""
+    if call.when == "setup":
+        for marker in item.iter_markers("requirement"):
+            item.user_properties.extend(("requirement", name) for name in marker.args)
