@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Iterable, Iterator, NoReturn
+from typing import Iterable, Iterator, NamedTuple, NoReturn, Tuple
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -28,6 +28,7 @@ STAMP = VENV / "batchwright-stamp"
 OLDEST = (3, 12)
 MINORS = (14, 13, 12)  # the order of search beyond the Python that started us
 WINDOWS = os.name == "nt"
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 HELP = """\
 Batchwright: the plant floor's system of record.
@@ -56,16 +57,12 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-# --- finding Python -----------------------------------------------------------------------------
-
-
-class Found:
+class Found(NamedTuple):
     """A Python that really starts: its path, version, and whether it can make environments."""
 
-    def __init__(self, path: str, version: tuple[int, ...], can_make: bool) -> None:
-        self.path = path
-        self.version = version
-        self.can_make = can_make  # Debian splits ensurepip off into python3-venv
+    path: str
+    version: Tuple[int, ...]  # noqa: UP006 - evaluated, also by Python 3.8
+    can_make: bool  # Debian splits ensurepip off into python3-venv
 
 
 PROBE = (
@@ -186,9 +183,6 @@ def advice(seen: list[Found], system: str, about: dict[str, str]) -> str:
     )
 
 
-# --- making the environment ---------------------------------------------------------------------
-
-
 def python_in(venv: Path) -> Path:
     """Return the interpreter of an environment."""
     return venv / "Scripts" / "python.exe" if WINDOWS else venv / "bin" / "python"
@@ -196,7 +190,7 @@ def python_in(venv: Path) -> Path:
 
 def fingerprint() -> str:
     """Return what an environment must have been made from to be used as it is."""
-    digest = hashlib.sha256(b"2\n" + str(ROOT).encode("utf-8"))  # 2: how we install, counted up
+    digest = hashlib.sha256(str(ROOT).encode("utf-8"))  # an environment does not survive a move
     for path in (LOCK, ROOT / "pyproject.toml"):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -230,7 +224,7 @@ def run(command: list[str], what: str) -> None:
 
 
 def pip_environment() -> dict[str, str]:
-    """Return our environment without what would send pip's work elsewhere."""
+    """Return the environment without what would send pip's work elsewhere."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     kept.update(PIP_USER="0", PIP_NO_INPUT="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
     return kept
@@ -241,13 +235,8 @@ def pip(python: str, arguments: list[str], total: int) -> None:
     command = [python, "-m", "pip", "install", *arguments]
     tail: list[str] = []
     count, shown, live = 0, 0.0, sys.stderr.isatty()
-    with subprocess.Popen(
-        command,
-        cwd=str(ROOT),
-        env=pip_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=str(ROOT), env=pip_environment(), **pipes) as process:
         assert process.stdout is not None
         for raw in process.stdout:
             line = raw.decode("utf-8", "replace").rstrip()
@@ -293,8 +282,11 @@ def make() -> None:
         run([uv, "pip", "install", "--python", python, *locked], "uv pip install")
         run([uv, "pip", "install", "--quiet", "--python", python, *project], "uv pip install")
     else:
-        pip(python, locked, total)
+        pip(python, ["--no-compile", *locked], total)
         pip(python, project, 0)
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        # Elsewhere the first import compiles what is used; here every start would compile again.
+        subprocess.call([python, "-m", "compileall", "-q", "-j", "0", str(VENV)], **QUIET)
     STAMP.write_text(fingerprint(), "ascii")
 
 
@@ -307,9 +299,6 @@ def environment() -> str:
                 make()
         say("The environment is ready after %.0f s." % (time.monotonic() - started))
     return str(python_in(VENV))
-
-
-# --- commands -----------------------------------------------------------------------------------
 
 
 def become(command: list[str]) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What every test may use: the fixtures of the servers and the browser, and the rules for properties."""
+"""What every test may use: the servers, the browser, and how properties are tried."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ pytest_plugins = [
     name for name in ("tests.browser", "tests.servers") if importlib.util.find_spec(name)
 ]
 
-# A busy machine makes an example slow, not wrong: no deadline, and the blob repeats a failure anywhere.
+# A busy machine makes an example slow, not wrong, so no deadline; the blob repeats a failure.
 settings.register_profile(
     "batchwright",
     deadline=None,
