@@ -1,5 +1,6 @@
-"""What the floor sends: scales, PLCs, barcodes, labels, eligibility, telemetry.
+"""What the floor sends: scales, machines, scanners and label printers, and their telemetry.
 
-May import core and config. Never erp or analytics: a weighing must work while both are down.
-Each device is a pure parser, a thin class that owns the I/O, and a small protocol between them.
+May import `core` and `config`; never `erp`, `analytics` or `dashboards`. Wire formats become
+our own nouns here, and the raw line is kept as evidence. Rules about what may be used live
+in `core`; this package only reports what a device said, and that it said nothing.
 """

@@ -1,0 +1,1 @@
+"""Modbus TCP: the polling client, the register decoding and the counter arithmetic."""
