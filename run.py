@@ -286,7 +286,8 @@ def make() -> None:
         pip(python, project, 0)
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
         # Elsewhere the first import compiles what is used; here every start would compile again.
-        subprocess.call([python, "-m", "compileall", "-q", "-j", "0", str(VENV)], **QUIET)
+        compileall = [python, "-m", "compileall", "-q", "-j", "0", "-x", "[\\\\/]tests[\\\\/]"]
+        subprocess.call([*compileall, str(VENV)], **QUIET)
     STAMP.write_text(fingerprint(), "ascii")
 
 
