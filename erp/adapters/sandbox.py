@@ -1,0 +1,218 @@
+"""The sandbox ERP behind the port: its field names and units stop here."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import httpx
+
+from core.clock import parse_iso
+from erp.errors import ErpUnreachable
+from erp.messages import OUR_UNITS
+from erp.port import (
+    Cursor,
+    DocumentRef,
+    ErpBom,
+    ErpBomLine,
+    ErpCustomer,
+    ErpItem,
+    ErpOrder,
+    ErpOrderState,
+    ErpProfile,
+    Health,
+    Kind,
+    LedgerLine,
+    OrderRef,
+    Outcome,
+    Page,
+    PeriodState,
+    Posting,
+    Record,
+    Rejected,
+    Scope,
+    Validators,
+)
+from erp.profile import SANDBOX
+from erp.signing import Keys
+from erp.webhook import TIMEOUT_S, deliver
+
+PATHS = {Kind.ITEM: "items", Kind.BOM: "boms", Kind.ORDER: "orders", Kind.CUSTOMER: "customers"}
+
+
+def item(raw: dict[str, Any]) -> ErpItem:
+    """Return an item in our words."""
+    return ErpItem(raw["code"], raw["name"], OUR_UNITS[raw["unit"]], raw["gtin"])
+
+
+def bom(raw: dict[str, Any]) -> ErpBom:
+    """Return a costing BOM in our words."""
+    lines = tuple(
+        ErpBomLine(line["item"], Decimal(line["quantity"]), OUR_UNITS[line["unit"]])
+        for line in raw["lines"]
+    )
+    return ErpBom(raw["product"], Decimal(raw["quantity"]), OUR_UNITS[raw["unit"]], lines)
+
+
+def order(raw: dict[str, Any]) -> ErpOrder:
+    """Return an order in our words; what is empty there stays empty."""
+    return ErpOrder(
+        id=raw["id"],
+        product=raw["product"],
+        quantity=Decimal(raw["quantity"]),
+        unit=OUR_UNITS[raw["unit"]],
+        state=ErpOrderState(raw["state"]),
+        due_at=parse_iso(raw["due_at"]) if raw["due_at"] else None,
+        priority=raw["priority"],
+        customer=raw["customer"],
+    )
+
+
+def customer(raw: dict[str, Any]) -> ErpCustomer:
+    """Return a customer in our words."""
+    return ErpCustomer(raw["code"], raw["name"])
+
+
+BUILDERS: dict[Kind, Callable[[dict[str, Any]], Record]] = {
+    Kind.ITEM: item,
+    Kind.BOM: bom,
+    Kind.ORDER: order,
+    Kind.CUSTOMER: customer,
+}
+
+
+def ledger_line(raw: dict[str, Any]) -> LedgerLine:
+    """Return one line of the ERP's books; its amounts are not read."""
+    return LedgerLine(
+        seq=raw["seq"],
+        kind=raw["kind"],
+        reference=raw["reference"],
+        ref=raw["erp_ref"],
+        document=DocumentRef(raw["document_type"], raw["document"], raw["year"], raw["line"]),
+        order=raw["order"],
+        item=raw["item"],
+        lot=raw["lot"],
+        movement=raw["movement"],
+        quantity=Decimal(raw["quantity"]) if raw["quantity"] is not None else None,
+        unit=raw["unit"],
+        posting_date=date.fromisoformat(raw["posting_date"]),
+        period=raw["period"],
+        gl_document=raw["gl_document"],
+        gl_period=raw["gl_period"],
+        posted_at=parse_iso(raw["posted_at"]),
+    )
+
+
+class SandboxErp:
+    """All I/O with a sandbox ERP."""
+
+    profile: ErpProfile = SANDBOX
+
+    def __init__(
+        self, address: str, *, send: Keys, receive: Keys, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self.address = address.rstrip("/")
+        self._send = send
+        self._receive = receive
+        # trust_env off: a proxy in somebody's environment must not see a plant's messages.
+        self._client = httpx.Client(timeout=timeout_s, trust_env=False, follow_redirects=False)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def _get(self, path: str, headers: dict[str, str] | None = None, **query: object) -> Any:
+        try:
+            answer = self._client.get(
+                f"{self.address}/{path}",
+                headers=headers,
+                params={name: str(value) for name, value in query.items() if value is not None},
+            )
+        except httpx.HTTPError as fault:
+            raise ErpUnreachable(self.address, f"{type(fault).__name__} at /{path}") from fault
+        if answer.status_code not in (200, 304, 404):
+            raise ErpUnreachable(self.address, f"status {answer.status_code} at /{path}")
+        return answer
+
+    def health(self) -> Health:
+        """Return whether it answers."""
+        try:
+            answer = self._get("health")
+        except ErpUnreachable as fault:
+            return Health(up=False, detail=fault.why)
+        return Health(up=answer.status_code == 200)
+
+    def server_time(self) -> datetime:
+        """Return the ERP's own clock."""
+        return parse_iso(self._get("time").json()["now"])
+
+    def pull(self, kind: Kind, cursor: Cursor | None, cond: Validators | None) -> Page:
+        """Return a page of master data, or the news that nothing changed.
+
+        The sandbox serves whole pages: a cursor is not used.
+
+        Raises:
+            ErpUnreachable: no answer, or no page.
+        """
+        path, headers = PATHS[kind], {}
+        if cond is not None and cond.etag:
+            headers["if-none-match"] = cond.etag
+        if cond is not None and cond.last_modified:
+            headers["if-modified-since"] = cond.last_modified
+        answer = self._get(path, headers)
+        url = f"{self.address}/{path}"
+        given = Validators(answer.headers.get("etag"), answer.headers.get("last-modified"))
+        if answer.status_code == 304:
+            return Page(url, given, None)
+        records, faults = [], []
+        try:
+            raws = answer.json()[path]
+        except (ValueError, KeyError, TypeError) as fault:
+            raise ErpUnreachable(self.address, f"no page of {path}: {fault}") from fault
+        for raw in raws:
+            try:
+                records.append(BUILDERS[kind](raw))
+            except (KeyError, ValueError, TypeError, InvalidOperation) as fault:
+                faults.append(f"{kind} {raw!r:.120}: {type(fault).__name__} {fault}")
+        return Page(url, given, tuple(records), answer.content, tuple(faults))
+
+    def get_order(self, ref: OrderRef) -> ErpOrder:
+        """Return one order as it is now.
+
+        Raises:
+            ErpUnreachable: no answer, or the ERP does not know the order.
+        """
+        answer = self._get(f"orders/{ref.erp}")
+        if answer.status_code == 404:
+            raise ErpUnreachable(self.address, f"order {ref.erp} is not known there")
+        return order(answer.json())
+
+    def find_posting(self, ref: str) -> list[DocumentRef]:
+        """Return the documents that carry a reference."""
+        answer = self._get(f"postings/{ref}")
+        if answer.status_code == 404:
+            return []
+        return [DocumentRef(**raw) for raw in answer.json()]
+
+    def post(self, posting: Posting) -> Outcome:
+        """Send a posting's bytes once."""
+        url = f"{self.address}/events"
+        return deliver(self._client, url, posting=posting, send=self._send, receive=self._receive)
+
+    def reverse(self, doc: DocumentRef, key: str, on: date) -> Outcome:
+        """Refuse: a reversal is a message of its own here, `mes.posting_reversed.v1`."""
+        return Rejected("reverse_by_message", f"{doc.id} on {on}, key {key}: post a reversal.")
+
+    def ledger(self, scope: Scope) -> Iterator[LedgerLine]:
+        """Return the ERP's books, line by line, in their own order."""
+        after = scope.after
+        while True:
+            page = self._get("ledger", after=after, order=scope.order).json()
+            yield from (ledger_line(raw) for raw in page["lines"])
+            if not page["more"]:
+                return
+            after = page["next"]
+
+    def period(self, on: date) -> PeriodState:
+        """Return whether the month of a date is open."""
+        return PeriodState(self._get(f"periods/{on.isoformat()[:7]}").json()["state"])

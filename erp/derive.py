@@ -1,0 +1,121 @@
+"""From the ledger to the outbox: read new entries, make their messages, move the cursor.
+
+Rows and cursor are committed together, so a crash at any point repeats nothing and loses nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from core.ledger.entry import Entry
+from erp.contract import Message, SentCheckpoint
+from erp.errors import NotTranslated
+from erp.messages import FACTS, LINKED, Known, Site, lane_of, translate
+from erp.outbox import Derivation, Outbox
+from erp.rows import Aside
+
+PAGE = 500
+
+
+class Entries(Protocol):
+    """What is needed of the ledger: its entries after a number, in order."""
+
+    def entries(self, after: int = 0, limit: int = 1000) -> list[Entry]: ...
+
+
+class Deriver:
+    """Makes messages of new entries."""
+
+    def __init__(
+        self,
+        entries: Entries,
+        outbox: Outbox,
+        site: Site,
+        *,
+        erp_order: Callable[[str], str | None],
+        checkpoint: Callable[[], SentCheckpoint | None],
+    ) -> None:
+        self._entries = entries
+        self._outbox = outbox
+        self._site = site
+        self._erp_order = erp_order
+        self._checkpoint = checkpoint
+
+    def derive(self, at: datetime) -> int:
+        """Read everything new and return how many messages were made."""
+        made = 0
+        while True:
+            checkpoint = self._checkpoint()
+            with self._outbox.deriving() as work:
+                page = self._entries.entries(work.upto, PAGE)
+                for entry in page:
+                    made += self._one(work, entry, checkpoint=checkpoint, at=at)
+                if page:
+                    work.move(page[-1].seq)
+            if len(page) < PAGE:
+                return made
+
+    def _one(
+        self, work: Derivation, entry: Entry, *, checkpoint: SentCheckpoint | None, at: datetime
+    ) -> int:
+        known = Known(erp_order=self._erp_order, original=work.original)
+        if entry.type == LINKED:
+            return self._linked(work, entry, known=known, checkpoint=checkpoint, at=at)
+        if entry.type not in FACTS or work.knows(entry.seq):
+            return 0
+        lane: str | None = None
+        try:
+            lane = lane_of(entry, known)
+            message = translate(
+                entry,
+                self._site,
+                known,
+                sequence=work.next_sequence(lane),
+                checkpoint=checkpoint,
+            )
+        except NotTranslated as fault:
+            work.put_aside(_aside(entry, lane, "not_translated", why=str(fault)))
+            return 0
+        if message is None:
+            why = f"Order {lane}: the ERP does not know it. Link the order to an ERP order."
+            work.put_aside(_aside(entry, lane, "no_erp_order", why=why))
+            return 0
+        work.put(message, at=at)
+        return 1
+
+    def _linked(
+        self,
+        work: Derivation,
+        link: Entry,
+        *,
+        known: Known,
+        checkpoint: SentCheckpoint | None,
+        at: datetime,
+    ) -> int:
+        """Make the messages that waited for the order's ERP number, in the order of their facts."""
+        made = 0
+        number = link.data.get("erp_ref")
+        told = replace(known, erp_order=lambda _: number if isinstance(number, str) else None)
+        lane = lane_of(link, known)
+        for seq in work.take_unlinked(lane):
+            (entry,) = self._entries.entries(seq - 1, 1)
+            message: Message | None = None
+            try:
+                message = translate(
+                    entry,
+                    self._site,
+                    told,
+                    sequence=work.next_sequence(lane),
+                    checkpoint=checkpoint,
+                )
+            except NotTranslated as fault:
+                work.put_aside(_aside(entry, lane, "not_translated", why=str(fault)))
+            if message is not None:
+                work.put(message, at=at)
+                made += 1
+        return made
+
+
+def _aside(entry: Entry, lane: str | None, code: str, *, why: str) -> Aside:
+    return Aside(entry_seq=entry.seq, type=entry.type, lane=lane, code=code, why=why)

@@ -1,0 +1,118 @@
+"""Read the outbox: counts, ages, messages, attempts, receipts, the newest outside anchor."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from erp import tables
+from erp.outbox import Outbox, row_of
+from erp.port import DocumentRef
+from erp.rows import OPEN, Aside, AttemptRow, ReceiptRow, Row, State
+
+message, receipt, attempt, aside = tables.message, tables.receipt, tables.attempt, tables.aside
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A checkpoint that came back in a receipt: the ERP keeps proof of the ledger up to `size`."""
+
+    size: int
+    root: str
+    at: str
+    event_id: str
+
+
+def counts(outbox: Outbox) -> dict[State, int]:
+    """Return how many messages are in each state; every state is named."""
+    query = select(message.c.state, func.count().label("n")).group_by(message.c.state)
+    found = {State(row["state"]): int(row["n"]) for row in outbox.read(query)}
+    return {state: found.get(state, 0) for state in State}
+
+
+def oldest_open(outbox: Outbox) -> str | None:
+    """Return when the oldest message still under way was made, or None."""
+    query = select(func.min(message.c.made_at).label("at")).where(message.c.state.in_(OPEN))
+    at: str | None = outbox.read(query)[0]["at"]
+    return at
+
+
+def messages(
+    outbox: Outbox, *, lane: str | None = None, state: State | None = None, after: int = 0
+) -> list[Row]:
+    """Return messages in the order of their facts.
+
+    `after` is an entry's number: only messages of later entries are returned.
+    """
+    query = select(message).where(message.c.entry_seq > after).order_by(message.c.entry_seq)
+    if lane is not None:
+        query = query.where(message.c.lane == lane)
+    if state is not None:
+        query = query.where(message.c.state == state)
+    return [row_of(found) for found in outbox.read(query)]
+
+
+def find(outbox: Outbox, event_id: str) -> Row | None:
+    """Return one message."""
+    found = outbox.read(select(message).where(message.c.event_id == event_id))
+    return row_of(found[0]) if found else None
+
+
+def receipts(outbox: Outbox, event_ids: Sequence[str] | None = None) -> list[ReceiptRow]:
+    """Return receipts, oldest first; a replayed message has several."""
+    query = select(receipt).order_by(receipt.c.id)
+    if event_ids is not None:
+        query = query.where(receipt.c.event_id.in_(event_ids))
+    return [
+        ReceiptRow(
+            event_id=row["event_id"],
+            at=row["at"],
+            status=row["status"],
+            body=bytes(row["body"]),
+            documents=tuple(DocumentRef(*parts) for parts in json.loads(row["documents"])),
+            period=row["period"],
+            checkpoint=(row["checkpoint_size"], row["checkpoint_root"])
+            if row["checkpoint_root"]
+            else None,
+        )
+        for row in outbox.read(query)
+    ]
+
+
+def attempts(outbox: Outbox, event_id: str) -> list[AttemptRow]:
+    """Return every try of a message, oldest first."""
+    query = select(attempt).where(attempt.c.event_id == event_id).order_by(attempt.c.id)
+    return [
+        AttemptRow(
+            event_id=row["event_id"],
+            at=row["at"],
+            outcome=row["outcome"],
+            code=row["code"],
+            status=row["status"],
+            error=row["error"],
+            sent_headers=json.loads(row["sent_headers"]),
+        )
+        for row in outbox.read(query)
+    ]
+
+
+def asides(outbox: Outbox) -> list[Aside]:
+    """Return the facts that have no message."""
+    query = select(aside).order_by(aside.c.entry_seq)
+    return [Aside(**{name: row[name] for name in Aside.__slots__}) for row in outbox.read(query)]
+
+
+def newest_anchor(outbox: Outbox) -> Anchor | None:
+    """Return the largest checkpoint that the ERP has sent back."""
+    query = (
+        select(receipt)
+        .where(receipt.c.checkpoint_root.is_not(None))
+        .order_by(receipt.c.checkpoint_size.desc(), receipt.c.id)
+        .limit(1)
+    )
+    found = outbox.read(query)
+    if not found:
+        return None
+    row = found[0]
+    return Anchor(row["checkpoint_size"], row["checkpoint_root"], row["at"], row["event_id"])

@@ -1,0 +1,247 @@
+"""From ledger entries to messages: pure, and the only place that knows both vocabularies.
+
+Masses are grams in the ledger and KGM on the wire, pieces are C62; both are exact. A fact of an
+order that the ERP does not know has no message until the order is linked.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import get_args
+from zoneinfo import ZoneInfo
+
+from msgspec import UNSET, UnsetType
+
+from core.clock import parse_iso
+from core.errors import Refused
+from core.ledger import entry as ledger_entry
+from core.ledger.entry import Entry
+from core.ledger.merkle import leaf_hash
+from core.quantity import convert
+from erp.contract import (
+    Line,
+    Message,
+    MessageData,
+    MessageType,
+    Movement,
+    OrderNumbers,
+    OrderYield,
+    SentCheckpoint,
+    SignedRecord,
+    erp_ref,
+    event_id,
+    quantity_text,
+    schema_of,
+)
+from erp.errors import NotTranslated
+
+# ledger type -> (message type, movement of its line; None where it moves nothing)
+FACTS: dict[str, tuple[MessageType, Movement | None]] = {
+    "work-order.started": ("mes.work_order_started.v1", None),
+    "material.consumed": ("mes.material_consumed.v1", "issue"),
+    "material.returned": ("mes.material_returned.v1", "return"),
+    "material.scrapped": ("mes.scrap_recorded.v1", "scrap"),
+    "material.produced": ("mes.finished_goods_produced.v1", "receipt"),
+    "batch.released": ("mes.batch_released.v1", "release"),
+    "batch.rejected": ("mes.batch_rejected.v1", "reject"),
+    "work-order.completed": ("mes.work_order_completed.v1", None),
+    "material.reversed": ("mes.posting_reversed.v1", None),
+}
+LINKED = "work-order.linked"
+
+# our unit -> (our base unit, its UN/ECE Recommendation 20 code)
+WIRE_UNITS = {
+    "mg": ("kg", "KGM"),
+    "g": ("kg", "KGM"),
+    "kg": ("kg", "KGM"),
+    "t": ("kg", "KGM"),
+    "mL": ("L", "LTR"),
+    "L": ("L", "LTR"),
+    "EA": ("EA", "C62"),
+}
+OUR_UNITS = {"KGM": "kg", "GRM": "g", "LTR": "L", "C62": "EA"}
+
+assert {kind for kind, _ in FACTS.values()} == set(get_args(MessageType.__value__))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Which plant speaks, and in which zone its calendar days turn."""
+
+    plant: str
+    zone: ZoneInfo
+
+    def posting_date(self, at: str) -> date:
+        """Return the plant's calendar day of an instant."""
+        return parse_iso(at).astimezone(self.zone).date()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What an entry alone does not say: the ERP's number of an order, the message of an entry."""
+
+    erp_order: Callable[[str], str | None]
+    original: Callable[[int], Message | None]
+
+
+def identifier(entry: Entry) -> str:
+    """Return the message id of an entry, made from its instant and its leaf hash."""
+    return event_id(parse_iso(entry.at), leaf_hash(ledger_entry.encode(entry)))
+
+
+def wire_quantity(value: Decimal, unit: str) -> tuple[str, str]:
+    """Return a quantity as wire text with its UN/ECE unit, exactly.
+
+    >>> wire_quantity(Decimal("1809.25"), "g")
+    ('1.80925', 'KGM')
+    """
+    base, code = WIRE_UNITS[unit]
+    return quantity_text(convert(value, unit, base)), code
+
+
+def lane_of(entry: Entry, known: Known) -> str:
+    """Return the MES order an entry belongs to; messages of one order keep their sequence.
+
+    Raises:
+        NotTranslated: the entry names no order.
+    """
+    order = entry.data.get("order")
+    if order is None and entry.type == "material.reversed":
+        original = known.original(_corrected(entry))
+        order = original.partitionkey if original is not None else None
+    if not isinstance(order, str) or not order:
+        raise NotTranslated(entry.seq, entry.type, "names no order")
+    return order
+
+
+def erp_order_of(entry: Entry, known: Known) -> str | None:
+    """Return the ERP's number of the entry's order, or None where the ERP does not know it."""
+    data = entry.data
+    own = data.get("erp_order") or data.get("erp_ref")
+    if isinstance(own, str):
+        return own
+    return known.erp_order(lane_of(entry, known))
+
+
+def translate(
+    entry: Entry,
+    site: Site,
+    known: Known,
+    *,
+    sequence: int,
+    checkpoint: SentCheckpoint | None,
+) -> Message | None:
+    """Return the message of an entry, or None where the ERP is not told.
+
+    Args:
+        entry: any entry of the ledger.
+        site: the plant and its calendar.
+        known: lookups for what the entry does not carry.
+        sequence: position inside the lane, from 1.
+        checkpoint: the newest one when the message is made.
+
+    Raises:
+        NotTranslated: the entry should be a message but lacks what it needs.
+    """
+    if entry.type not in FACTS:
+        return None
+    erp_order = erp_order_of(entry, known)
+    if erp_order is None:
+        return None
+    kind, _ = FACTS[entry.type]
+    lane, key = lane_of(entry, known), identifier(entry)
+    original = known.original(_corrected(entry)) if entry.type == "material.reversed" else None
+    if entry.type == "material.reversed" and original is None:
+        raise NotTranslated(entry.seq, entry.type, "corrects an entry that has no message")
+    data = MessageData(
+        erp_ref=erp_ref(key),
+        occurred_at=entry.at,
+        posting_date=site.posting_date(entry.at).isoformat(),
+        order=OrderNumbers(erp=erp_order, mes=lane),
+        batch=entry.data.get("batch") or (original.data.batch if original else None),
+        lines=_reversed(original) if original else lines_of(entry),
+        entry=entry.seq,
+        corrects=original.id if original else None,
+        checkpoint=checkpoint,
+        signed_record=_signed_record(entry),
+        work_center=entry.data.get("work_center") or UNSET,
+        order_yield=_order_yield(entry),
+    )
+    return Message(
+        id=key,
+        source=f"/mes/{site.plant}",
+        type=kind,
+        subject=lane,
+        time=entry.at[:23] + "Z",
+        partitionkey=lane,
+        sequence=str(sequence),
+        data=data,
+        dataschema=schema_of(kind),
+    )
+
+
+def lines_of(entry: Entry) -> tuple[Line, ...]:
+    """Return the movement an entry states, as zero or one line.
+
+    Raises:
+        NotTranslated: a member is missing or is no quantity.
+    """
+    movement = FACTS[entry.type][1]
+    if movement is None:
+        return ()
+    data = entry.data
+    item = data.get("material") or data.get("product")
+    lot = data.get("lot") or data.get("batch")
+    if not isinstance(item, str) or not isinstance(lot, str):
+        raise NotTranslated(entry.seq, entry.type, "names no material or no lot")
+    quantity, unit = _quantity(entry)
+    line = Line(n=1, item=item, lot=lot, quantity=quantity, unit=unit, movement=movement)
+    return (line,)
+
+
+def _quantity(entry: Entry) -> tuple[str, str]:
+    data = entry.data
+    value, unit = (data.get("net_g"), "g") if "net_g" in data else (data.get("quantity"), None)
+    unit = unit or data.get("unit")
+    if not isinstance(value, str) or unit not in WIRE_UNITS:
+        raise NotTranslated(entry.seq, entry.type, f"has no quantity with a known unit ({unit})")
+    try:
+        return wire_quantity(Decimal(value), unit)
+    except (InvalidOperation, Refused) as fault:
+        raise NotTranslated(entry.seq, entry.type, f"{value} {unit}: no exact quantity") from fault
+
+
+def _corrected(entry: Entry) -> int:
+    seq = entry.data.get("corrects")
+    if not isinstance(seq, int):
+        raise NotTranslated(entry.seq, entry.type, "does not say which entry it corrects")
+    return seq
+
+
+def _reversed(original: Message) -> tuple[Line, ...]:
+    return tuple(
+        Line(
+            n=line.n,
+            item=line.item,
+            lot=line.lot,
+            quantity=quantity_text(-Decimal(line.quantity)),
+            unit=line.unit,
+            movement=line.movement,
+            location=line.location,
+        )
+        for line in original.data.lines
+    )
+
+
+def _signed_record(entry: Entry) -> SignedRecord | None:
+    digest = entry.data.get("record_sha256")
+    batch = entry.data.get("batch")
+    return SignedRecord(ebr=batch, sha256=digest) if digest and batch else None
+
+
+def _order_yield(entry: Entry) -> OrderYield | UnsetType:
+    if entry.type != "work-order.completed" or entry.data.get("quantity") is None:
+        return UNSET
+    quantity, unit = _quantity(entry)
+    return OrderYield(quantity=quantity, unit=unit)

@@ -1,0 +1,267 @@
+"""The outbox: every message once, its exact bytes, its state, its attempts and its receipts."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, Select, delete, func, insert, select, true, update
+from sqlalchemy.engine import Connection, RowMapping
+
+from core.clock import iso
+from erp import tables
+from erp.contract import Message, from_bytes, to_bytes
+from erp.port import Exchange
+from erp.rows import OPEN, Aside, Result, Row, State
+from erp.tables import open_engine
+
+message, receipt, attempt, aside = tables.message, tables.receipt, tables.attempt, tables.aside
+
+
+def row_of(found: RowMapping) -> Row:
+    """Return a message from its stored row."""
+    fields = {name: found[name] for name in Row.__slots__}
+    return Row(**{**fields, "state": State(found["state"]), "body": bytes(found["body"])})
+
+
+class Derivation:
+    """One transaction of the relay's cursor: rows and position are saved together or not at all."""
+
+    def __init__(self, connection: Connection, target: str, upto: int) -> None:
+        self._connection = connection
+        self._target = target
+        self.upto = upto
+
+    def knows(self, entry_seq: int) -> bool:
+        """Return whether an entry has its message already."""
+        query = select(message.c.event_id).where(message.c.entry_seq == entry_seq)
+        return self._connection.execute(query).first() is not None
+
+    def original(self, entry_seq: int) -> Message | None:
+        """Return the message of an entry, or None."""
+        query = select(message.c.body).where(message.c.entry_seq == entry_seq)
+        body = self._connection.execute(query).scalar()
+        return from_bytes(bytes(body)) if body is not None else None
+
+    def next_sequence(self, lane: str) -> int:
+        """Return the next position in a lane; gap-free, since the cursor's row is locked."""
+        query = select(func.max(message.c.lane_seq)).where(message.c.lane == lane)
+        return (self._connection.execute(query).scalar() or 0) + 1
+
+    def put(self, made: Message, *, at: datetime) -> None:
+        """Store a message's bytes, once and for ever."""
+        body = to_bytes(made)
+        self._connection.execute(
+            insert(message).values(
+                event_id=made.id,
+                erp_ref=made.data.erp_ref,
+                lane=made.partitionkey,
+                lane_seq=int(made.sequence),
+                entry_seq=made.data.entry,
+                type=made.type,
+                body=body,
+                sha256=hashlib.sha256(body).hexdigest(),
+                made_at=iso(at),
+                state=State.PENDING,
+                attempts=0,
+                due_at=iso(at),
+            )
+        )
+
+    def put_aside(self, it: Aside) -> None:
+        """Remember a fact that has no message yet."""
+        self._connection.execute(delete(aside).where(aside.c.entry_seq == it.entry_seq))
+        self._connection.execute(
+            insert(aside).values({name: getattr(it, name) for name in Aside.__slots__})
+        )
+
+    def take_unlinked(self, lane: str) -> list[int]:
+        """Return and forget the entries of an order that waited for its ERP number."""
+        where = (aside.c.lane == lane) & (aside.c.code == "no_erp_order")
+        query = select(aside.c.entry_seq).where(where).order_by(aside.c.entry_seq)
+        found = list(self._connection.execute(query).scalars())
+        self._connection.execute(delete(aside).where(where))
+        return found
+
+    def move(self, upto: int) -> None:
+        """Move the cursor."""
+        cursor = tables.relay_cursor
+        self._connection.execute(
+            update(cursor).where(cursor.c.target == self._target).values(upto_seq=upto)
+        )
+        self.upto = upto
+
+
+class Outbox:
+    """The tables behind one small vocabulary. Safe to use from several threads."""
+
+    def __init__(self, url: str, target: str = "erp") -> None:
+        self.engine: Engine = open_engine(url)
+        self.target = target
+        cursor = tables.relay_cursor
+        with self.engine.begin() as connection:
+            query = select(cursor.c.upto_seq).where(cursor.c.target == target)
+            if connection.execute(query).first() is None:
+                connection.execute(insert(cursor).values(target=target, upto_seq=0))
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether one process alone can send: SQLite."""
+        return self.engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    def read(self, query: Select[Any]) -> Sequence[RowMapping]:
+        """Return the rows of a question; it waits for no writer."""
+        with self.engine.connect().execution_options(reads=True) as connection:
+            return connection.execute(query).mappings().all()
+
+    @contextmanager
+    def deriving(self) -> Iterator[Derivation]:
+        """Open the cursor's transaction."""
+        cursor = tables.relay_cursor
+        with self.engine.begin() as connection:
+            query = select(cursor.c.upto_seq).where(cursor.c.target == self.target)
+            upto = connection.execute(query.with_for_update()).scalar_one()
+            yield Derivation(connection, self.target, upto)
+
+    def upto(self) -> int:
+        """Return the last entry the cursor has read."""
+        cursor = tables.relay_cursor
+        query = select(cursor.c.upto_seq).where(cursor.c.target == self.target)
+        return int(self.read(query)[0]["upto_seq"])
+
+    def heads(self) -> list[Row]:
+        """Return the first open message of every lane, in order of their facts."""
+        first = (
+            select(message.c.lane, func.min(message.c.lane_seq).label("lane_seq"))
+            .where(message.c.state.in_(OPEN))
+            .group_by(message.c.lane)
+            .subquery()
+        )
+        join = (message.c.lane == first.c.lane) & (message.c.lane_seq == first.c.lane_seq)
+        query = select(message).join(first, join).order_by(message.c.entry_seq)
+        return [row_of(found) for found in self.read(query)]
+
+    def head(self, lane: str) -> Row | None:
+        """Return the first open message of a lane."""
+        query = (
+            select(message)
+            .where(message.c.lane == lane, message.c.state.in_(OPEN))
+            .order_by(message.c.lane_seq)
+            .limit(1)
+        )
+        found = self.read(query)
+        return row_of(found[0]) if found else None
+
+    def lease(self, row: Row, *, owner: str, until: datetime) -> bool:
+        """Mark a message as being sent, before the call; False when another one took it."""
+        with self.engine.begin() as connection:
+            done = connection.execute(
+                update(message)
+                .where(message.c.event_id == row.event_id, message.c.state == row.state)
+                .values(state=State.SENDING, lease_owner=owner, lease_until=iso(until))
+            )
+        return done.rowcount == 1
+
+    def recover(self, *, at: datetime, everything: bool = False) -> int:
+        """Turn messages whose sender is gone into `unknown`; they may or may not have arrived.
+
+        A lease that has run out tells; with `everything`, the only sender has just started.
+        """
+        lost = true() if everything else message.c.lease_until < iso(at)
+        with self.engine.begin() as connection:
+            done = connection.execute(
+                update(message)
+                .where(message.c.state == State.SENDING, lost)
+                .values(state=State.UNKNOWN, due_at=iso(at), lease_owner=None, lease_until=None)
+            )
+        return done.rowcount
+
+    def finish(self, row: Row, result: Result, *, at: datetime) -> None:
+        """Record one attempt, its receipt where there is one, and the new state, in one go."""
+        exchange = result.exchange or Exchange({})
+        with self.engine.begin() as connection:
+            connection.execute(
+                insert(attempt).values(
+                    event_id=row.event_id,
+                    at=iso(at),
+                    outcome=result.outcome,
+                    code=result.code,
+                    status=exchange.status,
+                    error=result.error,
+                    sent_headers=json.dumps(dict(exchange.sent_headers), sort_keys=True),
+                )
+            )
+            if result.state is State.DONE:
+                self._keep_receipt(connection, row, result=result, at=at)
+            connection.execute(
+                update(message)
+                .where(message.c.event_id == row.event_id)
+                .values(
+                    state=result.state,
+                    attempts=result.attempts,
+                    due_at=iso(result.due_at),
+                    ticket=result.ticket,
+                    last_code=result.code,
+                    last_error=result.error,
+                    lease_owner=None,
+                    lease_until=None,
+                )
+            )
+
+    def _keep_receipt(
+        self, connection: Connection, row: Row, *, result: Result, at: datetime
+    ) -> None:
+        exchange = result.exchange or Exchange({})
+        size, root = result.checkpoint or (None, None)
+        documents = [[doc.type, doc.id, doc.year, doc.line] for doc in result.documents]
+        connection.execute(
+            insert(receipt).values(
+                event_id=row.event_id,
+                at=iso(at),
+                status=result.outcome,
+                body=exchange.body,
+                headers=json.dumps(dict(exchange.headers), sort_keys=True),
+                documents=json.dumps(documents),
+                period=result.period,
+                checkpoint_size=size,
+                checkpoint_root=root,
+            )
+        )
+
+    def replay(self, event_ids: Sequence[str], *, at: datetime) -> int:
+        """Make messages due again: same id, same bytes; the ERP answers what it answered first."""
+        states = (State.DEAD, State.UNKNOWN, State.PENDING, State.DONE)
+        with self.engine.begin() as connection:
+            done = connection.execute(
+                update(message)
+                .where(message.c.event_id.in_(event_ids), message.c.state.in_(states))
+                .values(state=State.PENDING, attempts=0, due_at=iso(at))
+            )
+        return done.rowcount
+
+    def hasten(self, *, at: datetime) -> None:
+        """Make everything due that waits: the ERP is back."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(message)
+                .where(message.c.state.in_((State.PENDING, State.UNKNOWN)))
+                .where(message.c.due_at > iso(at))
+                .values(due_at=iso(at))
+            )
+
+    def settle(self, event_id: str, state: State, *, by: str) -> bool:
+        """Close a dead message by a person's signed decision; `by` names its ledger entry."""
+        assert state in (State.SKIPPED, State.SUPERSEDED)
+        with self.engine.begin() as connection:
+            done = connection.execute(
+                update(message)
+                .where(message.c.event_id == event_id, message.c.state == State.DEAD)
+                .values(state=state, settled_by=by)
+            )
+        return done.rowcount == 1

@@ -1,0 +1,10 @@
+"""What each ERP's fields hold: lengths in characters, digits after the point per UN/ECE unit."""
+
+from erp.port import ErpProfile
+
+SANDBOX = ErpProfile(
+    name="sandbox",
+    supports=frozenset({"reversal", "partial_fg", "lot_on_issue", "native_key", "read_back"}),
+    scales={"KGM": 9, "C62": 0},
+    lengths={"ref": 16, "item": 40, "lot": 40, "order": 40},
+)

@@ -1,0 +1,349 @@
+"""The relay: a cursor on the ledger at one end, the ERP's signed receipts at the other.
+
+Messages of one order go one after another; different orders go side by side. A message is done
+only with a receipt. A dead one blocks its own order and waits for a person. When the ERP is
+away nothing is counted against a message: the relay asks for its health and goes on when it is
+back.
+"""
+
+import hashlib
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from uuid import uuid4
+
+from core.clock import iso, now
+from core.ledger.checkpoint import Checkpoint
+from erp import evidence
+from erp.contract import SentCheckpoint, from_bytes
+from erp.derive import Deriver, Entries
+from erp.messages import Site
+from erp.outbox import Outbox
+from erp.port import (
+    Accepted,
+    Duplicate,
+    ErpAdapter,
+    OrderRef,
+    Outcome,
+    PeriodState,
+    Posted,
+    Posting,
+    PostingLine,
+    Rejected,
+    Retry,
+    Unknown,
+)
+from erp.rows import DUE, Result, Row, State
+from erp.schedule import next_attempt
+
+LEASE = timedelta(minutes=5)
+POLL_ACCEPTED = timedelta(minutes=1)
+log = logging.getLogger("batchwright.erp")
+
+
+class Endpoint(StrEnum):
+    """Whether messages go out at all."""
+
+    UP = "up"
+    DOWN = "down"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayStatus:
+    """What a screen says about the relay."""
+
+    upto_seq: int
+    counts: dict[State, int]
+    oldest_open_at: str | None
+    endpoint: Endpoint
+    reason: str | None
+    asides: int
+
+
+def posting_of(row: Row) -> Posting:
+    """Return what an adapter needs of a stored message; the bytes stay as they are."""
+    made = from_bytes(row.body)
+    data = made.data
+    return Posting(
+        kind=made.type,
+        key=made.id,
+        ref=data.erp_ref,
+        order=OrderRef(data.order.mes, data.order.erp),
+        posting_date=date.fromisoformat(data.posting_date),
+        lines=tuple(
+            PostingLine(
+                line.n, line.item, line.lot, Decimal(line.quantity), line.unit, line.movement
+            )
+            for line in data.lines
+        ),
+        digest=hashlib.sha256(row.body).hexdigest(),
+        body=row.body,
+    )
+
+
+def judge(row: Row, outcome: Outcome, *, at: datetime, jitter: float = 0.0) -> Result:
+    """Return what an outcome makes of a message. Pure: the states of the outbox are all here."""
+    count = row.attempts + 1
+    match outcome:
+        case Posted() | Duplicate():
+            return Result(
+                state=State.DONE,
+                outcome="posted" if isinstance(outcome, Posted) else "duplicate",
+                attempts=count,
+                due_at=at,
+                exchange=outcome.exchange,
+                documents=outcome.docs,
+                period=outcome.period,
+                checkpoint=outcome.checkpoint,
+            )
+        case Accepted(ticket=ticket, exchange=exchange):
+            return Result(
+                state=State.ACCEPTED,
+                outcome="accepted",
+                attempts=count,
+                due_at=at + POLL_ACCEPTED,
+                ticket=ticket,
+                exchange=exchange,
+            )
+        case Rejected(code=code, detail=detail, exchange=exchange):
+            return Result(
+                state=State.DEAD,
+                outcome="rejected",
+                attempts=count,
+                due_at=at,
+                code=code,
+                error=detail,
+                exchange=exchange,
+            )
+        case Retry() | Unknown():
+            later, code = next_attempt(count, at, jitter), "unknown"
+            state = State.UNKNOWN
+            if isinstance(outcome, Retry):
+                state, code = State.PENDING, "retry"
+                if outcome.after_s is not None or outcome.paused:
+                    # The ERP's own wish, or no fault of this message: it is not counted.
+                    count, later = row.attempts, at + timedelta(seconds=outcome.after_s or 0)
+            return Result(
+                state=state if later else State.DEAD,
+                outcome=code,
+                attempts=count,
+                due_at=later or at,
+                code=code if later else "attempts_used_up",
+                error=outcome.reason,
+                exchange=outcome.exchange,
+            )
+
+
+class Relay:
+    """Runs the boundary's outbound half until stopped."""
+
+    def __init__(
+        self,
+        entries: Entries,
+        outbox: Outbox,
+        port: ErpAdapter,
+        *,
+        site: Site,
+        checkpoint: Callable[[], Checkpoint | None] = lambda: None,
+        erp_order: Callable[[str], str | None] = lambda _: None,
+        on_dead: Callable[[Row, Result], None] = lambda _row, _result: None,
+        workers: int = 4,
+        poll_s: float = 1.0,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._outbox = outbox
+        self._port = port
+        self._on_dead = on_dead
+        self._poll_s = poll_s
+        self._clock = clock
+        self._owner = f"relay-{uuid4().hex[:12]}"
+        self._deriver = Deriver(
+            entries, outbox, site, erp_order=erp_order, checkpoint=lambda: _sent(checkpoint())
+        )
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="erp-relay")
+        self._lock = threading.Lock()
+        self._busy: set[str] = set()
+        self._endpoint = Endpoint.UP
+        self._reason: str | None = None
+        self._waking = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="erp-relay", daemon=True)
+        self._jitter = random.Random()  # noqa: S311 - spreads retries, protects nothing
+
+    def start(self) -> None:
+        """Take up what an earlier process left under way, then follow the ledger."""
+        self._outbox.recover(at=self._clock(), everything=self._outbox.is_embedded)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the calls under way and stop."""
+        self._stopping.set()
+        self._waking.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._pool.shutdown()
+
+    def wake(self) -> None:
+        """Look now: the ledger has grown."""
+        self._waking.set()
+
+    def resume(self) -> None:
+        """Send again after a pause that a person has cleared."""
+        self._set(Endpoint.UP, None)
+        self.wake()
+
+    def replay(self, event_ids: Sequence[str]) -> int:
+        """Send messages again: same id, same bytes; return how many."""
+        count = self._outbox.replay(event_ids, at=self._clock())
+        self.wake()
+        return count
+
+    def status(self) -> RelayStatus:
+        """Return what a screen says about the relay."""
+        with self._lock:
+            endpoint, reason = self._endpoint, self._reason
+        return RelayStatus(
+            upto_seq=self._outbox.upto(),
+            counts=evidence.counts(self._outbox),
+            oldest_open_at=evidence.oldest_open(self._outbox),
+            endpoint=endpoint,
+            reason=reason,
+            asides=len(evidence.asides(self._outbox)),
+        )
+
+    def step(self) -> None:
+        """Derive once and deliver everything due, in this thread."""
+        self._deriver.derive(self._clock())
+        if self._ready():
+            for row in self._due():
+                self._drain(row.lane)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._deriver.derive(self._clock())
+                self._outbox.recover(at=self._clock())
+                if self._ready():
+                    self._hand_out()
+            except Exception:
+                # The thread must outlive a locked or missing database; the next round tries again.
+                log.exception("event=relay-round-broken")
+            self._waking.wait(self._poll_s)
+            self._waking.clear()
+
+    def _hand_out(self) -> None:
+        for row in self._due():
+            with self._lock:
+                if row.lane in self._busy:
+                    continue
+                self._busy.add(row.lane)
+            self._pool.submit(self._work, row.lane)
+
+    def _due(self) -> list[Row]:
+        at = iso(self._clock())
+        return [row for row in self._outbox.heads() if row.state in DUE and row.due_at <= at]
+
+    def _work(self, lane: str) -> None:
+        try:
+            self._drain(lane)
+        except Exception:
+            # The lease stays and runs out; the message then counts as unknown and is looked up.
+            log.exception("event=relay-lane-broken lane=%s", lane)
+        finally:
+            with self._lock:
+                self._busy.discard(lane)
+
+    def _drain(self, lane: str) -> None:
+        """Send one order's messages one after another, until one does not go through."""
+        while not self._stopping.is_set():
+            row = self._outbox.head(lane)
+            at = self._clock()
+            if row is None or row.state not in DUE or row.due_at > iso(at) or not self._is_up():
+                return
+            if not self._outbox.lease(row, owner=self._owner, until=at + LEASE):
+                return
+            if self._deliver(row).state is not State.DONE:
+                return
+
+    def _deliver(self, row: Row) -> Result:
+        outcome = self._ask(row)
+        at = self._clock()
+        result = judge(row, outcome, at=at, jitter=self._jitter.uniform(-1, 1))
+        if isinstance(outcome, Retry) and outcome.paused:
+            self._set(Endpoint.PAUSED, outcome.reason)
+        elif _is_silent(outcome) and not self._port.health().up:
+            # Not this message's fault: state as judged, but neither counted nor put off.
+            state = State.UNKNOWN if isinstance(outcome, Unknown) else State.PENDING
+            result = replace(
+                result, state=state, attempts=row.attempts, due_at=at, code="unreachable"
+            )
+            self._set(Endpoint.DOWN, result.error)
+        self._outbox.finish(row, result, at=at)
+        if result.state is State.DEAD:
+            log.warning("event=message-dead id=%s code=%s", row.event_id, result.code)
+            self._on_dead(row, result)
+        return result
+
+    def _ask(self, row: Row) -> Outcome:
+        """Return what the ERP makes of a message; an unforeseen exception is `Unknown`."""
+        posting = posting_of(row)
+        try:
+            if row.state is State.ACCEPTED or (
+                row.state is State.UNKNOWN and "native_key" not in self._port.profile.supports
+            ):
+                found = self._port.find_posting(posting.ref)
+                if found:
+                    return Duplicate(tuple(found), None)
+                if row.state is State.ACCEPTED:
+                    return Accepted(row.ticket or "")
+            misfit = self._port.profile.misfit(posting)
+            if misfit is not None:
+                return Rejected("does_not_fit", misfit)
+            if self._port.profile.asks_period_first:
+                period = self._port.period(posting.posting_date)
+                if period is not PeriodState.OPEN:
+                    return Rejected(f"period_{period}", f"{posting.posting_date}: {period}.")
+            return self._port.post(posting)
+        except Exception as fault:
+            log.exception("event=adapter-broken id=%s", row.event_id)
+            return Unknown(f"{type(fault).__name__}: {fault}")
+
+    def _ready(self) -> bool:
+        """Return whether to send; while the ERP is away, ask whether it is back."""
+        with self._lock:
+            endpoint = self._endpoint
+        if endpoint is Endpoint.DOWN and self._port.health().up:
+            self._outbox.hasten(at=self._clock())
+            self._set(Endpoint.UP, None)
+            return True
+        return endpoint is Endpoint.UP
+
+    def _is_up(self) -> bool:
+        with self._lock:
+            return self._endpoint is Endpoint.UP
+
+    def _set(self, endpoint: Endpoint, reason: str | None) -> None:
+        with self._lock:
+            if endpoint is not self._endpoint:
+                log.info("event=erp-endpoint state=%s reason=%s", endpoint, reason)
+            self._endpoint, self._reason = endpoint, reason
+
+
+def _is_silent(outcome: Outcome) -> bool:
+    """Return whether no answer at all came back."""
+    if not isinstance(outcome, Unknown | Retry):
+        return False
+    return outcome.exchange is None or outcome.exchange.status is None
+
+
+def _sent(checkpoint: Checkpoint | None) -> SentCheckpoint | None:
+    if checkpoint is None:
+        return None
+    return SentCheckpoint(size=checkpoint.size, root=checkpoint.root.hex())

@@ -1,0 +1,179 @@
+"""Take one message into the books: all it causes in one transaction, or nothing."""
+
+import hashlib
+import json
+import sqlite3
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from core.clock import iso, now
+from erp.contract import Line, Message, from_bytes
+from erp.sandbox.books import (
+    STATUS_MOVES,
+    STOCK_MOVES,
+    Document,
+    Move,
+    book_move,
+    new_number,
+    write_line,
+)
+from erp.sandbox.store import Database
+
+CLOSED_STATES = {"planned", "locked", "closed", "cancelled"}
+
+
+class BusinessRefusal(Exception):
+    """The ERP's own rules say no; `code` is what the caller's program reads."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The receipt's content."""
+
+    body: dict[str, Any]
+
+
+def post(database: Database, message: Message, body: bytes) -> Answer:
+    """Book a message once; the same key with the same bytes gets the first documents again.
+
+    Raises:
+        BusinessRefusal: unknown order, item, lot or unit, closed period or order, or a key that was
+            used for other bytes. Refusals are not kept: the same bytes may be sent again later.
+    """
+    digest = hashlib.sha256(body).hexdigest()
+    with database.write() as connection:
+        first = connection.execute(
+            "SELECT digest, response FROM posting WHERE key = ?", (message.id,)
+        ).fetchone()
+        if first is not None:
+            if first["digest"] != digest:
+                raise BusinessRefusal("key_reused", f"{message.id} was used for other bytes.")
+            return Answer({**json.loads(first["response"]), "status": "duplicate"})
+        answer = _book(connection, message)
+        if message.data.checkpoint is not None:
+            mark = message.data.checkpoint
+            answer["checkpoint"] = {"size": mark.size, "root": mark.root}
+        connection.execute(
+            "INSERT INTO posting (key, erp_ref, digest, body, response, posted_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (message.id, message.data.erp_ref, digest, body, json.dumps(answer), iso(now())),
+        )
+    return Answer(answer)
+
+
+def _book(connection: sqlite3.Connection, message: Message) -> dict[str, Any]:
+    data = message.data
+    order = _open_order(connection, data.order.erp)
+    check_period(connection, data.posting_date)
+    if message.type == "mes.posting_reversed.v1":
+        _check_original(connection, message)
+    moves = [_move(connection, line) for line in data.lines]
+    if message.type in ("mes.work_order_started.v1", "mes.work_order_completed.v1"):
+        kind = "confirmation"
+    else:
+        kind = "material_document"
+    document = Document(
+        type=kind,
+        number=new_number(connection, kind),
+        posting_date=data.posting_date,
+        posted_at=iso(now()),
+        reference=message.id,
+        erp_ref=data.erp_ref,
+        order=order["id"],
+    )
+    for n, move in enumerate(moves, 1):
+        book_move(connection, document, n=n, move=move)
+    if kind == "confirmation":
+        _confirm(connection, document, started=message.type == "mes.work_order_started.v1")
+    documents = [document.ref(n) for n in range(1, max(1, len(moves)) + 1)]
+    return {"status": "posted", "documents": documents, "posting_period": document.period}
+
+
+def _open_order(connection: sqlite3.Connection, order: str) -> sqlite3.Row:
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM production_order WHERE id = ?", (order,)
+    ).fetchone()
+    if row is None:
+        raise BusinessRefusal("order_unknown", f"Order {order} is not known.")
+    if row["state"] in CLOSED_STATES:
+        raise BusinessRefusal(
+            "order_closed", f"Order {order} is {row['state']}; it takes no posting."
+        )
+    return row
+
+
+def check_period(connection: sqlite3.Connection, posting_date: str) -> None:
+    """Refuse a date whose month is closed.
+
+    Raises:
+        BusinessRefusal: `period_closed`.
+    """
+    period = posting_date[:7]
+    if connection.execute("SELECT 1 FROM closed_period WHERE period = ?", (period,)).fetchone():
+        raise BusinessRefusal("period_closed", f"Period {period} is closed.")
+
+
+def _check_original(connection: sqlite3.Connection, message: Message) -> None:
+    original = message.data.corrects
+    row = connection.execute(
+        "SELECT body, reversed_by FROM posting WHERE key = ?", (original,)
+    ).fetchone()
+    if row is None:
+        raise BusinessRefusal("original_unknown", f"{original} was never posted here.")
+    if row["reversed_by"] is not None:
+        raise BusinessRefusal(
+            "already_reversed", f"{original} was reversed by {row['reversed_by']}."
+        )
+    before = {_essence(line, -1) for line in from_bytes(row["body"]).data.lines}
+    if before != {_essence(line, 1) for line in message.data.lines}:
+        raise BusinessRefusal("reversal_differs", f"The lines do not undo those of {original}.")
+    connection.execute("UPDATE posting SET reversed_by = ? WHERE key = ?", (message.id, original))
+
+
+def _essence(line: Line, sign: int) -> tuple[str, str | None, str, str, Decimal]:
+    return (line.item, line.lot, line.movement, line.unit, sign * Decimal(line.quantity))
+
+
+def _move(connection: sqlite3.Connection, line: Line) -> Move:
+    item = connection.execute("SELECT unit FROM item WHERE code = ?", (line.item,)).fetchone()
+    if item is None:
+        raise BusinessRefusal("item_unknown", f"Item {line.item} is not known.")
+    if item["unit"] != line.unit:
+        raise BusinessRefusal(
+            "unit_wrong", f"Item {line.item} is kept in {item['unit']}, not in {line.unit}."
+        )
+    if line.movement not in STOCK_MOVES and line.movement not in STATUS_MOVES:
+        raise BusinessRefusal("movement_unknown", f"Movement {line.movement} is not known.")
+    if line.lot is None:
+        raise BusinessRefusal("lot_missing", f"Item {line.item} is kept by lot; the line has none.")
+    if line.movement == "receipt":
+        connection.execute(
+            "INSERT OR IGNORE INTO lot VALUES (?, ?, ?)", (line.item, line.lot, iso(now()))
+        )
+    elif not connection.execute(
+        "SELECT 1 FROM lot WHERE item = ? AND lot = ?", (line.item, line.lot)
+    ).fetchone():
+        raise BusinessRefusal("lot_unknown", f"Lot {line.lot} of {line.item} is not known.")
+    return Move(
+        movement=line.movement,
+        item=line.item,
+        lot=line.lot,
+        quantity=Decimal(line.quantity),
+        unit=line.unit,
+    )
+
+
+def _confirm(connection: sqlite3.Connection, document: Document, *, started: bool) -> None:
+    movement = "start" if started else "complete"
+    write_line(connection, document, kind="order", n=1, movement=movement)
+    if not started:
+        connection.execute(
+            "UPDATE production_order SET state = 'teco', changed_at = ? WHERE id = ?",
+            (document.posted_at, document.order),
+        )

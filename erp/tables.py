@@ -1,0 +1,179 @@
+"""The outbox's and the pull's tables, and the engine that serves them from several threads.
+
+With PostgreSQL they stand in the ledger's database; with SQLite in a file of their own, because
+the ledger's file has one writer. Messages keep their bytes for ever; attempts and receipts are
+only added.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    Column,
+    Engine,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine import Connection
+
+metadata = MetaData()
+
+relay_cursor = Table(
+    "erp_relay_cursor",
+    metadata,
+    Column("target", String, primary_key=True),
+    Column("upto_seq", Integer, nullable=False),
+)
+message = Table(
+    "erp_message",
+    metadata,
+    Column("event_id", String(30), primary_key=True),
+    Column("erp_ref", String(16), nullable=False, unique=True),
+    Column("lane", String, nullable=False),
+    Column("lane_seq", Integer, nullable=False),
+    Column("entry_seq", Integer, nullable=False, unique=True),
+    Column("type", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("made_at", String(27), nullable=False),
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", String(27), nullable=False),
+    Column("lease_owner", String),
+    Column("lease_until", String(27)),
+    Column("ticket", String),
+    Column("last_code", String),
+    Column("last_error", Text),
+    Column("settled_by", String),
+    UniqueConstraint("lane", "lane_seq"),
+)
+Index("erp_message_open", message.c.state, message.c.lane, message.c.lane_seq)
+aside = Table(
+    "erp_aside",
+    metadata,
+    Column("entry_seq", Integer, primary_key=True),
+    Column("type", String, nullable=False),
+    Column("lane", String),
+    Column("code", String, nullable=False),
+    Column("why", Text, nullable=False),
+)
+attempt = Table(
+    "erp_attempt",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("event_id", String(30), nullable=False, index=True),
+    Column("at", String(27), nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("code", String),
+    Column("status", Integer),
+    Column("error", Text),
+    Column("sent_headers", Text, nullable=False),
+)
+receipt = Table(
+    "erp_receipt",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("event_id", String(30), nullable=False, index=True),
+    Column("at", String(27), nullable=False),
+    Column("status", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("documents", Text, nullable=False),
+    Column("period", String),
+    Column("checkpoint_size", Integer),
+    Column("checkpoint_root", String(64)),
+)
+pull_page = Table(
+    "erp_pull_page",
+    metadata,
+    Column("target", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("url", String, nullable=False),
+    Column("etag", String),
+    Column("last_modified", String),
+    Column("sha256", String(64)),
+    Column("body", LargeBinary),
+    Column("fetched_at", String(27)),
+    Column("checked_at", String(27)),
+    Column("status", String, nullable=False),
+    Column("fault", Text),
+    Column("count_200", Integer, nullable=False),
+    Column("count_304", Integer, nullable=False),
+    Column("count_unchanged", Integer, nullable=False),
+    Column("count_failed", Integer, nullable=False),
+)
+pull_record = Table(
+    "erp_pull_record",
+    metadata,
+    Column("target", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("fault", Text),
+    Column("vanished_at", String(27)),
+)
+
+# table -> the columns whose change is refused; None refuses every change
+FROZEN: dict[Table, tuple[str, ...] | None] = {
+    message: ("event_id", "erp_ref", "lane", "lane_seq", "entry_seq", "body", "sha256"),
+    attempt: None,
+    receipt: None,
+}
+
+
+def _ddl(sql: str) -> DDL:
+    return DDL(sql)  # type: ignore[no-untyped-call]
+
+
+def _guards() -> None:
+    """Hang the triggers that keep evidence as it is on both kinds of database."""
+    for table, columns in FROZEN.items():
+        of = f" OF {', '.join(columns)}" if columns else ""
+        for verb, scope in (("UPDATE", of), ("DELETE", "")):
+            name = f"{table.name}_no_{verb.lower()}"
+            says = f"{table.name}: rows are evidence and are only added"
+            sqlite = _ddl(
+                f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {verb}{scope} ON {table.name}"
+                f" BEGIN SELECT RAISE(ABORT, '{says}'); END"
+            )
+            postgres = _ddl(
+                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
+                f"$$ BEGIN RAISE EXCEPTION '{says}'; END $$; "
+                f"CREATE TRIGGER {name} BEFORE {verb}{scope} ON {table.name} "
+                f"FOR EACH ROW EXECUTE FUNCTION {name}()"
+            )
+            event.listen(table, "after_create", sqlite.execute_if(dialect="sqlite"))
+            event.listen(table, "after_create", postgres.execute_if(dialect="postgresql"))
+
+
+_guards()
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine with the tables made; writers on SQLite queue for the file's lock."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+    metadata.create_all(engine)
+    return engine
+
+
+def _prepare(raw: Any, _record: object) -> None:
+    raw.isolation_level = None  # transactions are begun below, not guessed by the driver
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+        raw.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
