@@ -1,5 +1,6 @@
-"""What people see: server, sessions, pages, REST API, command line, in-app help.
+"""What people see: the server, sessions, pages, the REST interface and the manual.
 
-May import every other package, and nothing imports it: screens come last. Panel, Bokeh, HoloViews,
-FastAPI and Typer live here. Local time exists in this package alone.
+May import every other package; nothing imports this one. Panel, HoloViews, Bokeh, FastAPI and
+uvicorn live here. `server.py` puts everything together, `pages.py` lists the pages, `visit.py`
+is the only module that reads `pn.state`.
 """

@@ -1,0 +1,300 @@
+"""The REST interface: every command a post, every noun a get, refusals as problem details.
+
+A post needs an `Idempotency-Key`: sending the same request twice under one key records it once.
+Refusals are RFC 9457 problem details that carry the facts of the rule.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+from markupsafe import Markup
+
+from core.errors import Conflict, LedgerBroken, Refused
+from dashboards import openapi, parts, theme
+from dashboards.login import chosen_scheme
+from dashboards.plant import PlantServices
+from dashboards.security import Gate
+from dashboards.session import COOKIE, Login, Viewer
+
+KEY = re.compile(r"[\x21-\x7e]{8,200}")
+LARGEST_BODY = 256 * 1024
+# A badge is half of a signature; the interface tells nobody somebody else's.
+PRIVATE = frozenset({"badge", "secret", "secret_hash", "pin"})
+PRIVATE_NOUNS = frozenset({"badge"})
+
+
+class Problem(Exception):  # noqa: N818  (RFC 9457's own word)
+    """An answer that is no success: status, kind, sentence and facts."""
+
+    def __init__(self, status: int, kind: str, detail: str, **facts: object) -> None:
+        super().__init__(detail)
+        self.status, self.kind, self.detail, self.facts = status, kind, detail, facts
+
+    def response(self) -> Response:
+        """Return the problem document."""
+        body = {
+            "type": f"/help/api#{self.kind}",
+            "title": self.kind.replace("-", " ").capitalize(),
+            "status": self.status,
+            "detail": self.detail,
+            **self.facts,
+        }
+        return Response(
+            msgspec.json.encode(body), self.status, media_type="application/problem+json"
+        )
+
+
+def parse_command(
+    name: str, body: bytes, commands: Mapping[str, type]
+) -> tuple[Any, dict[str, str] | None, str | None]:
+    """Return the command in a request, the signature sent with it, and the reason.
+
+    Raises:
+        Problem: 404 for a command that does not exist, 422 naming the field that does not fit.
+    """
+    kind = commands.get(name)
+    if kind is None:
+        raise Problem(404, "unknown-command", f"{name}: no such command. See /api/docs.")
+    try:
+        given = msgspec.json.decode(body or b"{}")
+    except msgspec.DecodeError as error:
+        raise Problem(422, "malformed", f"The body is no JSON: {error}.") from error
+    if not isinstance(given, dict):
+        raise Problem(422, "malformed", "The body must be one JSON object.", field="$")
+    signature, reason = given.pop("signature", None), given.pop("reason", None)
+    if reason is not None and not isinstance(reason, str):
+        raise Problem(422, "malformed", "reason: must be text.", field="$.reason")
+    if given.pop("type", name) != name:
+        raise Problem(422, "malformed", f"type: must be {name} or left out.", field="$.type")
+    if unknown := sorted(
+        set(given) - {field.encode_name for field in msgspec.structs.fields(kind)}
+    ):
+        raise Problem(
+            422, "malformed", f"{unknown[0]}: {name} has no such field.", field=f"$.{unknown[0]}"
+        )
+    try:
+        command = msgspec.json.decode(msgspec.json.encode({"type": name, **given}), type=kind)
+    except msgspec.ValidationError as error:
+        raise _misfit(error) from error
+    return command, _signature(signature), reason
+
+
+def _misfit(error: msgspec.ValidationError) -> Problem:
+    what, _, where = str(error).partition(" - at ")
+    field = where.strip("`") or "$"
+    if missing := re.search(r"missing required field `([^`]+)`", what):
+        field = f"{field}.{missing.group(1)}"
+    return Problem(422, "malformed", f"{field}: {what}.", field=field)
+
+
+def _signature(given: Any) -> dict[str, str] | None:
+    if given is None:
+        return None
+    names = {"user", "badge", "secret"}
+    if not isinstance(given, dict) or not set(given) <= names or "secret" not in given:
+        raise Problem(
+            422, "malformed", "signature: needs secret and one of user or badge.",
+            field="$.signature",
+        )  # fmt: skip
+    if not all(isinstance(value, str) and len(value) <= 256 for value in given.values()):
+        raise Problem(422, "malformed", "signature: all values are text.", field="$.signature")
+    return given
+
+
+def public(state: Any) -> Any:
+    """Return a noun's state as JSON values, without what only its owner may know."""
+    value = msgspec.to_builtins(state, builtin_types=(), enc_hook=_text)
+    return _without_private(value)
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    return str(value)
+
+
+def _without_private(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_private(v) for k, v in value.items() if k not in PRIVATE}
+    if isinstance(value, list | tuple):
+        return [_without_private(item) for item in value]
+    return value
+
+
+class Api:
+    """The routes below `/api`."""
+
+    def __init__(self, plant: PlantServices, gate: Gate, commands: Mapping[str, type]) -> None:
+        self._plant, self._gate, self._commands = plant, gate, commands
+        self._document: bytes | None = None
+
+    def router(self) -> APIRouter:
+        """Return the routes; they answer problems themselves, so FastAPI describes none."""
+        routes = APIRouter(include_in_schema=False)
+        routes.post("/api/v1/commands/{name}")(self.command)
+        routes.get("/api/v1/{noun}")(self.all)
+        routes.get("/api/v1/{noun}/{name:path}")(self.one)
+        routes.get("/api/docs")(self.docs)
+        routes.get("/api/openapi.json")(self.openapi)
+        return routes
+
+    def _login(self, request: Request) -> Login | None:
+        return self._gate.sessions.get(request.cookies.get(COOKIE))
+
+    def _viewer(self, request: Request) -> Viewer:
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            viewer = self._plant.api_keys(key.strip())
+        else:
+            login = self._login(request)
+            viewer = login.viewer if login else None
+        if viewer is None:
+            raise Problem(401, "not-signed-in", "Sign in at /login, or send an API key as Bearer.")
+        return viewer
+
+    async def command(self, request: Request, name: str) -> Response:
+        """Record one command."""
+        try:
+            viewer = self._viewer(request)
+            key = request.headers.get("idempotency-key", "")
+            if not KEY.fullmatch(key):
+                raise Problem(
+                    400, "idempotency-key", "Idempotency-Key: 8 to 200 visible characters, made"
+                    " once per request and sent again with every retry.",
+                )  # fmt: skip
+            body = await _body(request)
+            command, signature, reason = parse_command(name, body, self._commands)
+            receipt = await asyncio.to_thread(
+                self._submit, viewer, command, key=key, signature=signature, reason=reason
+            )
+        except Problem as problem:
+            return problem.response()
+        return _json(receipt)
+
+    def _submit(
+        self,
+        viewer: Viewer,
+        command: Any,
+        *,
+        key: str,
+        signature: dict[str, str] | None,
+        reason: str | None,
+    ) -> Any:
+        from core.execution import Actor, Credentials  # noqa: PLC0415
+
+        credentials = None
+        if signature is not None:
+            credentials = Credentials(
+                user=signature.get("user"), badge=signature.get("badge"),
+                secret=signature["secret"],
+            )  # fmt: skip
+        actor = Actor(person=viewer.person, station=viewer.station, simulated=viewer.simulated)
+        try:
+            return self._plant.execution.submit(
+                command, actor=actor, idem=key, credentials=credentials, reason=reason
+            )
+        except Refused as no:
+            raise Problem(403, "refused", str(no), rule=no.rule, facts=no.facts) from no
+        except Conflict as no:
+            raise Problem(409, "conflict", str(no), rule=no.rule, facts=no.facts) from no
+        except LedgerBroken as no:
+            raise Problem(503, "ledger-broken", str(no)) from no
+
+    def all(self, request: Request, noun: str) -> Response:
+        """List the states of a noun."""
+        try:
+            self._viewer(request)
+            self._known(noun)
+            states = self._plant.execution.nouns.all(noun)
+        except Problem as problem:
+            return problem.response()
+        return _json([public(state) for state in states])
+
+    def one(self, request: Request, noun: str, name: str) -> Response:
+        """Return one state of a noun."""
+        try:
+            self._viewer(request)
+            self._known(noun)
+            state = self._plant.execution.nouns.get(noun, name)
+            if state is None:
+                raise Problem(404, "unknown", f"{noun} {name}: not known here. Check the name.")
+        except Problem as problem:
+            return problem.response()
+        return _json(public(state))
+
+    def _known(self, noun: str) -> None:
+        if noun in PRIVATE_NOUNS or noun not in openapi.noun_kinds():
+            raise Problem(404, "unknown-noun", f"{noun}: no such noun. See /api/docs.")
+
+    def _description(self) -> dict[str, Any]:
+        return openapi.document(self._commands, self._plant.name)
+
+    def openapi(self, request: Request) -> Response:
+        """Return the OpenAPI document."""
+        try:
+            self._viewer(request)
+        except Problem as problem:
+            return problem.response()
+        if self._document is None:
+            self._document = msgspec.json.encode(self._description())
+        return Response(self._document, media_type="application/json")
+
+    def docs(self, request: Request) -> Response:
+        """Show the operations as a page of our own: the plant may have no internet."""
+        login = self._login(request)
+        if login is None:
+            return Response(status_code=303, headers={"location": "/login?next=/help"})
+        rows = [
+            (parts.join(Markup("<code>"), name, Markup("</code>")), summary, fields)
+            for name, summary, fields in openapi.operations(self._commands)
+        ]
+        body = Markup('<div class="bw-plain">{}</div>').format(
+            parts.join(
+                parts.heading("REST interface", 1),
+                parts.paragraph(
+                    "POST /api/v1/commands/<type> with the command as JSON, an Idempotency-Key"
+                    " header, and a login or an API key (Authorization: Bearer)."
+                    " GET /api/v1/<noun> and /api/v1/<noun>/<id> read. Refusals are problem"
+                    " details (RFC 9457)."
+                ),
+                Markup("<p>{}</p>").format(parts.link("OpenAPI document", "/api/openapi.json")),
+                parts.table("Commands", ("Type", "What it does", "Fields"), rows),
+                parts.table("Nouns", ("Path",), [(f"/api/v1/{k}",) for k in openapi.noun_kinds()]),
+            )
+        )
+        return HTMLResponse(
+            theme.plain(
+                "REST interface",
+                body,
+                login=login,
+                plant=self._plant.name,
+                zone=str(self._plant.zone),
+                here="/help",
+                chosen=chosen_scheme(request),
+            )  # fmt: skip
+        )
+
+
+async def _body(request: Request) -> bytes:
+    """Return a request's body, refused while it is read when it grows too large."""
+    got = bytearray()
+    async for chunk in request.stream():
+        got += chunk
+        if len(got) > LARGEST_BODY:
+            raise Problem(413, "too-large", f"The body is larger than {LARGEST_BODY} bytes.")
+    return bytes(got)
+
+
+def _json(value: Any) -> Response:
+    return Response(
+        msgspec.json.encode(value, enc_hook=_text), media_type="application/json",
+        headers={"cache-control": "no-store"},
+    )  # fmt: skip

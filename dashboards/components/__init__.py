@@ -1,0 +1,1 @@
+"""Controls of our own for gloved hands, scanners and scales; all keys stay in the browser."""

@@ -1,0 +1,264 @@
+"""The outermost layer: nonce policy and headers on every answer, packed static files, foreign
+origins turned away, and websockets that end with their login. Plain ASGI, no framework.
+"""
+
+import asyncio
+import gzip
+import re
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from hashlib import sha256
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlparse
+
+from dashboards.session import COOKIE, Sessions
+
+type Scope = MutableMapping[str, Any]
+type Message = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[Message]]
+type Send = Callable[[Message], Awaitable[None]]
+type App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SCRIPT = re.compile(rb"<script(?=[\s>])")
+HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,253}")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+STATIC = ("/static/", "/assets/", "/components/")
+PACKED = (b"text/", b"application/javascript", b"application/json", b"image/svg")
+RECHECK_S = 30.0
+# A wall board is looked at for a whole shift without a touch.
+KEEPS_AWAKE = ("/board",)
+
+
+def content_policy(nonce: str, host: str) -> str:
+    """Return the content security policy of one answer.
+
+    Scripts need the nonce of this answer; `blob:` is how component modules load and
+    `wasm-unsafe-eval` what the pivot table compiles with. Sockets go to our own host only.
+    """
+    sockets = f" ws://{host} wss://{host}" if HOST.fullmatch(host) else ""
+    return (
+        "default-src 'self'; "
+        f"script-src 'self' 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval' blob:; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+        f"connect-src 'self'{sockets} data: blob:; worker-src 'self' blob:; object-src 'none'; "
+        "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    )
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """Return one request header, empty where it is missing."""
+    for key, value in scope.get("headers", ()):
+        if key.lower() == name:
+            return str(value.decode("latin-1"))
+    return ""
+
+
+def session_token(scope: Scope) -> str | None:
+    """Return the session cookie of a request."""
+    try:
+        morsel = SimpleCookie(header(scope, b"cookie")).get(COOKIE)
+    except CookieError:
+        return None
+    return morsel.value if morsel else None
+
+
+def same_origin(scope: Scope) -> bool:
+    """Tell whether a request comes from a page of ours; tools that send no Origin pass.
+
+    A browser always names the origin of a post and of a websocket, and sends the session cookie
+    (SameSite=Strict) to no other site, so nothing is lost by letting tools through.
+    """
+    origin = header(scope, b"origin")
+    return not origin or urlparse(origin).netloc.lower() == header(scope, b"host").lower()
+
+
+class Headers:
+    """Wrap the whole application; the last middleware added."""
+
+    def __init__(self, app: App, sessions: Sessions) -> None:
+        self._app, self._sessions = app, sessions
+        self._packed: dict[str, tuple[bytes, bytes]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in SAFE_METHODS and not same_origin(scope):
+            await _answer(send, 403, b"This request comes from another site. Use the plant's page.")
+            return
+        if scope["method"] in ("GET", "HEAD") and scope["path"].startswith(STATIC):
+            await self._static(scope, receive, send)
+            return
+        await self._app(scope, receive, _Dressed(scope, send))
+
+    async def _static(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a library file: packed once, then from memory; unchanged until the server is."""
+        query = scope.get("query_string", b"").decode("latin-1")
+        key = scope["path"]
+        zipped = "gzip" in header(scope, b"accept-encoding")
+        if key not in self._packed or not zipped:
+            answer = await _collect(self._app, {**scope, "method": "GET"}, receive)
+            if answer is None or answer.status != 200:
+                status = answer.status if answer else 500
+                await _answer(send, status, b"Not found", head=scope["method"] == "HEAD")
+                return
+            if len(self._packed) < 600:  # the libraries have fewer files
+                body = await asyncio.to_thread(gzip.compress, answer.body, 6)
+                self._packed[key] = (answer.content_type, body)
+            if not zipped:
+                await _answer(
+                    send, 200, answer.body, content_type=answer.content_type,
+                    head=scope["method"] == "HEAD",
+                )  # fmt: skip
+                return
+        content_type, body = self._packed[key]
+        etag = b'"' + sha256(body).hexdigest()[:24].encode() + b'"'
+        age = b"public, max-age=31536000, immutable" if query else b"public, max-age=3600"
+        extra = [(b"etag", etag), (b"cache-control", age), (b"vary", b"accept-encoding")]
+        if header(scope, b"if-none-match").encode("latin-1") == etag:
+            await _answer(send, 304, b"", extra=extra)
+            return
+        extra.append((b"content-encoding", b"gzip"))
+        await _answer(
+            send, 200, body, content_type=content_type, extra=extra,
+            head=scope["method"] == "HEAD",
+        )  # fmt: skip
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = session_token(scope)
+        login = self._sessions.get(token)
+        if login is None or not same_origin(scope):
+            await receive()
+            await send({"type": "websocket.close", "code": 4403})
+            return
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+        def ended() -> None:
+            loop.call_soon_threadsafe(over.set)
+
+        login.on_end.append(ended)
+        awake = scope["path"].startswith(KEEPS_AWAKE)
+        watcher = asyncio.create_task(self._watch(token, over, awake=awake))
+
+        async def guarded() -> Message:
+            incoming = asyncio.ensure_future(receive())
+            await asyncio.wait({incoming, watcher}, return_when=asyncio.FIRST_COMPLETED)
+            if not watcher.done():
+                message = await incoming
+                if message["type"] == "websocket.receive":
+                    self._sessions.get(token)
+                return message
+            incoming.cancel()
+            await send({"type": "websocket.close", "code": 4401})
+            return {"type": "websocket.disconnect", "code": 4401}
+
+        try:
+            await self._app(scope, guarded, send)
+        finally:
+            watcher.cancel()
+            if ended in login.on_end:
+                login.on_end.remove(ended)
+
+    async def _watch(self, token: str | None, over: asyncio.Event, *, awake: bool) -> None:
+        """Return when the login of an open page has ended or run out."""
+        while self._sessions.get(token, touch=awake) is not None:
+            try:
+                await asyncio.wait_for(over.wait(), RECHECK_S)
+            except TimeoutError:
+                continue
+            return
+
+
+class _Dressed:
+    """Send that adds the headers, and the nonce to the scripts of HTML answers."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._send = send
+        self._nonce = secrets.token_urlsafe(18)
+        self._host = header(scope, b"host")
+        self._start: Message | None = None
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kind = dict(message["headers"]).get(b"content-type", b"")
+            message["headers"] = [*message["headers"], *self._headers()]
+            if kind.startswith(b"text/html"):
+                self._start = message
+                return
+        elif message["type"] == "http.response.body" and self._start is not None:
+            self._body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            await self._send_html()
+            return
+        await self._send(message)
+
+    async def _send_html(self) -> None:
+        assert self._start is not None
+        marked = SCRIPT.sub(b'<script nonce="' + self._nonce.encode() + b'"', self._body)
+        names = (b"content-length", b"cache-control")
+        kept = [(k, v) for k, v in self._start["headers"] if k.lower() not in names]
+        self._start["headers"] = [
+            *kept,
+            (b"content-length", str(len(marked)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        await self._send(self._start)
+        await self._send({"type": "http.response.body", "body": marked})
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        return [
+            (b"content-security-policy", content_policy(self._nonce, self._host).encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"x-frame-options", b"DENY"),
+            (b"referrer-policy", b"same-origin"),
+            (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+            (b"cross-origin-opener-policy", b"same-origin"),
+        ]
+
+
+class _Answer:
+    """One whole answer of the inner application."""
+
+    def __init__(self) -> None:
+        self.status, self.body, self.content_type = 500, b"", b"application/octet-stream"
+
+    async def take(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.content_type = dict(message["headers"]).get(b"content-type", self.content_type)
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+
+async def _collect(app: App, scope: Scope, receive: Receive) -> _Answer | None:
+    answer = _Answer()
+    await app(scope, receive, answer.take)
+    return answer
+
+
+async def _answer(
+    send: Send,
+    status: int,
+    body: bytes,
+    *,
+    content_type: bytes = b"text/plain; charset=utf-8",
+    extra: list[tuple[bytes, bytes]] | None = None,
+    head: bool = False,
+) -> None:
+    headers = [(b"x-content-type-options", b"nosniff"), *(extra or [])]
+    if status != 304:
+        headers += [
+            (b"content-type", content_type),
+            (b"content-length", str(len(body)).encode()),
+        ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else body})

@@ -1,0 +1,77 @@
+"""The pages, who may open them, and what each role finds in its header.
+
+A path that is not in this table is denied: to pages, websockets and plain HTML alike.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+ROLES = ("operator", "supervisor", "qa", "engineer", "director", "finance", "admin")
+EVERYONE = frozenset(ROLES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One page: its first path segment, its name in the header, its readers."""
+
+    path: str
+    label: str
+    roles: frozenset[str]
+
+
+def _entry(path: str, label: str, *roles: str) -> Entry:
+    return Entry(path=path, label=label, roles=frozenset(roles) or EVERYONE)
+
+
+MENU = (
+    _entry("/", "Home"),
+    _entry("/kiosk", "Kiosk", "operator", "supervisor"),
+    _entry("/review", "Review", "qa"),
+    _entry("/deviations", "Deviations", "qa", "director"),
+    _entry("/oee", "OEE", "director", "supervisor"),
+    _entry("/board", "Board", "director", "supervisor"),
+    _entry("/reconcile", "Reconcile", "finance"),
+    _entry("/trace", "Trace", "qa", "finance"),
+    _entry("/office", "Office", "engineer", "qa", "admin"),
+    _entry("/books", "Books"),
+    _entry("/audit", "Audit", "qa"),
+    _entry("/help", "Help"),
+)
+_READERS = {entry.path: entry.roles for entry in MENU}
+
+
+def section(path: str) -> str:
+    """Return the menu path a URL path belongs to.
+
+    >>> section("/review/batch/B26-0178/ws")
+    '/review'
+    """
+    first = path.strip("/").split("/")[0]
+    return "/" if first in ("", "ws", "metadata", "autoload.js") else "/" + first
+
+
+def may_open(path: str, roles: Iterable[str]) -> bool:
+    """Tell whether one of the roles may open a URL path; unknown paths are denied."""
+    return not _READERS.get(section(path), frozenset()).isdisjoint(roles)
+
+
+def entries_for(roles: Iterable[str]) -> tuple[Entry, ...]:
+    """Return what the header offers to somebody with these roles."""
+    held = frozenset(roles)
+    return tuple(entry for entry in MENU if entry.roles & held)
+
+
+def next_path(wanted: str | None) -> str:
+    """Return where to go after signing in: a path of ours, else home.
+
+    Only the path counts and only if it is in the table, so no text can lead to another host.
+
+    >>> next_path("/review/batch/B26-0178"), next_path("//evil.example/x"), next_path(None)
+    ('/review/batch/B26-0178', '/', '/')
+    """
+    if not wanted or not wanted.startswith("/") or "\\" in wanted or wanted.startswith("//"):
+        return "/"
+    if any(ord(sign) < 33 or ord(sign) > 126 for sign in wanted):
+        return "/"
+    path = wanted.partition("?")[0].partition("#")[0]
+    return wanted if section(path) in _READERS else "/"

@@ -1,0 +1,8 @@
+"""The live pages by path. `{name}` in a path is read with `visit.part("name")`."""
+
+from dashboards.home import home_page
+from dashboards.security import PageFunction
+
+PAGES: dict[str, PageFunction] = {
+    "/": home_page,
+}

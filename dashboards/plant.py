@@ -1,0 +1,44 @@
+"""The services of one plant, as pages and the REST interface are given them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboards.live import Hub
+from dashboards.session import Accounts, Viewer
+
+
+def _nobody(_key: str) -> Viewer | None:
+    return None
+
+
+def _healthy() -> Mapping[str, object]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlantServices:
+    """What a running plant offers to its screens.
+
+    Args:
+        name: the plant's name in the header.
+        zone: the plant's time zone; every time on a screen is in it, and says so.
+        secret_key: signs page tokens; kept over restarts.
+        health: named checks, each value JSON; raises when the plant cannot record.
+        api_keys: the person behind an API key, or None.
+        readers: query objects of analytics and erp by name (`oee`, `reconcile`, ...).
+    """
+
+    name: str
+    zone: ZoneInfo
+    accounts: Accounts
+    hub: Hub
+    secret_key: str
+    stations: Mapping[str, str] = field(default_factory=dict)
+    execution: Any = None
+    ledger: Any = None
+    readers: Mapping[str, Any] = field(default_factory=dict)
+    health: Callable[[], Mapping[str, object]] = _healthy
+    api_keys: Callable[[str], Viewer | None] = _nobody
+    notice: str = "Sign in to see what waits for you."

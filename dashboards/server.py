@@ -1,0 +1,153 @@
+"""The composition root: one FastAPI application with pages, plain HTML, REST and health."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+# Read by Bokeh when Panel is first imported: every file comes from this host.
+os.environ.setdefault("BOKEH_RESOURCES", "server")
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+from panel.io.fastapi import add_applications
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+
+from dashboards import api, help, theme
+from dashboards.headers import Headers
+from dashboards.login import LoginPages
+from dashboards.pages import PAGES
+from dashboards.plant import PlantServices
+from dashboards.security import Gate, PageFunction
+from dashboards.session import COOKIE
+
+__all__ = ["PlantServices", "create_app", "serve"]
+
+type Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    plant: PlantServices,
+    *,
+    pages: Mapping[str, PageFunction] | None = None,
+    gate: Gate | None = None,
+    routers: Sequence[APIRouter] = (),
+    lifespan: Lifespan | None = None,
+    commands: Mapping[str, type] | None = None,
+) -> FastAPI:
+    """Return the whole application.
+
+    Args:
+        pages: the live pages by path; all of them where left out.
+        routers: further routes (webhooks, downloads); each guards itself.
+        lifespan: starts and stops what runs beside the server.
+        commands: the command registry; the catalogue's where left out.
+    """
+    gate = gate if gate is not None else Gate()
+
+    @asynccontextmanager
+    async def around(_app: FastAPI) -> AsyncIterator[None]:
+        if lifespan is None:
+            yield
+            return
+        async with lifespan():
+            yield
+
+    app = FastAPI(lifespan=around, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.gate, app.state.plant = gate, plant
+    app.include_router(_assets())
+    app.include_router(_watch(plant, gate))
+    app.include_router(LoginPages(plant, gate).router())
+    app.include_router(help.router(plant, gate))
+    for router in routers:
+        app.include_router(router)
+    app.include_router(api.Api(plant, gate, _commands(commands)).router())
+    add_applications(
+        {
+            path: gate.owned(page, plant)
+            for path, page in (PAGES if pages is None else pages).items()
+        },
+        app=app,
+        title="Batchwright",
+        index_enabled=False,
+        ico_path="none",
+        auth_policy=gate.policy(),
+        exclude_cookies=[COOKIE],
+        secret_key=plant.secret_key.encode(),
+        sign_sessions=True,
+    )
+    # Added after the pages, or it would not wrap them.
+    app.add_middleware(Headers, sessions=gate.sessions)
+    return app
+
+
+def _commands(given: Mapping[str, type] | None) -> Mapping[str, type]:
+    if given is not None:
+        return given
+    from core.catalogue import COMMANDS  # noqa: PLC0415
+
+    return COMMANDS
+
+
+def _assets() -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+    known = {path.name: path for path in theme.ASSETS.iterdir() if path.is_file()}
+
+    @routes.get("/assets/{name}")
+    def asset(name: str) -> Response:
+        if name not in known:
+            return Response("Not found", 404, media_type="text/plain")
+        return FileResponse(known[name])
+
+    @routes.get("/favicon.ico")
+    def icon() -> Response:
+        return FileResponse(known["icon.svg"], media_type="image/svg+xml")
+
+    return routes
+
+
+def _watch(plant: PlantServices, gate: Gate) -> APIRouter:
+    """Return the routes that watch the server: health for anyone, figures for this host."""
+    routes = APIRouter(include_in_schema=False)
+    pages = Gauge("batchwright_open_pages", "Pages open now.", registry=None)
+    logins = Gauge("batchwright_logins", "Sessions held.", registry=None)
+    entries = Gauge("batchwright_ledger_entries", "Entries in the ledger.", registry=None)
+
+    @routes.get("/api/health")
+    def health() -> Response:
+        try:
+            checks = dict(plant.health())
+        except Exception as fault:  # whatever broke, the answer must say that it is broken
+            body: dict[str, Any] = {"status": "fail", "reason": type(fault).__name__}
+            return JSONResponse(body, 503, headers={"cache-control": "no-store"})
+        return JSONResponse({"status": "ok", **checks}, headers={"cache-control": "no-store"})
+
+    @routes.get("/metrics")
+    def metrics(request: Request) -> Response:
+        local = request.client is not None and request.client.host in ("127.0.0.1", "::1")
+        if not local or "x-forwarded-for" in request.headers:
+            return Response("Figures are for this host only.", 403, media_type="text/plain")
+        pages.set(len(gate.owners))
+        logins.set(len(gate.sessions))
+        if plant.ledger is not None:
+            entries.set(plant.ledger.size())
+        own = b"".join(generate_latest(gauge) for gauge in (pages, logins, entries))
+        return Response(own + generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Server:
+    """Return a configured server; `run()` it, or run it in a thread and set `should_exit`."""
+    settings = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws_max_size=4 * 1024 * 1024,
+        timeout_graceful_shutdown=3,
+    )
+    return uvicorn.Server(settings)

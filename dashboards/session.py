@@ -1,0 +1,205 @@
+"""Logins: who is signed in, from where, since when, and which open pages are theirs.
+
+A login is an opaque random id in the cookie `mes_session`; everything about it stays in this
+process. Being signed in is no part of a signature: each signing act asks for its own secrets.
+"""
+
+import hashlib
+import hmac
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+COOKIE = "mes_session"
+IDLE_S = 30 * 60
+ABSOLUTE_S = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """The person who looks at a page, as pages need to know them."""
+
+    person: str
+    name: str
+    roles: frozenset[str]
+    station: str | None = None
+    simulated: bool = False
+
+    @property
+    def role_text(self) -> str:
+        """The roles as the header prints them."""
+        return ", ".join("QA" if role == "qa" else role for role in sorted(self.roles))
+
+
+class Accounts(Protocol):
+    """Whoever can tell people apart."""
+
+    def authenticate(self, user: str, secret: str, station: str | None) -> Viewer:
+        """Return the person behind a user id or badge and a secret.
+
+        Raises:
+            core.errors.Refused: unknown, wrong, locked or inactive, as one sentence.
+        """
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Login:
+    """One signed-in browser. `id` is public among our pages, the token is not."""
+
+    id: str
+    viewer: Viewer
+    csrf: str
+    opened_s: float
+    seen_s: float
+    ended: bool = False
+    on_end: list[Callable[[], None]] = field(default_factory=list)
+
+
+class Sessions:
+    """All logins of this process; safe to use from any thread."""
+
+    def __init__(
+        self,
+        *,
+        idle_s: float = IDLE_S,
+        absolute_s: float = ABSOLUTE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._idle_s, self._absolute_s, self._clock = idle_s, absolute_s, clock
+        self._lock = threading.Lock()
+        self._logins: dict[str, Login] = {}
+
+    @staticmethod
+    def _key(token: str) -> str:
+        """Return what the store is keyed by, so that a memory listing gives no cookie away."""
+        return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+    def open(self, viewer: Viewer) -> str:
+        """Start a login and return its cookie value."""
+        token, at = secrets.token_urlsafe(32), self._clock()
+        login = Login(
+            id=secrets.token_hex(8), viewer=viewer, csrf=secrets.token_urlsafe(24),
+            opened_s=at, seen_s=at,
+        )  # fmt: skip
+        with self._lock:
+            self._logins[self._key(token)] = login
+        return token
+
+    def get(self, token: str | None, *, touch: bool = True) -> Login | None:
+        """Return the login behind a cookie value, or None when it has ended or never was."""
+        if not token:
+            return None
+        key, at = self._key(token), self._clock()
+        with self._lock:
+            login = self._logins.get(key)
+            if login is None:
+                return None
+            fresh = at - login.seen_s <= self._idle_s and at - login.opened_s <= self._absolute_s
+            if fresh:
+                if touch:
+                    login.seen_s = at
+                return login
+        self.end(token)
+        return None
+
+    def end(self, token: str | None) -> None:
+        """End a login and close every page it has open."""
+        if not token:
+            return
+        with self._lock:
+            login = self._logins.pop(self._key(token), None)
+        if login is not None:
+            self._close(login)
+
+    def end_person(self, person: str) -> int:
+        """End every login of a person, as after a lost badge; return how many there were."""
+        with self._lock:
+            keys = [key for key, login in self._logins.items() if login.viewer.person == person]
+            ended = [self._logins.pop(key) for key in keys]
+        for login in ended:
+            self._close(login)
+        return len(ended)
+
+    @staticmethod
+    def _close(login: Login) -> None:
+        login.ended = True
+        for callback in tuple(login.on_end):
+            callback()
+
+    def __len__(self) -> int:
+        """The number of logins held, expired ones included until somebody asks for them."""
+        return len(self._logins)
+
+
+def same_csrf(login: Login, given: str | None) -> bool:
+    """Tell whether a form came from one of this login's own pages."""
+    return given is not None and hmac.compare_digest(login.csrf.encode(), given.encode())
+
+
+class PageOwners:
+    """Which login built which page: a page token alone opens nobody else's page."""
+
+    def __init__(self) -> None:
+        self._owner: dict[str, str] = {}
+
+    def claim(self, page_id: str, login_id: str) -> None:
+        """Bind a page to the login that is building it."""
+        self._owner[page_id] = login_id
+
+    def release(self, page_id: str) -> None:
+        """Forget a page that was closed."""
+        self._owner.pop(page_id, None)
+
+    def owns(self, page_id: str, login_id: str) -> bool:
+        """Tell whether the login built the page."""
+        return self._owner.get(page_id) == login_id
+
+    def __len__(self) -> int:
+        """The number of open pages."""
+        return len(self._owner)
+
+
+class Throttle:
+    """Slow down guessing: a few failures per key and window, then a wait.
+
+    The accounts lock people out by their own rule; this only protects the hashing.
+    """
+
+    def __init__(
+        self,
+        *,
+        failures: int = 10,
+        window_s: float = 300,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._failures, self._window_s, self._clock = failures, window_s, clock
+        self._lock = threading.Lock()
+        self._seen: dict[str, list[float]] = {}
+
+    def wait_s(self, key: str) -> int:
+        """Return how long this key must wait, 0 when it may try now."""
+        at = self._clock()
+        with self._lock:
+            recent = [then for then in self._seen.get(key, []) if at - then < self._window_s]
+            self._seen[key] = recent
+            if not recent:
+                del self._seen[key]
+            if len(recent) < self._failures:
+                return 0
+            return int(self._window_s - (at - recent[0])) + 1
+
+    def failed(self, key: str) -> None:
+        """Count one failure."""
+        with self._lock:
+            if len(self._seen) > 10_000:  # bounded: an attacker chooses the keys
+                self._seen.clear()
+            self._seen.setdefault(key, []).append(self._clock())
+
+    def passed(self, key: str) -> None:
+        """Forget the failures of a key that got in."""
+        with self._lock:
+            self._seen.pop(key, None)

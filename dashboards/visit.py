@@ -1,0 +1,100 @@
+"""One visit: a page opened by one person in one browser tab. Only this module reads `pn.state`."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import panel as pn
+
+from dashboards.session import Login, Viewer
+
+
+def document() -> Any:
+    """Return the Bokeh document of this visit."""
+    return pn.state.curdoc
+
+
+def login() -> Login:
+    """Return the login that opened this page.
+
+    Raises:
+        LookupError: nobody is visiting; pages are built for a visit only.
+    """
+    context = getattr(pn.state.curdoc, "session_context", None)
+    user = getattr(getattr(context, "request", None), "user", None)
+    if not isinstance(user, Login):
+        raise LookupError("no login: a page is built for a visit only")
+    return user
+
+
+def viewer() -> Viewer:
+    """Return the person looking at this page."""
+    return login().viewer
+
+
+def page_id() -> str:
+    """Return the id that Bokeh gave this page."""
+    return str(pn.state.curdoc.session_context.id)
+
+
+def query(name: str, default: str = "") -> str:
+    """Return one value of the URL's query as the browser sent it; escape before showing."""
+    values = pn.state.session_args.get(name) if pn.state.curdoc else None
+    return values[0].decode("utf-8", "replace")[:200] if values else default
+
+
+def part(name: str, default: str = "") -> str:
+    """Return one named part of the URL path, as `{batch}` in `/review/batch/{batch}`."""
+    context = getattr(pn.state.curdoc, "session_context", None)
+    params = getattr(getattr(context, "request", None), "route_params", None) or {}
+    return str(params.get(name, default))[:200]
+
+
+def set_query(**values: str | None) -> None:
+    """Put values into the URL's query without loading the page again; None takes one out."""
+    location = pn.state.location
+    if location is None:
+        return
+    kept = dict(location.query_params)
+    for name, value in values.items():
+        kept[name] = value
+    given = {name: value for name, value in kept.items() if value not in (None, "")}
+    location.search = "?" + _encode(given) if given else ""
+
+
+def _encode(values: dict[str, Any]) -> str:
+    return urlencode({name: str(value) for name, value in values.items()})
+
+
+def is_dark() -> bool:
+    """Tell whether this visit is drawn dark: `?theme=` first, then the stored choice, then the
+    scheme the browser last reported."""
+    asked = query("theme")
+    if asked in ("light", "dark"):
+        return asked == "dark"
+    cookies = pn.state.cookies if pn.state.curdoc else {}
+    chosen = cookies.get("mes_theme", "")
+    if chosen in ("light", "dark"):
+        return bool(chosen == "dark")
+    return bool(cookies.get("mes_scheme", "") == "dark")
+
+
+def use_theme(dark: bool) -> None:
+    """Set Panel's theme for this visit."""
+    pn.config.theme = "dark" if dark else "default"
+
+
+def on_leave(callback: Callable[[], None]) -> None:
+    """Call back once when the page is gone."""
+    pn.state.on_session_destroyed(lambda _context: callback())
+
+
+def soon(callback: Callable[[], Any]) -> None:
+    """Run a callback, coroutine functions included, on this page's own turn."""
+    pn.state.execute(callback, schedule=True)
+
+
+def follows_browser() -> bool:
+    """Tell whether the scheme is the browser's own, so that the page may correct a wrong guess."""
+    cookies = pn.state.cookies if pn.state.curdoc else {}
+    return not query("theme") and cookies.get("mes_theme", "") not in ("light", "dark")
