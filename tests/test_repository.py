@@ -46,7 +46,7 @@ HOME: dict[str, tuple[str, ...]] = {
     "websockets": SCREENS,
     "sqlalchemy": ("core/", "erp/", "capture/telemetry"),
     "psycopg": ("core/",),
-    "msgspec": ("core/", "erp/", "capture/", "config/", "dashboards/api"),
+    "msgspec": ("core/", "erp/", "capture/", "config/", "dashboards/api", "dashboards/openapi"),
     "cryptography": ("core/", "erp/"),
     "argon2": ("core/", "erp/"),
     "pydantic": ("config/", "erp/", "dashboards/"),
