@@ -1,0 +1,1 @@
+"""The batch: `events` it is made of, `state` folded from them, `flow` between steps, `steps`."""

@@ -1,0 +1,161 @@
+"""Every noun, command and event of the plant by its stored name.
+
+Stored names are literals and stay here for ever; a retired type keeps its class. An event's
+body is the canonical form of its fields; the type and its schema version stand in the entry.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from core import (
+    authority,
+    bom,
+    deviation,
+    dispatch,
+    equipment,
+    line,
+    material,
+    numbering,
+    order,
+    people,
+    recipe,
+    refusal,
+    release,
+    signature,
+    weighing,
+)
+from core.batch import events as batch_events
+from core.batch import state as batch_state
+from core.batch import steps
+from core.errors import LedgerBroken
+from core.fact import Command, Context, Event, Facts, Plant
+
+type Decide = Callable[[Plant, Any, Context], Facts]
+type Apply = Callable[[Any, Any], Any]
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """A kind of stream: the state it folds to, and how."""
+
+    kind: str
+    state: type
+    apply: Apply
+
+
+def _noun(state: Any, apply: Apply) -> Noun:
+    return Noun(state.KIND, state, apply)
+
+
+NOUNS: dict[str, Noun] = {
+    noun.kind: noun
+    for noun in (
+        _noun(authority.PlantRules, authority.apply),
+        _noun(people.Person, people.apply),
+        _noun(people.BadgeOwner, people.apply_badge),
+        _noun(material.Material, material.apply_material),
+        _noun(material.Lot, material.apply),
+        _noun(equipment.Equipment, equipment.apply),
+        _noun(equipment.Station, equipment.apply_station),
+        _noun(recipe.MasterRecipe, recipe.apply),
+        _noun(recipe.Product, recipe.apply_product),
+        _noun(bom.ErpBom, bom.apply),
+        _noun(order.Order, order.apply),
+        _noun(numbering.Sequence, numbering.apply),
+        _noun(batch_state.Batch, batch_state.apply),
+        _noun(deviation.Deviation, deviation.apply),
+        _noun(line.Line, line.apply),
+        _noun(line.Telemetry, line.apply_telemetry),
+        _noun(refusal.Refusals, refusal.apply),
+    )
+}
+
+_MODULES: tuple[tuple[Any, Decide | None], ...] = (
+    (authority, authority.decide),
+    (people, people.decide),
+    (material, material.decide),
+    (equipment, equipment.decide),
+    (recipe, recipe.decide),
+    (bom, bom.decide),
+    (order, order.decide),
+    (dispatch, dispatch.decide),
+    (weighing, weighing.decide),
+    (steps, steps.decide),
+    (deviation, deviation.decide),
+    (release, release.decide),
+    (line, line.decide),
+    (batch_events, None),
+    (numbering, None),
+    (refusal, None),
+    (signature, None),
+)
+
+
+def _own(module: Any, root: type) -> list[type]:
+    """Return the commands or events that a module defines itself, in its order."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, root)
+        and value is not root
+        and value.__module__ == module.__name__
+    ]
+
+
+def _tag(kind: Any) -> str:
+    return str(kind.__struct_config__.tag)
+
+
+EVENTS: dict[str, type[Event]] = {
+    _tag(kind): kind for module, _ in _MODULES for kind in _own(module, Event)
+}
+COMMANDS: dict[str, type[Command]] = {
+    _tag(kind): kind for module, _ in _MODULES for kind in _own(module, Command)
+}
+DECIDERS: dict[str, Decide] = {
+    _tag(kind): decide
+    for module, decide in _MODULES
+    if decide is not None
+    for kind in _own(module, Command)
+}
+
+
+class UnknownType(LedgerBroken):
+    """An entry has a type or version that this server cannot read."""
+
+    def __init__(self, type_: str, v: int) -> None:
+        super().__init__(
+            f"Entry type {type_} version {v}: not known to this server."
+            " Start the newer server that wrote it."
+        )
+
+
+def event_type(event: Event) -> str:
+    """Return an event's stored name."""
+    return _tag(type(event))
+
+
+def to_data(event: Event) -> dict[str, Any]:
+    """Return an event's body; decoding it gives the same event back, or this stops."""
+    data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(event))
+    name = data.pop("type")
+    assert from_data(name, VERSION, data) == event, event
+    return data
+
+
+def from_data(type_: str, v: int, data: dict[str, Any]) -> Event:
+    """Return the event that an entry's body holds.
+
+    Raises:
+        UnknownType: the type or its version is newer than this server.
+    """
+    kind = EVENTS.get(type_)
+    if kind is None or v != VERSION:
+        raise UnknownType(type_, v)
+    return msgspec.convert({**data, "type": type_}, kind)

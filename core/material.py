@@ -1,0 +1,353 @@
+"""Materials and their lots: status, quantity, and the containers that carry it.
+
+Masses are grams, counted things are pieces (`EA`). Two lots are never one row, and a
+container is the smallest quantity that is tracked. `expires_on` is the last good day.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+
+from core.errors import AlreadyKnown, Refused, WrongState
+from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
+from core.quantity import Name, Sentence, convert, plain
+from core.signature import Seen, SignatureApplied, sign
+
+
+class LotStatus(StrEnum):
+    """What may be done with a lot."""
+
+    QUARANTINE = "quarantine"
+    RELEASED = "released"
+    RESTRICTED = "restricted"
+    ON_HOLD = "on_hold"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CONSUMED = "consumed"
+
+
+class ContainerQuantity(Struct, frozen=True, kw_only=True):
+    """One container and what is in it, in the material's unit."""
+
+    container: Name
+    quantity: Decimal
+
+
+class RegisterMaterial(Command, kw_only=True, tag="material.register"):
+    """Make a material known."""
+
+    material: Name
+    name: str
+    unit: str
+    gtin: str | None = None
+    hazards: tuple[str, ...] = ()
+
+
+class ReceiveLot(Command, kw_only=True, tag="lot.receive"):
+    """Take a supplier's lot in, container by container, into quarantine."""
+
+    lot: Name
+    material: Name
+    supplier: str
+    unit: str
+    containers: tuple[ContainerQuantity, ...]
+    expires_on: date | None = None
+    assay_percent: Decimal | None = None
+    assay_basis: str | None = None
+    origin: str = "receipt"
+
+
+class ChangeLotStatus(Command, kw_only=True, tag="lot.change-status"):
+    """Release, hold, reject or restrict a lot, under signature."""
+
+    lot: Name
+    status: LotStatus
+    why: Sentence
+    seen: Seen
+
+
+class MaterialRegistered(Event, kw_only=True, tag="material.registered"):
+    """A material is known from here on."""
+
+    material: str
+    name: str
+    unit: str
+    gtin: str | None
+    hazards: tuple[str, ...]
+
+
+class LotCreated(Event, kw_only=True, tag="lot.created"):
+    """A lot exists; its containers carry the quantity in base unit."""
+
+    lot: str
+    material: str
+    supplier: str
+    unit: str
+    containers: tuple[ContainerQuantity, ...]
+    expires_on: date | None
+    assay_percent: Decimal | None
+    assay_basis: str | None
+    origin: str
+
+
+class LotStatusChanged(Event, kw_only=True, tag="lot.status-changed"):
+    """The status before and after, and why."""
+
+    lot: str
+    before: LotStatus
+    after: LotStatus
+    why: str
+
+
+class ContainerDispensed(Event, kw_only=True, tag="container.dispensed"):
+    """A quantity left a container for a step of a batch."""
+
+    lot: str
+    container: str
+    quantity: Decimal
+    unit: str
+    batch: str
+    step: str
+    left: Decimal
+
+
+type MaterialCommand = RegisterMaterial | ReceiveLot | ChangeLotStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """A material definition and the lots of it that this plant has seen."""
+
+    KIND: ClassVar[str] = "material"
+    material: str
+    name: str
+    unit: str
+    gtin: str | None = None
+    hazards: tuple[str, ...] = ()
+    lots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """A lot of one material."""
+
+    KIND: ClassVar[str] = "lot"
+    lot: str
+    material: str
+    supplier: str
+    unit: str
+    status: LotStatus = LotStatus.QUARANTINE
+    containers: dict[str, Decimal] = field(default_factory=dict)
+    expires_on: date | None = None
+    assay_percent: Decimal | None = None
+    assay_basis: str | None = None
+    origin: str = "receipt"
+    used_by: tuple[str, ...] = ()
+
+    @property
+    def left(self) -> Decimal:
+        """Quantity in all containers together."""
+        return sum(self.containers.values(), Decimal(0))
+
+
+class LotNotReleased(Refused):
+    """Only released lots go into a batch."""
+
+    is_evidence = True
+
+    def __init__(self, lot: Lot) -> None:
+        super().__init__(
+            f"Lot {lot.lot}: is {lot.status}, only a released lot may be used."
+            " Scan a released container, or ask QA to release this lot.",
+            lot=lot.lot,
+            status=lot.status,
+        )
+
+
+class LotExpired(Refused):
+    """The last good day is over."""
+
+    is_evidence = True
+
+    def __init__(self, lot: Lot, today: date) -> None:
+        super().__init__(
+            f"Lot {lot.lot}: expired on {lot.expires_on}, today is {today}."
+            " Scan a container of a lot that is in date.",
+            lot=lot.lot,
+            expires_on=lot.expires_on,
+            today=today,
+        )
+
+
+class ContainerUnknown(Refused):
+    """The lot has no such container."""
+
+    is_evidence = True
+
+    def __init__(self, lot: Lot, container: str) -> None:
+        super().__init__(
+            f"Container {container}: lot {lot.lot} has no such container."
+            " Scan the label on the container again.",
+            lot=lot.lot,
+            container=container,
+        )
+
+
+class ContainerShort(Refused):
+    """The container holds less than is to be taken."""
+
+    is_evidence = True
+
+    def __init__(self, lot: Lot, container: str, *, wanted: Decimal, left: Decimal) -> None:
+        super().__init__(
+            f"Container {container} of lot {lot.lot}: holds {plain(left)} {lot.unit}, "
+            f"{plain(wanted)} {lot.unit} are to be taken. Weigh less and scan a second container.",
+            lot=lot.lot,
+            container=container,
+            wanted=wanted,
+            left=left,
+        )
+
+
+def check_usable(lot: Lot, *, today: date) -> None:
+    """Refuse a lot that must not go into a batch today. A lot is good on its last day.
+
+    Raises:
+        LotNotReleased, LotExpired: see there.
+    """
+    if lot.status is not LotStatus.RELEASED:
+        raise LotNotReleased(lot)
+    if lot.expires_on is not None and today > lot.expires_on:
+        raise LotExpired(lot, today)
+
+
+def dispense(lot: Lot, container: str, *, quantity: Decimal, batch: str, step: str) -> Fact:
+    """Return the fact that `quantity` left a container.
+
+    Raises:
+        ContainerUnknown: the lot has no such container.
+        ContainerShort: it holds less than `quantity`.
+    """
+    if container not in lot.containers:
+        raise ContainerUnknown(lot, container)
+    left = lot.containers[container]
+    if quantity > left:
+        raise ContainerShort(lot, container, wanted=quantity, left=left)
+    event = ContainerDispensed(
+        lot=lot.lot,
+        container=container,
+        quantity=quantity,
+        unit=lot.unit,
+        batch=batch,
+        step=step,
+        left=left - quantity,
+    )
+    return Fact(f"{Lot.KIND}/{lot.lot}", event)
+
+
+def decide(plant: Plant, command: MaterialCommand, context: Context) -> Facts:
+    """Return what a command about a material or lot causes, or refuse it.
+
+    Raises:
+        AlreadyKnown: the code or lot number was used before.
+        Unknown: the material or lot is not known.
+        UnitMismatch: the lot's unit measures something else than the material's.
+        WrongState: the lot has that status already, or is consumed.
+    """
+    match command:
+        case RegisterMaterial() as it:
+            if plant.get(Material, it.material) is not None:
+                raise AlreadyKnown("Material", it.material)
+            registered = MaterialRegistered(
+                material=it.material, name=it.name, unit=it.unit, gtin=it.gtin, hazards=it.hazards
+            )
+            return (Fact(f"material/{it.material}", registered),)
+        case ReceiveLot() as it:
+            return _receive(plant, it)
+        case ChangeLotStatus() as it:
+            return _change_status(plant, it, context)
+
+
+def _receive(plant: Plant, it: ReceiveLot) -> Facts:
+    material = need(plant, Material, it.material, next_step="Register the material first.")
+    if plant.get(Lot, it.lot) is not None:
+        raise AlreadyKnown("Lot", it.lot)
+    containers = tuple(
+        ContainerQuantity(
+            container=one.container, quantity=convert(one.quantity, it.unit, material.unit)
+        )
+        for one in it.containers
+    )
+    created = LotCreated(
+        lot=it.lot,
+        material=it.material,
+        supplier=it.supplier,
+        unit=material.unit,
+        containers=containers,
+        expires_on=it.expires_on,
+        assay_percent=it.assay_percent,
+        assay_basis=it.assay_basis,
+        origin=it.origin,
+    )
+    return (Fact(f"lot/{it.lot}", created), Fact(f"material/{it.material}", created))
+
+
+def _change_status(plant: Plant, it: ChangeLotStatus, context: Context) -> Facts:
+    lot = need(plant, Lot, it.lot)
+    stream = f"lot/{it.lot}"
+    if lot.status in (it.status, LotStatus.CONSUMED):
+        raise WrongState(
+            f"Lot {it.lot}", lot.status, needed="another status", next_step="Nothing to change."
+        )
+    words = f"Lot {it.lot} of {lot.material}: status from {lot.status} to {it.status}. {it.why}"
+    signature = sign(plant, context, it.seen, meaning="I decide this lot's status", words=words)
+    changed = LotStatusChanged(lot=it.lot, before=lot.status, after=it.status, why=it.why)
+    return (Fact(stream, signature, it.why), Fact(stream, changed, it.why))
+
+
+def apply_material(material: Material | None, fact: Recorded) -> Material:
+    """Fold one event of a material's stream."""
+    match fact.event:
+        case MaterialRegistered() as it:
+            return Material(
+                material=it.material, name=it.name, unit=it.unit, gtin=it.gtin, hazards=it.hazards
+            )
+        case LotCreated(lot=lot):
+            assert material is not None, fact
+            return replace(material, lots=(*material.lots, lot))
+        case _:
+            assert material is not None, fact
+            return material
+
+
+def apply(lot: Lot | None, fact: Recorded) -> Lot:
+    """Fold one event of a lot's stream."""
+    match fact.event:
+        case LotCreated() as it:
+            return Lot(
+                lot=it.lot,
+                material=it.material,
+                supplier=it.supplier,
+                unit=it.unit,
+                containers={one.container: one.quantity for one in it.containers},
+                expires_on=it.expires_on,
+                assay_percent=it.assay_percent,
+                assay_basis=it.assay_basis,
+                origin=it.origin,
+            )
+        case LotStatusChanged(after=after):
+            assert lot is not None, fact
+            return replace(lot, status=after)
+        case ContainerDispensed() as it:
+            assert lot is not None, fact
+            used_by = lot.used_by if it.batch in lot.used_by else (*lot.used_by, it.batch)
+            return replace(
+                lot, containers={**lot.containers, it.container: it.left}, used_by=used_by
+            )
+        case SignatureApplied() | _:
+            assert lot is not None, fact
+            return lot

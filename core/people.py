@@ -1,0 +1,317 @@
+"""People and what they may do: identities for ever, roles as data, lockout after failures.
+
+An identity is never deleted and never becomes another person (21 CFR 11.100(a)). Secrets are
+not here: `core/credentials.py` keeps them outside the ledger.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, assert_never
+
+from core.errors import AlreadyKnown, Refused, WrongState
+from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
+from core.quantity import Name
+
+ROLES = ("operator", "supervisor", "qa", "engineer", "director", "finance", "admin")
+SERVICE = "service:"
+INSTALLER = "service:install"
+FAILURES_UNTIL_LOCK = 5
+
+
+class PersonState(StrEnum):
+    """Whether a person may act."""
+
+    ACTIVE = "active"
+    LOCKED = "locked"
+    RETIRED = "retired"
+
+
+class RegisterPerson(Command, kw_only=True, tag="person.register"):
+    """Make a person known, with a login name that is never given to anyone else."""
+
+    person: Name
+    name: str
+    badge: str
+    roles: tuple[str, ...]
+    simulated: bool = False
+
+
+class ChangeRoles(Command, kw_only=True, tag="person.change-roles"):
+    """Replace a person's roles."""
+
+    person: Name
+    roles: tuple[str, ...]
+
+
+class UnlockPerson(Command, kw_only=True, tag="person.unlock"):
+    """Let a locked person act again."""
+
+    person: Name
+
+
+class RetirePerson(Command, kw_only=True, tag="person.retire"):
+    """End a person's access for ever; the identity stays taken."""
+
+    person: Name
+
+
+class RecordFailedAuthentication(Command, kw_only=True, tag="person.record-failed-authentication"):
+    """A secret or badge did not fit; the attempt is evidence."""
+
+    person: Name
+    purpose: str
+
+
+class RecordSignIn(Command, kw_only=True, tag="person.record-sign-in"):
+    """A person opened a session."""
+
+    person: Name
+
+
+class RecordSignOut(Command, kw_only=True, tag="person.record-sign-out"):
+    """A person's session ended."""
+
+    person: Name
+    cause: str
+
+
+class PersonRegistered(Event, kw_only=True, tag="person.registered"):
+    """A person is known from here on."""
+
+    person: str
+    name: str
+    badge: str
+    roles: tuple[str, ...]
+    simulated: bool = False
+
+
+class RolesChanged(Event, kw_only=True, tag="person.roles-changed"):
+    """The roles before and after."""
+
+    person: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class AuthenticationFailed(Event, kw_only=True, tag="person.authentication-failed"):
+    """One failed attempt, counted since the last success."""
+
+    person: str
+    purpose: str
+    failures: int
+
+
+class PersonLocked(Event, kw_only=True, tag="person.locked"):
+    """Too many failures in a row: alert (21 CFR 11.300(d))."""
+
+    person: str
+    failures: int
+
+
+class PersonUnlocked(Event, kw_only=True, tag="person.unlocked"):
+    """The lock was taken off."""
+
+    person: str
+
+
+class PersonRetired(Event, kw_only=True, tag="person.retired"):
+    """Access ended."""
+
+    person: str
+
+
+class SignedIn(Event, kw_only=True, tag="person.signed-in"):
+    """A session was opened."""
+
+    person: str
+
+
+class SignedOut(Event, kw_only=True, tag="person.signed-out"):
+    """A session ended, and by what."""
+
+    person: str
+    cause: str
+
+
+type PersonEvent = (
+    PersonRegistered
+    | RolesChanged
+    | AuthenticationFailed
+    | PersonLocked
+    | PersonUnlocked
+    | PersonRetired
+    | SignedIn
+    | SignedOut
+)
+type PersonCommand = (
+    RegisterPerson
+    | ChangeRoles
+    | UnlockPerson
+    | RetirePerson
+    | RecordFailedAuthentication
+    | RecordSignIn
+    | RecordSignOut
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A person of the plant."""
+
+    KIND: ClassVar[str] = "person"
+    person: str
+    name: str
+    badge: str
+    roles: tuple[str, ...]
+    simulated: bool = False
+    state: PersonState = PersonState.ACTIVE
+    failures: int = 0
+    signed_in_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadgeOwner:
+    """Who holds a badge; a badge number is given out once."""
+
+    KIND: ClassVar[str] = "badge"
+    badge: str
+    person: str
+
+
+class UnknownRole(Refused):
+    """A role that this plant does not have."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(
+            f"Role {role}: not one of {', '.join(ROLES)}. Choose from these.", role=role
+        )
+
+
+class MixedAdministrator(Refused):
+    """An administrator keeps no GxP role beside it."""
+
+    def __init__(self, person: str) -> None:
+        super().__init__(
+            f"{person}: an administrator holds no other role, so that nobody can both grant and"
+            " use a right. Register a second identity for the other work.",
+            person=person,
+        )
+
+
+class Locked(Refused):
+    """The person may not act now."""
+
+    is_evidence = True
+
+    def __init__(self, person: Person) -> None:
+        super().__init__(
+            f"{person.name}: access is {person.state} after {person.failures} failed attempts."
+            " Ask an administrator to unlock it.",
+            person=person.person,
+            state=person.state,
+        )
+
+
+def _check_roles(person: str, roles: tuple[str, ...]) -> None:
+    for role in roles:
+        if role not in ROLES:
+            raise UnknownRole(role)
+    if "admin" in roles and len(roles) > 1:
+        raise MixedAdministrator(person)
+
+
+def decide(plant: Plant, command: PersonCommand, context: Context) -> Facts:
+    """Return what a command about a person causes, or refuse it.
+
+    Raises:
+        AlreadyKnown: the login name or the badge was given out before.
+        UnknownRole, MixedAdministrator: the roles cannot be held.
+        WrongState: the person is retired, or not locked where unlocking is asked.
+    """
+    stream = f"{Person.KIND}/{command.person}"
+    if isinstance(command, RegisterPerson):
+        if plant.get(Person, command.person) is not None:
+            raise AlreadyKnown("Person", command.person)
+        if plant.get(BadgeOwner, command.badge) is not None:
+            raise AlreadyKnown("Badge", command.badge)
+        _check_roles(command.person, command.roles)
+        registered = PersonRegistered(
+            person=command.person,
+            name=command.name,
+            badge=command.badge,
+            roles=command.roles,
+            simulated=command.simulated,
+        )
+        return (Fact(stream, registered), Fact(f"{BadgeOwner.KIND}/{command.badge}", registered))
+    person = need(plant, Person, command.person, next_step="Register the person first.")
+    if person.state is PersonState.RETIRED:
+        raise WrongState(person.name, person.state, needed="active", next_step="Choose another.")
+    match command:
+        case ChangeRoles(roles=roles):
+            _check_roles(command.person, roles)
+            changed = RolesChanged(person=person.person, before=person.roles, after=roles)
+            return (Fact(stream, changed),)
+        case UnlockPerson():
+            if person.state is not PersonState.LOCKED:
+                raise WrongState(
+                    person.name, person.state, needed="locked", next_step="Nothing to unlock."
+                )
+            return (Fact(stream, PersonUnlocked(person=person.person)),)
+        case RetirePerson():
+            return (Fact(stream, PersonRetired(person=person.person)),)
+        case RecordFailedAuthentication(purpose=purpose):
+            failures = person.failures + 1
+            failed = AuthenticationFailed(person=person.person, purpose=purpose, failures=failures)
+            if failures < FAILURES_UNTIL_LOCK or person.state is PersonState.LOCKED:
+                return (Fact(stream, failed),)
+            locked = PersonLocked(person=person.person, failures=failures)
+            return (Fact(stream, failed), Fact(stream, locked))
+        case RecordSignIn():
+            return (Fact(stream, SignedIn(person=person.person)),)
+        case RecordSignOut(cause=cause):
+            return (Fact(stream, SignedOut(person=person.person, cause=cause)),)
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def apply(person: Person | None, fact: Recorded) -> Person:
+    """Fold one event of a person's stream."""
+    match fact.event:
+        case PersonRegistered() as it:
+            return Person(
+                person=it.person,
+                name=it.name,
+                badge=it.badge,
+                roles=it.roles,
+                simulated=it.simulated,
+            )
+        case event:
+            assert person is not None, fact
+            return _change(person, event, fact.at)
+
+
+def _change(person: Person, event: Event, at: datetime) -> Person:
+    match event:
+        case RolesChanged(after=after):
+            return replace(person, roles=after)
+        case AuthenticationFailed(failures=failures):
+            return replace(person, failures=failures)
+        case PersonLocked():
+            return replace(person, state=PersonState.LOCKED)
+        case PersonUnlocked():
+            return replace(person, state=PersonState.ACTIVE, failures=0)
+        case PersonRetired():
+            return replace(person, state=PersonState.RETIRED)
+        case SignedIn():
+            return replace(person, failures=0, signed_in_at=at)
+        case _:
+            return person
+
+
+def apply_badge(owner: BadgeOwner | None, fact: Recorded) -> BadgeOwner:
+    """Fold one event of a badge's stream: the first one stands."""
+    if owner is None and isinstance(fact.event, PersonRegistered):
+        return BadgeOwner(badge=fact.event.badge, person=fact.event.person)
+    assert owner is not None, fact
+    return owner

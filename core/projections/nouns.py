@@ -1,0 +1,172 @@
+"""The synchronous projection: each stream's folded state, one row a stream.
+
+A row is the state's canonical bytes, so a rebuild from the ledger must equal it byte for byte.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from core.catalogue import NOUNS, from_data
+from core.clock import parse_iso
+from core.fact import Recorded, State
+from core.ledger.entry import Entry
+from core.ledger.merkle import leaf_hash
+from core.ledger.store import Ledger, Store
+
+NAME, VERSION = "nouns", 1
+SCHEMA = (
+    "create table if not exists noun("
+    " stream text primary key, kind text not null, ver integer not null,"
+    " seq integer not null, body {blob} not null)",
+    "create index if not exists noun_kind on noun(kind, seq)",
+    "create table if not exists projection("
+    " name text primary key, version integer not null, upto_seq integer not null)",
+)
+UPSERT = (
+    "insert into noun(stream, kind, ver, seq, body) values (?, ?, ?, ?, ?)"
+    " on conflict (stream) do update set ver = excluded.ver, seq = excluded.seq,"
+    " body = excluded.body"
+)
+MARK = (
+    "insert into projection(name, version, upto_seq) values (?, ?, ?)"
+    " on conflict (name) do update set version = excluded.version, upto_seq = excluded.upto_seq"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One stream's folded state and how far it is folded."""
+
+    stream: str
+    ver: int
+    seq: int
+    state: Any
+
+    @property
+    def kind(self) -> str:
+        """The noun's kind: the first part of the stream's name."""
+        return self.stream.split("/", 1)[0]
+
+    def body(self) -> bytes:
+        """Return the state's canonical bytes."""
+        return msgspec.json.encode(self.state, order="sorted")
+
+
+def recorded(entry: Entry, leaf: str) -> Recorded:
+    """Return an entry as the fold takes it."""
+    return Recorded(
+        event=from_data(entry.type, entry.v, entry.data),
+        stream=entry.stream,
+        seq=entry.seq,
+        ver=entry.ver,
+        leaf=leaf,
+        at=parse_iso(entry.at),
+        actor=entry.actor,
+        station=entry.station,
+    )
+
+
+def fold(state: Any, entry: Entry, leaf: str = "") -> Any:
+    """Return a stream's state after one more entry."""
+    return NOUNS[entry.stream.split("/", 1)[0]].apply(state, recorded(entry, leaf))
+
+
+def decode(kind: str, body: bytes) -> Any:
+    """Return the state in a row's bytes."""
+    return msgspec.json.decode(body, type=NOUNS[kind].state)
+
+
+def write(connection: Connection, store: Store, rows: list[Row], *, upto_seq: int) -> None:
+    """Write folded states and how far the projection has come, in the caller's transaction."""
+    if rows:
+        values = [(row.stream, row.kind, row.ver, row.seq, row.body()) for row in rows]
+        connection.exec_driver_sql(store.sql(UPSERT), values)
+    connection.exec_driver_sql(store.sql(MARK), (NAME, VERSION, upto_seq))
+
+
+def replay(ledger: Ledger) -> Iterator[Row]:
+    """Yield every stream's state, folded anew from the entries."""
+    states: dict[str, Any] = {}
+    at: dict[str, tuple[int, int]] = {}
+    after = 0
+    while raw := ledger.raw(after, 5000):
+        for seq, body in raw:
+            entry = msgspec.json.decode(body, type=Entry)
+            states[entry.stream] = fold(states.get(entry.stream), entry, leaf_hash(body).hex())
+            at[entry.stream] = (entry.ver, seq)
+        after = raw[-1][0]
+    for stream, state in states.items():
+        yield Row(stream, *at[stream], state)
+
+
+def prepare(store: Store) -> None:
+    """Make the tables, and rebuild them where they are not in step with the ledger.
+
+    Called before the writer starts, while nobody else may write.
+    """
+    connection = store.connect()
+    try:
+        blob = "bytea" if connection.dialect.name == "postgresql" else "blob"
+        for statement in SCHEMA:
+            connection.exec_driver_sql(statement.format(blob=blob))
+        connection.commit()
+        store.begin(connection)
+        query = "select version, upto_seq from projection where name = ?"
+        found = connection.exec_driver_sql(store.sql(query), (NAME,)).fetchone()
+        ledger = Ledger(store)
+        if found is None or tuple(found) != (VERSION, ledger.size()):
+            connection.exec_driver_sql("delete from noun")
+            write(connection, store, list(replay(ledger)), upto_seq=ledger.size())
+        connection.commit()
+    finally:
+        connection.close()
+        store.release()
+
+
+def differences(ledger: Ledger) -> list[str]:
+    """Return the streams whose stored state is not what a replay gives; empty when in step."""
+    with ledger.store.reading() as connection:
+        found = connection.exec_driver_sql("select stream, ver, seq, body from noun").fetchall()
+    stored = {stream: (ver, seq, bytes(body)) for stream, ver, seq, body in found}
+    anew = {row.stream: (row.ver, row.seq, row.body()) for row in replay(ledger)}
+    names = {*stored, *anew}
+    return sorted(name for name in names if stored.get(name) != anew.get(name))
+
+
+class Nouns:
+    """The read side: folded states as of the last commit. Safe from any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def row(self, stream: str) -> Row | None:
+        """Return one stream's state with its version, or None."""
+        query = "select ver, seq, body from noun where stream = ?"
+        with self._store.reading() as connection:
+            found = connection.exec_driver_sql(self._store.sql(query), (stream,)).fetchone()
+        if found is None:
+            return None
+        ver, seq, body = found
+        return Row(stream, ver, seq, decode(stream.split("/", 1)[0], bytes(body)))
+
+    def get[S: State](self, noun: type[S], name: str) -> S | None:
+        """Return a noun's state, or None where its stream is empty."""
+        row = self.row(f"{noun.KIND}/{name}")
+        return None if row is None else row.state
+
+    def all[S: State](self, noun: type[S]) -> list[S]:
+        """Return all nouns of a kind, the one that changed last first."""
+        return [row.state for row in self.rows(noun.KIND)]
+
+    def rows(self, kind: str, limit: int = 100_000) -> list[Row]:
+        """Return all rows of a kind, the one that changed last first."""
+        query = "select stream, ver, seq, body from noun where kind = ? order by seq desc limit ?"
+        with self._store.reading() as connection:
+            found = connection.exec_driver_sql(self._store.sql(query), (kind, limit)).fetchall()
+        return [
+            Row(stream, ver, seq, decode(kind, bytes(body))) for stream, ver, seq, body in found
+        ]

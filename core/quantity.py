@@ -1,0 +1,115 @@
+"""Exact quantities: `Decimal` with a unit, converted by whole-number factors only.
+
+Masses are kept in grams inside the core; other systems' units are theirs to translate.
+Comparisons with limits use the exact value; rounding happens for display alone.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated
+
+from msgspec import Meta
+
+from core.errors import Refused
+
+type Utc = Annotated[datetime, Meta(tz=True)]
+type Name = Annotated[str, Meta(min_length=1, max_length=64)]
+type Sentence = Annotated[str, Meta(min_length=1, max_length=2000)]
+
+# unit -> (dimension, numerator, denominator) towards the dimension's base unit
+UNITS: dict[str, tuple[str, int, int]] = {
+    "mg": ("mass", 1, 1000),
+    "g": ("mass", 1, 1),
+    "kg": ("mass", 1000, 1),
+    "t": ("mass", 1_000_000, 1),
+    "mL": ("volume", 1, 1),
+    "L": ("volume", 1000, 1),
+    "EA": ("count", 1, 1),
+}
+
+
+class UnitMismatch(Refused):
+    """Two units measure different things; there is no factor between them."""
+
+    def __init__(self, given: str, wanted: str) -> None:
+        super().__init__(
+            f"Unit {given}: cannot be turned into {wanted}. Give the quantity in {wanted}.",
+            given=given,
+            wanted=wanted,
+        )
+
+
+class NotExact(Refused):
+    """The result has no finite decimal spelling."""
+
+    def __init__(self, value: Fraction, unit: str) -> None:
+        super().__init__(f"{value} {unit}: has no exact decimal value. Use a finer unit.")
+
+
+def exact(value: Fraction, unit: str = "") -> Decimal:
+    """Return the decimal that equals a fraction.
+
+    >>> exact(Fraction(1, 8))
+    Decimal('0.125')
+
+    Raises:
+        NotExact: the denominator has a prime factor other than 2 and 5.
+    """
+    rest, places = value.denominator, 0
+    while rest % 10 == 0:
+        rest, places = rest // 10, places + 1
+    while rest % 2 == 0:
+        rest, places = rest // 2, places + 1
+    while rest % 5 == 0:
+        rest, places = rest // 5, places + 1
+    if rest != 1:
+        raise NotExact(value, unit)
+    return Decimal(value.numerator * 10**places // value.denominator).scaleb(-places)
+
+
+def convert(value: Decimal, unit: str, to: str) -> Decimal:
+    """Return `value` in another unit, exactly.
+
+    >>> convert(Decimal("1.809"), "kg", "g")
+    Decimal('1809')
+
+    Raises:
+        UnitMismatch: the units measure different things, or one is not known.
+    """
+    if unit == to and unit in UNITS:
+        return value
+    if unit not in UNITS or to not in UNITS or UNITS[unit][0] != UNITS[to][0]:
+        raise UnitMismatch(unit, to)
+    _, up, down = UNITS[unit]
+    _, to_up, to_down = UNITS[to]
+    return exact(Fraction(value) * up * to_down / (down * to_up), to)
+
+
+def grams(value: Decimal, unit: str) -> Decimal:
+    """Return a mass in grams, exactly.
+
+    >>> grams(Decimal("0.990"), "kg")
+    Decimal('990')
+    """
+    return convert(value, unit, "g")
+
+
+def plain(value: Decimal) -> str:
+    """Return a decimal as people write it: no exponent, no trailing zeros added or lost.
+
+    >>> plain(Decimal("1E+3"))
+    '1000'
+    """
+    return f"{value:f}"
+
+
+def kg_text(value_g: Decimal) -> str:
+    """Return grams as a kilogram text with at least gram resolution.
+
+    >>> kg_text(Decimal("1809"))
+    '1.809 kg'
+    """
+    value = value_g.scaleb(-3)
+    places = max(3, -int(value.normalize().as_tuple().exponent))
+    return f"{value:.{places}f} kg"

@@ -1,0 +1,87 @@
+"""Refused attempts that are evidence: a wrong scan, an over-weigh, a foreign signature.
+
+They stand in a stream of their own beside the record they concern, so that an attempt never
+moves the version that somebody is about to sign.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from core.errors import Refused
+from core.fact import Command, Event, Fact, Recorded
+
+SUBJECTS = ("batch", "deviation", "order", "lot", "recipe", "equipment", "line", "person", "plant")
+
+
+class AttemptRefused(Event, kw_only=True, tag="attempt.refused"):
+    """Somebody tried something that a rule forbids; nothing was changed."""
+
+    subject: str
+    command: str
+    rule: str
+    says: str
+    facts: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One refused attempt."""
+
+    command: str
+    rule: str
+    says: str
+    by: str
+    at: datetime
+    station: str | None
+    seq: int
+    step: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """All refused attempts that concern one record."""
+
+    KIND: ClassVar[str] = "refusal"
+    subject: str
+    attempts: tuple[Attempt, ...] = ()
+
+
+def subject(command: Command) -> str:
+    """Return the stream that a command is about, such as `batch/B26-0178`."""
+    for name in SUBJECTS:
+        value = getattr(command, name, None)
+        if isinstance(value, str):
+            return f"{name}/{value}"
+    return f"command/{command.__struct_config__.tag}"
+
+
+def attempt(command: Command, refusal: Refused) -> Fact:
+    """Return the fact that a command was refused."""
+    about = subject(command)
+    refused = AttemptRefused(
+        subject=about,
+        command=str(command.__struct_config__.tag),
+        rule=refusal.rule,
+        says=refusal.sentence,
+        facts=refusal.facts,
+    )
+    return Fact(f"{Refusals.KIND}/{about}", refused)
+
+
+def apply(refusals: Refusals | None, fact: Recorded) -> Refusals:
+    """Fold one refused attempt."""
+    assert isinstance(fact.event, AttemptRefused), fact
+    it = fact.event
+    one = Attempt(
+        command=it.command,
+        rule=it.rule,
+        says=it.says,
+        by=fact.actor,
+        at=fact.at,
+        station=fact.station,
+        seq=fact.seq,
+        step=it.facts.get("step"),
+    )
+    attempts = refusals.attempts if refusals else ()
+    return Refusals(subject=it.subject, attempts=(*attempts, one))

@@ -1,0 +1,330 @@
+"""Review and release: exceptions one by one, the gates, and QA's signed decision.
+
+A gate is green only by evidence; what is missing is red, never skipped. Release closes the
+batch's stream: what comes later is a record of its own.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from core.batch.events import (
+    AuditTrailReviewed,
+    BatchClosed,
+    BatchRejected,
+    BatchReleased,
+    ExceptionReviewed,
+    MaterialProduced,
+)
+from core.batch.state import Batch, BatchState, StepState
+from core.deviation import FREES, Deviation, DeviationState
+from core.errors import Refused, WrongState
+from core.fact import Command, Context, Fact, Facts, Plant, need
+from core.order import Gate, WorkOrderCompleted
+from core.quantity import Name, Sentence, plain
+from core.recipe import StepKind
+from core.signature import Seen, sign
+
+WEIGH_RULES = (
+    "material is the recipe's",
+    "lot is released",
+    "lot is in date",
+    "container is the lot's",
+    "scale is the registered device",
+    "calibration holds",
+    "daily check holds",
+    "load is within capacity",
+    "readability fits the tolerance",
+    "reading is stable",
+    "net is gross minus tare",
+)
+
+
+class ReviewException(Command, kw_only=True, tag="batch.review-exception"):
+    """Say what an exception means for the batch."""
+
+    batch: Name
+    exception: Name
+    assessment: Sentence
+
+
+class ReviewAuditTrail(Command, kw_only=True, tag="batch.review-audit-trail"):
+    """Sign for the audit trail of the batch as seen."""
+
+    batch: Name
+    seen: Seen
+
+
+class ReleaseBatch(Command, kw_only=True, tag="batch.release"):
+    """Release the batch, under signature, with every gate green."""
+
+    batch: Name
+    seen: Seen
+
+
+class RejectBatch(Command, kw_only=True, tag="batch.reject"):
+    """Reject the batch, under signature, with the reason."""
+
+    batch: Name
+    why: Sentence
+    seen: Seen
+
+
+type ReleaseCommand = ReviewException | ReviewAuditTrail | ReleaseBatch | RejectBatch
+
+
+@dataclass(frozen=True, slots=True)
+class RulePassed:
+    """A rule that was applied to a step and held."""
+
+    step: str
+    rule: str
+
+
+class GatesOpen(Refused):
+    """A release gate is red."""
+
+    def __init__(self, batch: str, gates: tuple[Gate, ...]) -> None:
+        red = [gate for gate in gates if not gate.passed]
+        super().__init__(
+            f"Batch {batch}: cannot be released. {' '.join(gate.says for gate in red)}"
+            " Clear these gates first.",
+            batch=batch,
+            red=", ".join(gate.gate for gate in red),
+        )
+
+
+class TookPart(Refused):
+    """Who worked on a batch does not decide about it."""
+
+    is_evidence = True
+
+    def __init__(self, batch: str, name: str) -> None:
+        super().__init__(
+            f"Batch {batch}: {name} worked on it; another person of QA must decide.",
+            batch=batch,
+            name=name,
+        )
+
+
+def produced(batch: Batch) -> Decimal | None:
+    """Return the quantity of the batch's yield step, or None where none is recorded."""
+    for step in batch.content.steps:
+        run = batch.run(step.step)
+        if step.kind is StepKind.YIELD and run is not None and "quantity" in run.values:
+            return run.values["quantity"]
+    return None
+
+
+def rules_passed(batch: Batch) -> tuple[RulePassed, ...]:
+    """Return every rule that was applied to what was done and held, in the steps' order."""
+    passed: list[RulePassed] = []
+    for run in batch.steps:
+        step = batch.recipe_step(run.step)
+        for _ in run.partials:
+            passed.extend(RulePassed(run.step, rule) for rule in WEIGH_RULES)
+        limited = step.kind in (StepKind.WEIGH, StepKind.CHECK, StepKind.YIELD)
+        if run.performed_by is not None and limited and run.within:
+            passed.append(RulePassed(run.step, "value is within its limits"))
+        if run.performed_by is not None and step.kind is StepKind.LABELS:
+            passed.append(RulePassed(run.step, "labels are accounted for"))
+        if run.state is StepState.COMPLETE:
+            passed.append(RulePassed(run.step, "step is complete"))
+            passed.append(RulePassed(run.step, "steps ran in the recipe's order"))
+        if run.verified_by is not None:
+            passed.append(RulePassed(run.step, "verifier is not the performer"))
+    return tuple(passed)
+
+
+def release_gates(plant: Plant, batch: Batch) -> tuple[Gate, ...]:
+    """Return every condition for release, green and red."""
+    open_steps = [run.step for run in batch.steps if run.state is not StepState.COMPLETE]
+    deviations = [need(plant, Deviation, name) for name in batch.deviations]
+    undecided = [one.deviation for one in deviations if one.state is DeviationState.OPEN]
+    refused = [
+        one.deviation
+        for one in deviations
+        if one.disposition is not None and one.disposition not in FREES
+    ]
+    unseen = [one.exception for one in batch.exceptions if one.reviewed_by is None]
+    return (
+        _gate("steps closed", open_steps, "Every step is complete.", "Open steps: {}."),
+        _gate(
+            "deviations decided", undecided, "Every deviation is dispositioned.", "Undecided: {}."
+        ),
+        _gate("nothing rejected", refused, "No material was rejected.", "Not to be used: {}."),
+        _gate("exceptions reviewed", unseen, "Every exception was reviewed.", "Not reviewed: {}."),
+        _yield_gate(batch),
+        _labels_gate(batch),
+        _audit_gate(batch),
+    )
+
+
+def _gate(name: str, red: list[str], green_says: str, red_says: str) -> Gate:
+    says = red_says.format(", ".join(red)) if red else green_says
+    return Gate(gate=name, passed=not red, says=says, owner="qa")
+
+
+def _yield_gate(batch: Batch) -> Gate:
+    steps = [one for one in batch.content.steps if one.kind is StepKind.YIELD]
+    for step in steps:
+        run = batch.run(step.step)
+        if run is None or "quantity" not in run.values:
+            return Gate(gate="yield", passed=False, says="Yield is not recorded.", owner="operator")
+        if not run.within and run.deviation is None:
+            says = "Yield is outside its limits."
+            return Gate(gate="yield", passed=False, says=says, owner="qa")
+    made = produced(batch)
+    if made is None:
+        says = "The recipe has no yield step."
+        return Gate(gate="yield", passed=False, says=says, owner="engineering")
+    percent = made * 100 / batch.content.quantity
+    unit = batch.content.unit
+    says = f"Yield {plain(made)} {unit} of {plain(batch.content.quantity)} {unit}, {percent:.1f} %."
+    return Gate(gate="yield", passed=True, says=says, owner="qa")
+
+
+def _labels_gate(batch: Batch) -> Gate:
+    for step in batch.content.steps:
+        run = batch.run(step.step)
+        if step.kind is StepKind.LABELS and (run is None or run.state is not StepState.COMPLETE):
+            says = "Labels are not reconciled."
+            return Gate(gate="labels", passed=False, says=says, owner="packing")
+    return Gate(gate="labels", passed=True, says="Labels are accounted for.", owner="qa")
+
+
+def _audit_gate(batch: Batch) -> Gate:
+    by = batch.audit_trail_reviewed_by
+    says = f"Audit trail reviewed by {by}." if by else "The audit trail was not reviewed."
+    return Gate(gate="audit trail reviewed", passed=by is not None, says=says, owner="qa")
+
+
+def decide(plant: Plant, command: ReleaseCommand, context: Context) -> Facts:
+    """Return what a reviewer's act causes, or refuse it.
+
+    Raises:
+        WrongState: the batch is not complete, or decided already.
+        GatesOpen: a gate is red.
+        TookPart: the signer worked on the batch.
+        RecordMoved, SignatureRequired: see `core.signature.sign`.
+    """
+    batch = need(plant, Batch, command.batch)
+    if batch.state in (BatchState.RELEASED, BatchState.REJECTED):
+        raise WrongState(
+            f"Batch {batch.batch}", batch.state, needed="undecided", next_step="Read its record."
+        )
+    match command:
+        case ReviewException() as it:
+            return _review(batch, it)
+        case ReviewAuditTrail() as it:
+            return _review_audit_trail(plant, batch, it, context=context)
+        case ReleaseBatch() as it:
+            return _release(plant, batch, it, context=context)
+        case RejectBatch() as it:
+            return _reject(plant, batch, it, context=context)
+
+
+def _review(batch: Batch, it: ReviewException) -> Facts:
+    exception = next((one for one in batch.exceptions if one.exception == it.exception), None)
+    if exception is None or exception.reviewed_by is not None:
+        state = "not there" if exception is None else "reviewed"
+        raise WrongState(
+            f"Exception {it.exception}", state, needed="open", next_step="Choose another."
+        )
+    reviewed = ExceptionReviewed(
+        batch=batch.batch, exception=it.exception, assessment=it.assessment
+    )
+    return (Fact(f"batch/{batch.batch}", reviewed, it.assessment),)
+
+
+def _review_audit_trail(
+    plant: Plant, batch: Batch, it: ReviewAuditTrail, *, context: Context
+) -> Facts:
+    if batch.state is not BatchState.COMPLETE:
+        raise WrongState(
+            f"Batch {batch.batch}", batch.state, needed="complete", next_step="Finish its steps."
+        )
+    words = f"Batch {batch.batch}: audit trail of {it.seen.ver} entries reviewed."
+    meaning = "I reviewed the audit trail"
+    signature = sign(plant, context, it.seen, meaning=meaning, words=words)
+    _check_independent(batch, signature.manifest.signer, signature.manifest.name)
+    stream = f"batch/{batch.batch}"
+    reviewed = AuditTrailReviewed(batch=batch.batch, entries=it.seen.ver)
+    return (Fact(stream, signature), Fact(stream, reviewed))
+
+
+def _check_independent(batch: Batch, person: str, name: str) -> None:
+    took_part = {run.performed_by for run in batch.steps} | {
+        one.by for run in batch.steps for one in run.partials
+    }
+    if person in took_part:
+        raise TookPart(batch.batch, name)
+
+
+def release_words(batch: Batch) -> str:
+    """Return in words what a releaser signs for."""
+    made = produced(batch)
+    quantity = "no yield" if made is None else f"{plain(made)} {batch.content.unit}"
+    return (
+        f"Batch {batch.batch} of {batch.content.product_name}, {quantity}, made by recipe"
+        f" {batch.recipe}, {len(batch.exceptions)} exceptions reviewed: released."
+    )
+
+
+def _release(plant: Plant, batch: Batch, it: ReleaseBatch, *, context: Context) -> Facts:
+    gates = release_gates(plant, batch)
+    made = produced(batch)
+    if made is None or any(not gate.passed for gate in gates):
+        raise GatesOpen(batch.batch, gates)
+    meaning = "I release this batch"
+    signature = sign(plant, context, it.seen, meaning=meaning, words=release_words(batch))
+    _check_independent(batch, signature.manifest.signer, signature.manifest.name)
+    about = {
+        "batch": batch.batch,
+        "order": batch.order,
+        "product": batch.content.product,
+        "quantity": made,
+        "unit": batch.content.unit,
+    }
+    stream = f"batch/{batch.batch}"
+    return (
+        Fact(stream, signature),
+        Fact(stream, BatchReleased(erp_order=batch.erp_order, **about)),
+        Fact(stream, MaterialProduced(erp_order=batch.erp_order, lot=batch.batch, **about)),
+        Fact(stream, BatchClosed(batch=batch.batch)),
+        _order_completed(batch, made),
+    )
+
+
+def _reject(plant: Plant, batch: Batch, it: RejectBatch, *, context: Context) -> Facts:
+    words = f"Batch {batch.batch} of {batch.content.product_name}: rejected. {it.why}"
+    meaning = "I reject this batch"
+    signature = sign(plant, context, it.seen, meaning=meaning, words=words)
+    _check_independent(batch, signature.manifest.signer, signature.manifest.name)
+    made = produced(batch) or Decimal(0)
+    rejected = BatchRejected(
+        batch=batch.batch,
+        order=batch.order,
+        erp_order=batch.erp_order,
+        product=batch.content.product,
+        quantity=made,
+        unit=batch.content.unit,
+        why=it.why,
+    )
+    stream = f"batch/{batch.batch}"
+    return (
+        Fact(stream, signature, it.why),
+        Fact(stream, rejected, it.why),
+        Fact(stream, BatchClosed(batch=batch.batch)),
+        _order_completed(batch, Decimal(0)),
+    )
+
+
+def _order_completed(batch: Batch, quantity: Decimal) -> Fact:
+    completed = WorkOrderCompleted(
+        order=batch.order,
+        erp_ref=batch.erp_order,
+        batch=batch.batch,
+        quantity=quantity,
+        unit=batch.content.unit,
+    )
+    return Fact(f"order/{batch.order}", completed)
