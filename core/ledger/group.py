@@ -1,0 +1,301 @@
+"""One transaction of the writer: a group of jobs decided, written and sealed by a checkpoint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, NestedTransaction
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.clock import iso
+from core.errors import IdemReused, LedgerBroken
+from core.ledger import tables
+from core.ledger.audit import check_row
+from core.ledger.checkpoint import Checkpoint, LogKey, sign
+from core.ledger.entry import Entry, canonical, decode, encode
+from core.ledger.job import Draft, Hooks, Job, Receipt
+from core.ledger.merkle import TILE, Range, leaf_hash, range_of
+from core.ledger.tables import EntryRow, Head, ReceiptRow, Store, mapped
+
+type Outcome = Receipt | BaseException
+
+HEADS_KEPT = 100_000
+STEP = 5_000
+
+
+@dataclass
+class Memory:
+    """What the writer knows of the committed ledger; true only under the lock, after catch-up."""
+
+    tree: Range = field(default_factory=Range)
+    heads: dict[str, Head] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return self.tree.size
+
+    def learn(self, heads: dict[str, Head]) -> None:
+        """Take over the heads of a committed group."""
+        if len(self.heads) > HEADS_KEPT:
+            self.heads.clear()
+        self.heads.update(heads)
+
+
+def load(store: Store, connection: Connection) -> Memory:
+    """Return the memory of a stored ledger, from tile roots and the leaves after the last tile."""
+    size = int(connection.exec_driver_sql(store.sql(tables.SIZE)).scalar_one())
+    found = connection.exec_driver_sql(store.sql(tables.TILES), (0,)).fetchall()
+    tiles = [bytes(root) for index, root in found if index < size // TILE]
+    if len(tiles) != size // TILE:
+        raise LedgerBroken(f"Ledger: {len(tiles)} of {size // TILE} tiles. Stop, and call QA.")
+    bounds = (len(tiles) * TILE, size)
+    leaves = connection.exec_driver_sql(store.sql(tables.LEAVES), bounds).fetchall()
+    return Memory(range_of(tiles, (bytes(leaf) for (leaf,) in leaves)))
+
+
+class Group:
+    """The view of its jobs, and the writer's pen. It lives for one transaction."""
+
+    def __init__(
+        self, store: Store, connection: Connection, key: LogKey, *, hooks: Hooks, memory: Memory
+    ) -> None:
+        self._store = store
+        self._db = connection
+        self._key = key
+        self._hooks = hooks
+        self._memory = memory
+        self._heads: dict[str, Head] = {}
+        self._rows: list[EntryRow] = []
+        self._entries: list[Entry] = []
+        self._written = 0
+        self._known: dict[str, ReceiptRow] = {}
+        self._new: list[str] = []
+        self._job: Job | None = None
+        self._start = 0
+        self._at: datetime | None = None
+        self._savepoint: NestedTransaction | None = None
+        self._tree = memory.tree
+
+    # What a job and the hooks see (core.ledger.job.View).
+
+    @property
+    def connection(self) -> Connection:
+        if self._job is None:
+            self._write()
+            return self._db
+        if self._savepoint is None:
+            self._write(self._start)  # earlier jobs stay when this one is undone
+            self._savepoint = self._db.begin_nested()
+        self._write()
+        return self._db
+
+    @property
+    def at(self) -> datetime:
+        assert self._job is not None, "only a job has an instant"
+        if self._at is None:
+            self._at = self._job.at()
+        return self._at
+
+    @property
+    def size(self) -> int:
+        return self._memory.size + len(self._rows)
+
+    def head(self, stream: str) -> Head | None:
+        found = self._heads.get(stream) or self._memory.heads.get(stream)
+        if found is None:
+            row = self._db.exec_driver_sql(self._store.sql(tables.HEAD), (stream,)).fetchone()
+            if row is not None:
+                found = self._memory.heads[stream] = Head(row[0], bytes(row[1]).hex())
+        return found
+
+    def stream(self, stream: str) -> list[Entry]:
+        if self.head(stream) is None:
+            return []
+        rows = self._db.exec_driver_sql(self._store.sql(tables.STREAM), (stream,)).fetchall()
+        unwritten = self._entries[self._written :]
+        return [decode(body) for (body,) in rows] + [e for e in unwritten if e.stream == stream]
+
+    # What the writer does with it.
+
+    def catch_up(self) -> int:
+        """Take in what other processes committed; return how many entries that were.
+
+        Raises:
+            LedgerBroken: what they committed does not continue what we know.
+        """
+        size = int(self._db.exec_driver_sql(self._store.sql(tables.SIZE)).scalar_one())
+        start = self._memory.size
+        if size < start:
+            raise LedgerBroken(f"Ledger: {start} entries were committed, {size} are stored.")
+        while self._memory.size < size:
+            for row in self._stored(self._memory.size):
+                check_row(row, self._memory.size + 1)
+                self._memory.tree.add(row.leaf)
+                self._memory.heads[row.stream] = Head(row.ver, row.leaf.hex())
+        if size > start:
+            newest = self.newest_checkpoint()
+            if newest is None or newest[:2] != (size, self._memory.tree.root()):
+                raise LedgerBroken(f"Ledger: entries {start + 1} to {size} lead to another root.")
+            self.tell_foreign(start)
+        return size - start
+
+    def tell_foreign(self, after: int) -> None:
+        """Hand the entries above `after` to the hooks."""
+        while after < self._memory.size:
+            found = [decode(row.body) for row in self._stored(after)]
+            self._hooks.foreign(self, found)
+            after += len(found)
+
+    def _stored(self, after: int) -> list[EntryRow]:
+        query = self._store.sql(tables.ROWS)
+        found = self._db.exec_driver_sql(query, (after, STEP)).fetchall()
+        return [EntryRow(*row) for row in found]
+
+    def newest_checkpoint(self) -> Checkpoint | None:
+        row = self._db.exec_driver_sql(self._store.sql(tables.NEWEST_CHECKPOINT)).fetchone()
+        return None if row is None else Checkpoint(row[0], bytes(row[1]), row[2])
+
+    def find_receipts(self, jobs: Sequence[Job]) -> None:
+        """Look up which of the jobs were committed before."""
+        for row in self._store.receipts(self._db, [job.idem for job in jobs]):
+            self._known[row.idem] = row
+
+    def take(self, job: Job) -> BaseException | None:
+        """Decide one job and append what it decides; or undo it, and return what it raised."""
+        known = self._known.get(job.idem)
+        if known is not None:
+            is_same = known.request_sha256 == job.request_sha256
+            return None if is_same else IdemReused(job.idem)
+        self._job, self._at, self._start = job, None, len(self._rows)
+        before = dict[str, Head | None]()
+        try:
+            decision = job.decide(self)
+            answer = canonical(decision.answer).decode("utf-8")
+            for draft in decision.drafts:
+                before.setdefault(draft.stream, self._heads.get(draft.stream))
+                self._append(job, draft)
+            if decision.drafts:
+                self._hooks.appended(self, self._entries[self._start :])
+            if self._savepoint is not None:
+                self._write()
+                self._savepoint.commit()
+        except BaseException as fault:  # the caller of this job gets it, whatever it is
+            if self._savepoint is None and isinstance(fault, SQLAlchemyError):
+                raise  # the database may have rolled back more than this job
+            self._undo(before)
+            return fault
+        finally:
+            self._job = self._savepoint = None
+        self._keep_receipt(job, answer)
+        return None
+
+    def _keep_receipt(self, job: Job, answer: str) -> None:
+        count = len(self._rows) - self._start
+        first, last = (self.size - count + 1, self.size) if count else (None, None)
+        self._known[job.idem] = ReceiptRow(
+            job.idem, job.request_sha256, first, last, count, answer, 0
+        )
+        self._new.append(job.idem)
+
+    def _undo(self, before: dict[str, Head | None]) -> None:
+        if self._savepoint is not None:
+            self._savepoint.rollback()
+        reached_hooks = len(self._rows) > self._start
+        del self._rows[self._start :]
+        del self._entries[self._start :]
+        self._written = min(self._written, self._start)
+        for stream, head in before.items():
+            if head is None:
+                self._heads.pop(stream, None)
+            else:
+                self._heads[stream] = head
+        if reached_hooks:
+            self._job = None
+            self._hooks.dropped(frozenset(before))
+
+    def _append(self, job: Job, draft: Draft) -> None:
+        head = self.head(draft.stream)
+        entry = Entry(
+            seq=self.size + 1,
+            stream=draft.stream,
+            ver=head.ver + 1 if head else 1,
+            prev=head.leaf if head else None,
+            type=draft.type,
+            v=draft.v,
+            at=iso(self.at),
+            actor=job.actor,
+            station=job.station,
+            idem=job.idem,
+            reason=draft.reason,
+            data=draft.data,
+        )
+        body = encode(entry)
+        leaf = leaf_hash(body)
+        self._rows.append(
+            EntryRow(entry.seq, entry.stream, entry.ver, entry.type, entry.idem, body, leaf)
+        )
+        self._entries.append(entry)
+        self._heads[draft.stream] = Head(entry.ver, leaf.hex())
+
+    def _write(self, upto: int | None = None) -> None:
+        """Insert what is decided and not yet in the transaction."""
+        end = len(self._rows) if upto is None else upto
+        if end > self._written:
+            self._store.insert_entries(self._db, self._rows[self._written : end])
+            self._written = end
+
+    def finish(self) -> Checkpoint | None:
+        """Write everything that the group decided; return its signed checkpoint, if it grew.
+
+        The checkpoint leaves this process only after the commit returned.
+        """
+        self._write()
+        self._hooks.flush(self)
+        tree, checkpoint = self._memory.tree.copy(), None
+        for row in self._rows:
+            tile = tree.add(row.leaf)
+            if tile is not None:
+                index = tree.size // TILE - 1
+                self._db.exec_driver_sql(self._store.sql(tables.INSERT_TILE), (index, tile))
+        if self._rows:
+            checkpoint = sign(self._key, tree.size, tree.root())
+            self._db.exec_driver_sql(self._store.sql(tables.INSERT_CHECKPOINT), checkpoint)
+        for idem in self._new:
+            self._known[idem] = self._known[idem]._replace(checkpoint_size=tree.size)
+        if self._new:
+            self._store.insert_receipts(self._db, [self._known[idem] for idem in self._new])
+        self._tree = tree
+        return checkpoint
+
+    def committed(self) -> None:
+        """Carry the group into the writer's memory."""
+        self._memory.tree = self._tree
+        self._memory.learn(self._heads)
+
+    def receipts(
+        self, jobs: Sequence[Job], faults: Sequence[BaseException | None]
+    ) -> list[Outcome]:
+        """Return each job's receipt, or what it raised; only the first of an id is no replay."""
+        outcomes: list[Outcome] = []
+        new = set(self._new)
+        for job, fault in zip(jobs, faults, strict=True):
+            if fault is not None:
+                outcomes.append(mapped(fault))
+                continue
+            outcomes.append(as_receipt(self._known[job.idem], replayed=job.idem not in new))
+            new.discard(job.idem)
+        return outcomes
+
+
+def as_receipt(row: ReceiptRow, *, replayed: bool) -> Receipt:
+    """Return the receipt in a stored row."""
+    return Receipt(
+        idem=row.idem,
+        first_seq=row.first_seq,
+        last_seq=row.last_seq,
+        count=row.entry_count,
+        answer=msgspec.json.decode(row.answer),
+        replayed=replayed,
+        checkpoint_size=row.checkpoint_size,
+    )

@@ -1,0 +1,159 @@
+"""The ledger in a PostgreSQL database of its own: any number of processes.
+
+Order comes from one advisory lock per transaction, taken in its own statement under READ
+COMMITTED: under a stricter isolation the snapshot would be older than the wait, and `max(seq)`
+stale. The lock ends with the transaction, however that ends.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy import URL, Connection, create_engine, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from core.ledger.tables import APPEND_ONLY, EntryRow, ReceiptRow, StoreFailed, StoreUnsafe
+
+LOCK_KEY = 4_776_412_079_263_158_337  # one constant per database, never a hash of a text
+TIMEOUTS: Final = {
+    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+    "statement_timeout": "0",
+}
+SETTINGS: Final = {
+    "fsync": {"on"},
+    "full_page_writes": {"on"},
+    "synchronous_commit": {"on", "remote_write", "remote_apply"},
+    "transaction_isolation": {"read committed"},
+}
+
+SCHEMA = """
+create table if not exists entry(
+    seq bigint primary key check (seq > 0), stream text not null, ver bigint not null,
+    type text not null, idem text, body bytea not null, leaf bytea not null, unique(stream, ver));
+create table if not exists checkpoint(
+    size bigint primary key, root bytea not null, note text not null);
+create table if not exists receipt(
+    idem text primary key, request_sha256 text not null, first_seq bigint, last_seq bigint,
+    count bigint not null, answer text not null, checkpoint_size bigint not null);
+create table if not exists anchor(
+    size bigint not null, place text not null, receipt text not null, at text not null,
+    primary key(size, place, at));
+create table if not exists tile(idx bigint primary key, root bytea not null);
+create or replace function ledger_refuse() returns trigger language plpgsql as
+$$ begin raise exception '%% is append-only', tg_table_name; end $$;
+"""
+GUARD = """
+create or replace trigger {table}_no_change before update or delete on {table}
+    for each row execute function ledger_refuse();
+create or replace trigger {table}_no_truncate before truncate on {table}
+    for each statement execute function ledger_refuse();
+"""
+
+_RECEIPTS = (
+    "select idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size"
+    " from receipt where idem = any(%s)"
+)
+_INSERT_ENTRIES = (
+    "insert into entry(seq, stream, ver, type, idem, body, leaf) select * from unnest("
+    "%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])"
+)
+_INSERT_RECEIPTS = (
+    "insert into receipt(idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size)"
+    " select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],"
+    " %s::text[], %s::bigint[])"
+)
+
+
+def grants(role: str) -> tuple[str, ...]:
+    """Return the statements that let a role append and read, and do nothing else.
+
+    The owner of the tables can drop triggers, so the server must not run as the owner.
+    """
+    quoted = '"' + role.replace('"', '""') + '"'
+    return tuple(f"grant select, insert on {table} to {quoted}" for table in (*APPEND_ONLY, "tile"))
+
+
+class PostgresStore:
+    """One PostgreSQL database as the ledger's home."""
+
+    def __init__(self, url: str | URL) -> None:
+        self.url = make_url(url)
+        self._writer = create_engine(self.url, isolation_level="READ COMMITTED", poolclass=NullPool)
+        self._readers = create_engine(
+            self.url,
+            isolation_level="AUTOCOMMIT",
+            pool_pre_ping=True,
+            connect_args={"options": "-c default_transaction_read_only=on"},
+        )
+
+    @property
+    def name(self) -> str:
+        return self.url.render_as_string(hide_password=True)
+
+    def sql(self, statement: str) -> str:
+        return statement.replace("?", "%s")
+
+    def connect(self) -> Connection:
+        """Return a writing connection; the schema is made by the first process that comes."""
+        connection = self._writer.connect()
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: Connection) -> None:
+        for setting, value in TIMEOUTS.items():
+            connection.exec_driver_sql(f"set {setting} = '{value}'")
+        for setting, safe in SETTINGS.items():
+            found = connection.exec_driver_sql(f"show {setting}").scalar_one()
+            if found not in safe:
+                wanted = " or ".join(sorted(safe))
+                raise StoreUnsafe(
+                    f"{self.name}: {setting} is {found}, must be {wanted}."
+                    " Change the server's configuration."
+                )
+        connection.commit()
+        self.begin(connection)
+        is_new = connection.exec_driver_sql("select to_regclass('tile') is null").scalar_one()
+        if is_new:
+            script = SCHEMA + "".join(GUARD.format(table=table) for table in APPEND_ONLY)
+            for statement in filter(str.strip, script.split(";\n")):
+                connection.exec_driver_sql(statement)
+        connection.commit()
+
+    def begin(self, connection: Connection) -> None:
+        connection.begin()
+        connection.exec_driver_sql("select pg_advisory_xact_lock(%s)", (LOCK_KEY,))
+
+    def commit(self, connection: Connection) -> None:
+        connection.commit()
+
+    def receipts(self, connection: Connection, idems: Sequence[str]) -> list[ReceiptRow]:
+        rows = connection.exec_driver_sql(_RECEIPTS, (list(idems),))
+        return [ReceiptRow(*row) for row in rows]
+
+    def insert_entries(self, connection: Connection, rows: Sequence[EntryRow]) -> None:
+        columns = tuple(list(column) for column in zip(*rows, strict=True))
+        connection.exec_driver_sql(_INSERT_ENTRIES, columns)
+
+    def insert_receipts(self, connection: Connection, rows: Sequence[ReceiptRow]) -> None:
+        columns = tuple(list(column) for column in zip(*rows, strict=True))
+        connection.exec_driver_sql(_INSERT_RECEIPTS, columns)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        try:
+            with self._readers.connect() as connection:
+                yield connection
+        except DBAPIError as fault:
+            raise StoreFailed(str(fault.orig), "Read again.") from fault
+
+    def release(self) -> None:
+        self._writer.dispose()
+
+    def close(self) -> None:
+        self._readers.dispose()

@@ -1,0 +1,180 @@
+"""The ledger in one SQLite file: one host, one process, one connection that writes.
+
+SQLite before 3.51.3 can corrupt a file that two connections write or checkpoint at the same
+instant. So a lock file beside the database lets one server in; its single connection alone
+writes and checkpoints, all others are opened read-only.
+"""
+
+import json
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+from urllib.parse import quote
+
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from core.ledger.tables import APPEND_ONLY, EntryRow, ReceiptRow, StoreFailed, StoreUnsafe
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+PRAGMAS: Final = {
+    "journal_mode": "wal",
+    "synchronous": 2,  # FULL: a commit returns after the log is on the disk
+    "recursive_triggers": 1,  # else INSERT OR REPLACE passes the append-only triggers
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+    "foreign_keys": 1,
+}
+BUSY_MS = 10_000
+
+SCHEMA = """
+create table if not exists entry(
+    seq integer primary key check (seq > 0), stream text not null, ver integer not null,
+    type text not null, idem text, body blob not null, leaf blob not null, unique(stream, ver)
+) strict;
+create table if not exists checkpoint(
+    size integer primary key, root blob not null, note text not null) strict;
+create table if not exists receipt(
+    idem text primary key, request_sha256 text not null, first_seq integer, last_seq integer,
+    count integer not null, answer text not null, checkpoint_size integer not null) strict;
+create table if not exists anchor(
+    size integer not null, place text not null, receipt text not null, at text not null,
+    primary key(size, place, at)) strict;
+create table if not exists tile(idx integer primary key, root blob not null) strict;
+"""
+GUARD = """create trigger if not exists {table}_no_{deed} before {deed} on {table}
+begin select raise(abort, '{table} is append-only'); end"""
+
+_RECEIPTS = (
+    "select idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size"
+    " from receipt where idem in (select value from json_each(?))"
+)
+_INSERT_ENTRY = (
+    "insert into entry(seq, stream, ver, type, idem, body, leaf) values (?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_RECEIPT = (
+    "insert into receipt(idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size)"
+    " values (?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class SqliteStore:
+    """One SQLite file as the ledger's home."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self._lock: IO[bytes] | None = None
+        self._writer = create_engine(
+            "sqlite://", creator=lambda: self._open("rwc"), poolclass=NullPool
+        )
+        self._readers = create_engine(
+            "sqlite://", creator=lambda: self._open("ro"), poolclass=QueuePool, max_overflow=-1
+        )
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def sql(self, statement: str) -> str:
+        return statement
+
+    def connect(self) -> Connection:
+        """Return the one writing connection, after the lock file was taken."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._take_lock()
+        connection = self._writer.connect()
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _open(self, mode: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"file:{quote(str(self.path))}?mode={mode}",
+            uri=True,
+            timeout=BUSY_MS / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+        )
+
+    def _prepare(self, connection: Connection) -> None:
+        for pragma, value in PRAGMAS.items():
+            connection.exec_driver_sql(f"pragma {pragma}={value}")
+            found = connection.exec_driver_sql(f"pragma {pragma}").scalar_one()
+            if found != value:
+                raise StoreUnsafe(f"{self.name}: {pragma} is {found}, must be {value}.")
+        connection.exec_driver_sql("begin immediate")
+        for statement in filter(str.strip, SCHEMA.split(";\n")):
+            connection.exec_driver_sql(statement)
+        for table in APPEND_ONLY:
+            for deed in ("update", "delete"):
+                connection.exec_driver_sql(GUARD.format(table=table, deed=deed))
+        connection.commit()
+
+    def _take_lock(self) -> None:
+        if self._lock is not None:
+            return
+        path = self.path.with_name(self.path.name + ".lock")
+        file = path.open("ab")
+        try:
+            if sys.platform == "win32":
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as fault:
+            file.close()
+            raise StoreUnsafe(
+                f"{self.path}: another server writes this ledger, and SQLite allows one."
+                " Stop it first, or use PostgreSQL for several."
+            ) from fault
+        self._lock = file
+
+    def begin(self, connection: Connection) -> None:
+        connection.begin()
+        connection.exec_driver_sql("begin immediate")
+
+    def commit(self, connection: Connection) -> None:
+        raw = connection.connection.dbapi_connection
+        if not isinstance(raw, sqlite3.Connection) or not raw.in_transaction:
+            raise StoreFailed("the database gave the transaction up")
+        connection.commit()
+
+    def receipts(self, connection: Connection, idems: Sequence[str]) -> list[ReceiptRow]:
+        rows = connection.exec_driver_sql(_RECEIPTS, (json.dumps(idems),))
+        return [ReceiptRow(*row) for row in rows]
+
+    def insert_entries(self, connection: Connection, rows: Sequence[EntryRow]) -> None:
+        connection.exec_driver_sql(_INSERT_ENTRY, list(rows))
+
+    def insert_receipts(self, connection: Connection, rows: Sequence[ReceiptRow]) -> None:
+        connection.exec_driver_sql(_INSERT_RECEIPT, list(rows))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        if not self.path.is_file():
+            raise StoreFailed(f"{self.path} does not exist", "Check the path.")
+        try:
+            with self._readers.connect() as connection:
+                yield connection
+        except DBAPIError as fault:
+            raise StoreFailed(str(fault.orig), "Read again.") from fault
+
+    def release(self) -> None:
+        self._writer.dispose()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def close(self) -> None:
+        self._readers.dispose()

@@ -1,0 +1,361 @@
+"""The writer: the one thread of a process that appends, many commands per commit.
+
+It gathers waiting jobs into a group, takes the database's exclusive lock, catches up with other
+processes, decides each job against current state, writes entries, projections, receipts and one
+signed checkpoint, commits once, copies the checkpoint outside, and then answers every caller. A
+command answered is on disk. A job that raises fails alone.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from core.clock import iso
+from core.errors import IdemReused, LedgerBroken
+from core.ledger import tables
+from core.ledger.anchor import AnchorFolder
+from core.ledger.audit import check_anchors, check_checkpoint, rows
+from core.ledger.checkpoint import Checkpoint, LogKey
+from core.ledger.entry import check_name
+from core.ledger.group import Group, Memory, Outcome, as_receipt, load
+from core.ledger.job import Decision, Draft, Hooks, Job, NoHooks, Receipt, View
+from core.ledger.store import Ledger
+from core.ledger.tables import Head, Store, StoreFailed, mapped, reason
+
+__all__ = [
+    "Decision", "Draft", "Head", "Hooks", "Job", "NoHooks", "Receipt", "View", "Writer",
+]  # fmt: skip
+GROUP_LIMIT = 256
+START_CHECK = 10_000  # entries read again at every start; the nightly audit reads all
+LINGER_PERCENT = 30  # of the last commit's duration, and only for callers seen a moment ago
+
+_log = logging.getLogger("batchwright.ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    job: Job
+    future: Future[Receipt] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchoring:
+    row: tables.AnchorRow
+    future: Future[None] = field(default_factory=Future)
+
+
+class _OutcomeUnknown(Exception):
+    """The connection was lost while COMMIT was under way."""
+
+
+class Writer:
+    """The only way to append to a ledger.
+
+    `listeners` are called with the last committed `seq` after each commit, on the writer's
+    thread: they hand over and return.
+    """
+
+    def __init__(
+        self, store: Store, key: LogKey, hooks: Hooks, *, anchor_dir: Path | None = None
+    ) -> None:
+        self.store = store
+        self.listeners: list[Callable[[int], None]] = []
+        self._key = key
+        self._hooks = hooks
+        self._anchors = AnchorFolder(anchor_dir) if anchor_dir is not None else None
+        self._queue: SimpleQueue[_Pending | _Anchoring | None] = SimpleQueue()
+        self._gate = Lock()
+        self._open = False
+        self._broken: LedgerBroken | None = None
+        self._connection: Connection | None = None
+        self._memory = Memory()
+        self._thread: Thread | None = None
+        self._last_group = 1
+        self._last_commit_ns = 0
+
+    def start(self) -> None:
+        """Open the ledger, check it against its checkpoint and its anchors, and start to write.
+
+        Raises:
+            LedgerBroken: the stored evidence does not hold, or the store would lose entries.
+            StoreFailed: the database does not answer.
+        """
+        try:
+            self._connect()
+        except SQLAlchemyError as fault:
+            self._disconnect()
+            self.store.release()
+            raise StoreFailed(reason(fault), "Start the database, then start again.") from fault
+        except BaseException:
+            self._disconnect()
+            self.store.release()
+            raise
+        if self._anchors is not None:
+            self._anchors.start()
+        self._thread = Thread(target=self._run, name="ledger-writer", daemon=True)
+        self._open = True
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what waits, then stop; later jobs are refused."""
+        with self._gate:
+            was_open, self._open = self._open, False
+            if was_open:
+                self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._anchors is not None:
+            self._anchors.close()
+        self._disconnect()
+        self.store.release()
+
+    def submit(self, job: Job) -> Future[Receipt]:
+        """Queue a job; the future brings its receipt once it is on disk, or what it raised.
+
+        Raises:
+            NotCanonical: the command id is no plain text.
+            StoreFailed: the writer is stopped.
+        """
+        check_name(job.idem, "idem")
+        pending = _Pending(job)
+        self._put(pending)
+        return pending.future
+
+    def record_anchor(self, size: int, place: str, receipt: str, *, at: datetime) -> Future[None]:
+        """Keep the proof that a place outside holds the checkpoint of this size."""
+        item = _Anchoring(tables.AnchorRow(size, place, receipt, iso(at)))
+        self._put(item)
+        return item.future
+
+    def _put(self, item: _Pending | _Anchoring) -> None:
+        with self._gate:
+            if not self._open:
+                raise StoreFailed("the writer is stopped", "Wait for the server to start.")
+            self._queue.put(item)
+
+    # The thread.
+
+    def _run(self) -> None:
+        is_last = False
+        while not is_last:
+            pending, is_last = self._gather()
+            try:
+                self._process(pending)
+            finally:
+                for item in pending:  # no caller is ever left waiting
+                    if not item.future.done():
+                        item.future.set_exception(StoreFailed("the writer stopped"))
+
+    def _gather(self) -> tuple[list[_Pending | _Anchoring], bool]:
+        """Return the next group, and whether it is the last.
+
+        The callers of the last group come back within moments of their answer; waiting for them
+        for a part of what a commit costs makes groups larger and everyone faster.
+        """
+        found: list[_Pending | _Anchoring] = []
+        item = self._queue.get()
+        until = time.monotonic_ns() + self._last_commit_ns * LINGER_PERCENT // 100
+        while item is not None:
+            if item.future.set_running_or_notify_cancel():
+                found.append(item)
+            if len(found) >= GROUP_LIMIT:
+                return found, False
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                left = until - time.monotonic_ns()
+                if len(found) >= self._last_group or left <= 0:
+                    return found, False
+                try:
+                    item = self._queue.get(timeout=left / 1_000_000_000)
+                except Empty:
+                    return found, False
+        return found, True
+
+    def _process(self, items: Sequence[_Pending | _Anchoring]) -> None:
+        pending = [item for item in items if isinstance(item, _Pending)]
+        anchoring = [item for item in items if isinstance(item, _Anchoring)]
+        for proof in anchoring:
+            self._anchor_row(proof)
+        if not pending:
+            return
+        self._last_group = len(pending)
+        size = self._memory.size
+        outcomes = self._outcomes([item.job for item in pending])
+        for item, outcome in zip(pending, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                item.future.set_exception(outcome)
+            else:
+                item.future.set_result(outcome)
+        if self._memory.size > size:
+            self._tell(self._memory.size)
+
+    def _tell(self, seq: int) -> None:
+        for listener in self.listeners:
+            try:
+                listener(seq)
+            except Exception:  # a listener must not stop the plant
+                _log.exception("ledger listener failed seq=%d", seq)
+
+    def _outcomes(self, jobs: Sequence[Job], *, is_retry: bool = False) -> list[Outcome]:
+        """Return each job's receipt or fault; a group that fails is taken apart, job by job."""
+        if self._broken is not None:
+            return [self._broken for _ in jobs]
+        try:
+            self._connect()
+            return self._transact(jobs)
+        except _OutcomeUnknown as fault:
+            return self._look_up(jobs, fault)
+        except LedgerBroken as fault:
+            self._give_up(fault)
+            return [fault for _ in jobs]
+        except BaseException as fault:  # nothing was committed
+            self._roll_back()
+            if len(jobs) > 1:
+                return [outcome for job in jobs for outcome in self._outcomes([job])]
+            if isinstance(fault, DBAPIError) and not is_retry:
+                self._disconnect()
+                return self._outcomes(jobs, is_retry=True)
+            return [mapped(fault)]
+
+    def _transact(self, jobs: Sequence[Job]) -> list[Outcome]:
+        connection = self._connection
+        assert connection is not None
+        self.store.begin(connection)
+        group = Group(self.store, connection, self._key, hooks=self._hooks, memory=self._memory)
+        group.catch_up()
+        group.find_receipts(jobs)
+        faults = [group.take(job) for job in jobs]
+        checkpoint = group.finish()
+        start = time.monotonic_ns()
+        try:
+            self.store.commit(connection)
+        except BaseException as fault:
+            raise _OutcomeUnknown(reason(fault)) from fault
+        self._last_commit_ns = time.monotonic_ns() - start
+        group.committed()
+        if checkpoint is not None:
+            self._keep_outside(checkpoint)
+        return group.receipts(jobs, faults)
+
+    def _keep_outside(self, checkpoint: Checkpoint) -> None:
+        if self._anchors is None:
+            return
+        try:
+            self._anchors.keep(checkpoint)
+        except OSError:  # the entries are committed: their callers must hear that
+            _log.exception("anchor not written size=%d", checkpoint.size)
+
+    def _look_up(self, jobs: Sequence[Job], unknown: _OutcomeUnknown) -> list[Outcome]:
+        """Answer a group whose commit was not confirmed, from what is stored now."""
+        why = str(unknown)
+        self._roll_back()
+        self._disconnect()
+        try:
+            connection = self._connect()
+            found = {r.idem: r for r in self.store.receipts(connection, [j.idem for j in jobs])}
+            connection.rollback()
+        except LedgerBroken as fault:
+            self._give_up(fault)
+            return [fault for _ in jobs]
+        except Exception as fault:
+            self._disconnect()
+            lost = StoreFailed(f"{why}; the outcome is not known, {reason(fault)}")
+            return [lost for _ in jobs]
+        outcomes: list[Outcome] = []
+        for job in jobs:
+            row = found.get(job.idem)
+            if row is None:
+                outcomes.append(StoreFailed(why))
+            elif row.request_sha256 != job.request_sha256:
+                outcomes.append(IdemReused(job.idem))
+            else:
+                outcomes.append(as_receipt(row, replayed=False))
+        return outcomes
+
+    def _anchor_row(self, item: _Anchoring) -> None:
+        try:
+            connection = self._connect()
+            self.store.begin(connection)
+            connection.exec_driver_sql(self.store.sql(tables.INSERT_ANCHOR), item.row)
+            connection.commit()
+        except BaseException as fault:
+            self._roll_back()
+            item.future.set_exception(mapped(fault))
+        else:
+            item.future.set_result(None)
+
+    # The connection.
+
+    def _connect(self) -> Connection:
+        """Return the writing connection; a new one is checked against checkpoint and anchors."""
+        if self._connection is not None:
+            return self._connection
+        connection = self.store.connect()
+        try:
+            self.store.begin(connection)
+            memory = load(self.store, connection)
+            group = Group(self.store, connection, self._key, hooks=self._hooks, memory=memory)
+            self._check(group, memory)
+            if self._open:  # not the start: hooks must hear what they missed meanwhile
+                group.tell_foreign(self._memory.size)
+            connection.commit()
+        except BaseException:
+            connection.close()
+            raise
+        self._connection, self._memory = connection, memory
+        return connection
+
+    def _check(self, group: Group, memory: Memory) -> None:
+        if memory.size < self._memory.size:
+            raise LedgerBroken(
+                f"Ledger: {self._memory.size} entries were committed, {memory.size} are stored."
+                " Stop, and call QA."
+            )
+        checkpoint = group.newest_checkpoint()
+        if checkpoint is None and memory.size:
+            raise LedgerBroken(f"Ledger: {memory.size} entries, no checkpoint. Stop, call QA.")
+        if checkpoint is not None:
+            check_checkpoint(checkpoint, memory.tree, self._key.verifier)
+        ledger = Ledger(self.store)
+        for _ in rows(ledger, max(0, memory.size - START_CHECK)):
+            pass
+        if self._anchors is not None:
+            check_anchors(ledger, self._anchors, self._key.verifier)
+
+    def _roll_back(self) -> None:
+        self._hooks.dropped(None)
+        if self._connection is None:
+            return
+        try:
+            self._connection.rollback()
+        except SQLAlchemyError:
+            self._disconnect()
+        else:
+            if self._connection.invalidated:  # it would come back unchecked
+                self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            connection.close()
+        except SQLAlchemyError:
+            connection.invalidate()
+
+    def _give_up(self, fault: LedgerBroken) -> None:
+        self._broken = fault
+        _log.critical("ledger broken: %s", fault)
+        self._roll_back()
+        self._disconnect()
