@@ -15,7 +15,7 @@ from core.quantity import Name
 SERVICE_ROLE = "service"
 
 
-class AdoptAuthority(Command, kw_only=True, tag="plant.adopt-authority"):
+class AdoptAuthority(Command, frozen=True, kw_only=True, tag="plant.adopt-authority"):
     """Put a matrix of action -> roles in force."""
 
     plant: Name
@@ -23,7 +23,7 @@ class AdoptAuthority(Command, kw_only=True, tag="plant.adopt-authority"):
     matrix: dict[str, tuple[str, ...]]
 
 
-class AdoptBoundaryPolicy(Command, kw_only=True, tag="plant.adopt-boundary-policy"):
+class AdoptBoundaryPolicy(Command, frozen=True, kw_only=True, tag="plant.adopt-boundary-policy"):
     """Put the seven decisions between MES and ERP in force."""
 
     plant: Name
@@ -31,7 +31,7 @@ class AdoptBoundaryPolicy(Command, kw_only=True, tag="plant.adopt-boundary-polic
     decisions: dict[str, str]
 
 
-class AuthorityAdopted(Event, kw_only=True, tag="authority.adopted"):
+class AuthorityAdopted(Event, frozen=True, kw_only=True, tag="authority.adopted"):
     """This matrix is in force from here on."""
 
     plant: str
@@ -39,7 +39,7 @@ class AuthorityAdopted(Event, kw_only=True, tag="authority.adopted"):
     matrix: dict[str, tuple[str, ...]]
 
 
-class BoundaryPolicyAdopted(Event, kw_only=True, tag="boundary-policy.adopted"):
+class BoundaryPolicyAdopted(Event, frozen=True, kw_only=True, tag="boundary-policy.adopted"):
     """These decisions are in force from here on."""
 
     plant: str

@@ -10,7 +10,7 @@ from core.quantity import Name, convert
 from core.recipe import BomLine, RecipeContent
 
 
-class ReceiveBom(Command, kw_only=True, tag="bom.receive"):
+class ReceiveBom(Command, frozen=True, kw_only=True, tag="bom.receive"):
     """Take over the ERP's BOM of a product."""
 
     product: Name
@@ -20,7 +20,7 @@ class ReceiveBom(Command, kw_only=True, tag="bom.receive"):
     provenance: Provenance
 
 
-class ErpBomReceived(Event, kw_only=True, tag="erp-bom.received"):
+class ErpBomReceived(Event, frozen=True, kw_only=True, tag="erp-bom.received"):
     """The ERP's BOM as fetched; quantities in grams or pieces."""
 
     product: str

@@ -49,7 +49,7 @@ class Disposition(StrEnum):
 FREES = (Disposition.USE_AS_IS, Disposition.REWORK, Disposition.REPROCESS)
 
 
-class DispositionDeviation(Command, kw_only=True, tag="deviation.disposition"):
+class DispositionDeviation(Command, frozen=True, kw_only=True, tag="deviation.disposition"):
     """QA decides, with an assessment and a signature over what the screen showed."""
 
     deviation: Name
@@ -58,13 +58,13 @@ class DispositionDeviation(Command, kw_only=True, tag="deviation.disposition"):
     seen: Seen
 
 
-class CloseDeviation(Command, kw_only=True, tag="deviation.close"):
+class CloseDeviation(Command, frozen=True, kw_only=True, tag="deviation.close"):
     """Nothing remains to be done about a dispositioned deviation."""
 
     deviation: Name
 
 
-class DeviationOpened(Event, kw_only=True, tag="deviation.opened"):
+class DeviationOpened(Event, frozen=True, kw_only=True, tag="deviation.opened"):
     """A rule was broken at a step of a batch."""
 
     deviation: str
@@ -78,7 +78,7 @@ class DeviationOpened(Event, kw_only=True, tag="deviation.opened"):
     scale: str | None
 
 
-class DeviationDispositioned(Event, kw_only=True, tag="deviation.dispositioned"):
+class DeviationDispositioned(Event, frozen=True, kw_only=True, tag="deviation.dispositioned"):
     """QA decided what becomes of the material."""
 
     deviation: str
@@ -88,7 +88,7 @@ class DeviationDispositioned(Event, kw_only=True, tag="deviation.dispositioned")
     assessment: str
 
 
-class DeviationClosed(Event, kw_only=True, tag="deviation.closed"):
+class DeviationClosed(Event, frozen=True, kw_only=True, tag="deviation.closed"):
     """The deviation is closed."""
 
     deviation: str

@@ -23,7 +23,7 @@ from core.recipe import MasterRecipe, Product, RecipeContent, StepKind
 from core.scale import scale_faults
 
 
-class DispatchOrder(Command, kw_only=True, tag="order.dispatch"):
+class DispatchOrder(Command, frozen=True, kw_only=True, tag="order.dispatch"):
     """Send a waiting order to a dispensing room and make its batch."""
 
     order: Name

@@ -26,7 +26,7 @@ class EquipmentKind(StrEnum):
     PRINTER = "printer"
 
 
-class RegisterEquipment(Command, kw_only=True, tag="equipment.register"):
+class RegisterEquipment(Command, frozen=True, kw_only=True, tag="equipment.register"):
     """Make a piece of equipment known; a scale gives its capacity and check, a room its scale."""
 
     equipment: Name
@@ -42,7 +42,7 @@ class RegisterEquipment(Command, kw_only=True, tag="equipment.register"):
     scale: Name | None = None
 
 
-class RecordCalibration(Command, kw_only=True, tag="instrument.record-calibration"):
+class RecordCalibration(Command, frozen=True, kw_only=True, tag="instrument.record-calibration"):
     """Enter a calibration certificate."""
 
     equipment: Name
@@ -51,14 +51,14 @@ class RecordCalibration(Command, kw_only=True, tag="instrument.record-calibratio
     due_on: date
 
 
-class RecordDailyCheck(Command, kw_only=True, tag="daily-check.record"):
+class RecordDailyCheck(Command, frozen=True, kw_only=True, tag="daily-check.record"):
     """Weigh the check weight and let the rule judge."""
 
     equipment: Name
     reading: ScaleReading
 
 
-class BindStation(Command, kw_only=True, tag="station.bind"):
+class BindStation(Command, frozen=True, kw_only=True, tag="station.bind"):
     """Tie a kiosk to its room, its scale and its printer."""
 
     station: Name
@@ -67,7 +67,7 @@ class BindStation(Command, kw_only=True, tag="station.bind"):
     printer: Name | None = None
 
 
-class EquipmentRegistered(Event, kw_only=True, tag="equipment.registered"):
+class EquipmentRegistered(Event, frozen=True, kw_only=True, tag="equipment.registered"):
     """A piece of equipment is known from here on."""
 
     equipment: str
@@ -83,7 +83,7 @@ class EquipmentRegistered(Event, kw_only=True, tag="equipment.registered"):
     scale: str | None = None
 
 
-class InstrumentCalibrated(Event, kw_only=True, tag="instrument.calibrated"):
+class InstrumentCalibrated(Event, frozen=True, kw_only=True, tag="instrument.calibrated"):
     """A certificate is in force until its due day, included."""
 
     equipment: str
@@ -92,7 +92,7 @@ class InstrumentCalibrated(Event, kw_only=True, tag="instrument.calibrated"):
     due_on: date
 
 
-class DailyCheckPassed(Event, kw_only=True, tag="daily-check.passed"):
+class DailyCheckPassed(Event, frozen=True, kw_only=True, tag="daily-check.passed"):
     """The check weight was shown within tolerance."""
 
     equipment: str
@@ -104,7 +104,7 @@ class DailyCheckPassed(Event, kw_only=True, tag="daily-check.passed"):
     reading: ScaleReading
 
 
-class DailyCheckFailed(Event, kw_only=True, tag="daily-check.failed"):
+class DailyCheckFailed(Event, frozen=True, kw_only=True, tag="daily-check.failed"):
     """The check weight was shown outside tolerance; the scale is locked until a pass."""
 
     equipment: str
@@ -115,7 +115,7 @@ class DailyCheckFailed(Event, kw_only=True, tag="daily-check.failed"):
     reading: ScaleReading
 
 
-class InstrumentUsed(Event, kw_only=True, tag="instrument.used"):
+class InstrumentUsed(Event, frozen=True, kw_only=True, tag="instrument.used"):
     """A scale gave an accepted reading: one line of its logbook."""
 
     equipment: str
@@ -125,7 +125,7 @@ class InstrumentUsed(Event, kw_only=True, tag="instrument.used"):
     certificate: str
 
 
-class StationBound(Event, kw_only=True, tag="station.bound"):
+class StationBound(Event, frozen=True, kw_only=True, tag="station.bound"):
     """The kiosk's room, scale and printer from here on."""
 
     station: str
@@ -298,19 +298,19 @@ def apply(equipment: Equipment | None, fact: Recorded) -> Equipment:
         case event:
             assert equipment is not None, fact
     match event:
-        case InstrumentCalibrated() as it:
-            return replace(equipment, certificate=it.certificate, calibration_due_on=it.due_on)
-        case DailyCheckPassed() as it:
+        case InstrumentCalibrated() as cal:
+            return replace(equipment, certificate=cal.certificate, calibration_due_on=cal.due_on)
+        case DailyCheckPassed() as ok:
             return replace(
                 equipment,
                 checked_at=fact.at,
-                check_valid_until=it.valid_until,
+                check_valid_until=ok.valid_until,
                 check_failed=False,
-                check_shown_g=it.shown_g,
+                check_shown_g=ok.shown_g,
             )
-        case DailyCheckFailed() as it:
+        case DailyCheckFailed() as bad:
             return replace(
-                equipment, checked_at=fact.at, check_failed=True, check_shown_g=it.shown_g
+                equipment, checked_at=fact.at, check_failed=True, check_shown_g=bad.shown_g
             )
         case _:
             return equipment

@@ -87,7 +87,8 @@ class IdemReused(Conflict):
 
     def __init__(self, idem: str) -> None:
         super().__init__(
-            f"Command id {idem}: was used for another request. Send the new request under a new id.",
+            f"Command id {idem}: was used for another request."
+            " Send the new request under a new id.",
             idem=idem,
         )
 

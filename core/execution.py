@@ -6,7 +6,7 @@ the group. Slow work, such as checking a secret, is done before the queue.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from core import authority, clock
-from core.catalogue import DECIDERS, NOUNS, event_type, from_data, to_data
+from core.catalogue import DECIDERS, NOUNS, event_type, to_data
 from core.credentials import Secrets
 from core.errors import Refused
 from core.fact import Command, Context, Fact, Head, Signer, State

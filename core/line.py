@@ -15,20 +15,20 @@ from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, nee
 from core.quantity import Name
 
 
-class StartRun(Command, kw_only=True, tag="line.start-run"):
+class StartRun(Command, frozen=True, kw_only=True, tag="line.start-run"):
     """A batch starts to run on a line."""
 
     line: Name
     batch: Name
 
 
-class EndRun(Command, kw_only=True, tag="line.end-run"):
+class EndRun(Command, frozen=True, kw_only=True, tag="line.end-run"):
     """The batch leaves the line."""
 
     line: Name
 
 
-class LabelStop(Command, kw_only=True, tag="stop.label"):
+class LabelStop(Command, frozen=True, kw_only=True, tag="stop.label"):
     """Say why a line stood still."""
 
     line: Name
@@ -38,7 +38,7 @@ class LabelStop(Command, kw_only=True, tag="stop.label"):
     category: Name
 
 
-class SealTelemetry(Command, kw_only=True, tag="telemetry.seal"):
+class SealTelemetry(Command, frozen=True, kw_only=True, tag="telemetry.seal"):
     """Commit to a closed segment of machine data by its digest."""
 
     line: Name
@@ -49,7 +49,7 @@ class SealTelemetry(Command, kw_only=True, tag="telemetry.seal"):
     sha256: str
 
 
-class RunStarted(Event, kw_only=True, tag="run.started"):
+class RunStarted(Event, frozen=True, kw_only=True, tag="run.started"):
     """The line runs this batch from here on."""
 
     line: str
@@ -58,14 +58,14 @@ class RunStarted(Event, kw_only=True, tag="run.started"):
     product: str
 
 
-class RunEnded(Event, kw_only=True, tag="run.ended"):
+class RunEnded(Event, frozen=True, kw_only=True, tag="run.ended"):
     """The line runs nothing from here on."""
 
     line: str
     batch: str
 
 
-class StopLabeled(Event, kw_only=True, tag="stop.labeled"):
+class StopLabeled(Event, frozen=True, kw_only=True, tag="stop.labeled"):
     """A person named the reason of a stop; the machine's record stays as it is."""
 
     line: str
@@ -75,7 +75,7 @@ class StopLabeled(Event, kw_only=True, tag="stop.labeled"):
     category: str
 
 
-class TelemetrySealed(Event, kw_only=True, tag="telemetry.sealed"):
+class TelemetrySealed(Event, frozen=True, kw_only=True, tag="telemetry.sealed"):
     """A segment of machine data can no longer change unnoticed."""
 
     line: str

@@ -37,7 +37,7 @@ class ContainerQuantity(Struct, frozen=True, kw_only=True):
     quantity: Decimal
 
 
-class RegisterMaterial(Command, kw_only=True, tag="material.register"):
+class RegisterMaterial(Command, frozen=True, kw_only=True, tag="material.register"):
     """Make a material known."""
 
     material: Name
@@ -47,7 +47,7 @@ class RegisterMaterial(Command, kw_only=True, tag="material.register"):
     hazards: tuple[str, ...] = ()
 
 
-class ReceiveLot(Command, kw_only=True, tag="lot.receive"):
+class ReceiveLot(Command, frozen=True, kw_only=True, tag="lot.receive"):
     """Take a supplier's lot in, container by container, into quarantine."""
 
     lot: Name
@@ -61,7 +61,7 @@ class ReceiveLot(Command, kw_only=True, tag="lot.receive"):
     origin: str = "receipt"
 
 
-class ChangeLotStatus(Command, kw_only=True, tag="lot.change-status"):
+class ChangeLotStatus(Command, frozen=True, kw_only=True, tag="lot.change-status"):
     """Release, hold, reject or restrict a lot, under signature."""
 
     lot: Name
@@ -70,7 +70,7 @@ class ChangeLotStatus(Command, kw_only=True, tag="lot.change-status"):
     seen: Seen
 
 
-class MaterialRegistered(Event, kw_only=True, tag="material.registered"):
+class MaterialRegistered(Event, frozen=True, kw_only=True, tag="material.registered"):
     """A material is known from here on."""
 
     material: str
@@ -80,7 +80,7 @@ class MaterialRegistered(Event, kw_only=True, tag="material.registered"):
     hazards: tuple[str, ...]
 
 
-class LotCreated(Event, kw_only=True, tag="lot.created"):
+class LotCreated(Event, frozen=True, kw_only=True, tag="lot.created"):
     """A lot exists; its containers carry the quantity in base unit."""
 
     lot: str
@@ -94,7 +94,7 @@ class LotCreated(Event, kw_only=True, tag="lot.created"):
     origin: str
 
 
-class LotStatusChanged(Event, kw_only=True, tag="lot.status-changed"):
+class LotStatusChanged(Event, frozen=True, kw_only=True, tag="lot.status-changed"):
     """The status before and after, and why."""
 
     lot: str
@@ -103,7 +103,7 @@ class LotStatusChanged(Event, kw_only=True, tag="lot.status-changed"):
     why: str
 
 
-class ContainerDispensed(Event, kw_only=True, tag="container.dispensed"):
+class ContainerDispensed(Event, frozen=True, kw_only=True, tag="container.dispensed"):
     """A quantity left a container for a step of a batch."""
 
     lot: str

@@ -6,7 +6,7 @@ from typing import ClassVar
 from core.fact import Event, Fact, Plant, Recorded
 
 
-class NumberAssigned(Event, kw_only=True, tag="number.assigned"):
+class NumberAssigned(Event, frozen=True, kw_only=True, tag="number.assigned"):
     """The next number of a prefix was given out, and for what."""
 
     prefix: str

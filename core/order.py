@@ -50,7 +50,7 @@ class Gate(Struct, frozen=True, kw_only=True):
     blocks: bool = True
 
 
-class ReceiveOrder(Command, kw_only=True, tag="order.receive"):
+class ReceiveOrder(Command, frozen=True, kw_only=True, tag="order.receive"):
     """Take over an order as the ERP states it now; the same statement twice changes nothing."""
 
     order: Name
@@ -63,7 +63,7 @@ class ReceiveOrder(Command, kw_only=True, tag="order.receive"):
     provenance: Provenance
 
 
-class OpenOrder(Command, kw_only=True, tag="order.open"):
+class OpenOrder(Command, frozen=True, kw_only=True, tag="order.open"):
     """Open an order that the ERP does not know, with the reason."""
 
     order: Name
@@ -74,7 +74,7 @@ class OpenOrder(Command, kw_only=True, tag="order.open"):
     why: Sentence
 
 
-class WorkOrderReceived(Event, kw_only=True, tag="work-order.received"):
+class WorkOrderReceived(Event, frozen=True, kw_only=True, tag="work-order.received"):
     """An order is known from here on."""
 
     order: str
@@ -89,7 +89,7 @@ class WorkOrderReceived(Event, kw_only=True, tag="work-order.received"):
     provenance: Provenance | None
 
 
-class WorkOrderRevised(Event, kw_only=True, tag="work-order.revised"):
+class WorkOrderRevised(Event, frozen=True, kw_only=True, tag="work-order.revised"):
     """The ERP changed an order that was still waiting."""
 
     order: str
@@ -101,7 +101,7 @@ class WorkOrderRevised(Event, kw_only=True, tag="work-order.revised"):
     provenance: Provenance
 
 
-class OrderChangeRequestRaised(Event, kw_only=True, tag="order-change-request.raised"):
+class OrderChangeRequestRaised(Event, frozen=True, kw_only=True, tag="order-change-request.raised"):
     """The ERP changed an order after its dispatch; a person decides."""
 
     order: str
@@ -109,14 +109,14 @@ class OrderChangeRequestRaised(Event, kw_only=True, tag="order-change-request.ra
     provenance: Provenance
 
 
-class WorkOrderMadeReady(Event, kw_only=True, tag="work-order.made-ready"):
+class WorkOrderMadeReady(Event, frozen=True, kw_only=True, tag="work-order.made-ready"):
     """Every blocking gate was green."""
 
     order: str
     gates: tuple[Gate, ...]
 
 
-class WorkOrderDispatched(Event, kw_only=True, tag="work-order.dispatched"):
+class WorkOrderDispatched(Event, frozen=True, kw_only=True, tag="work-order.dispatched"):
     """The order went to a room and has its batch."""
 
     order: str
@@ -124,7 +124,7 @@ class WorkOrderDispatched(Event, kw_only=True, tag="work-order.dispatched"):
     batch: str
 
 
-class WorkOrderStarted(Event, kw_only=True, tag="work-order.started"):
+class WorkOrderStarted(Event, frozen=True, kw_only=True, tag="work-order.started"):
     """The first step of the batch began."""
 
     order: str
@@ -133,7 +133,7 @@ class WorkOrderStarted(Event, kw_only=True, tag="work-order.started"):
     work_center: str
 
 
-class WorkOrderHeld(Event, kw_only=True, tag="work-order.held"):
+class WorkOrderHeld(Event, frozen=True, kw_only=True, tag="work-order.held"):
     """The batch is held."""
 
     order: str
@@ -141,14 +141,14 @@ class WorkOrderHeld(Event, kw_only=True, tag="work-order.held"):
     why: str
 
 
-class WorkOrderResumed(Event, kw_only=True, tag="work-order.resumed"):
+class WorkOrderResumed(Event, frozen=True, kw_only=True, tag="work-order.resumed"):
     """The batch goes on."""
 
     order: str
     batch: str
 
 
-class WorkOrderCompleted(Event, kw_only=True, tag="work-order.completed"):
+class WorkOrderCompleted(Event, frozen=True, kw_only=True, tag="work-order.completed"):
     """The batch was released or rejected; the ERP may close the order."""
 
     order: str

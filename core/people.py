@@ -27,7 +27,7 @@ class PersonState(StrEnum):
     RETIRED = "retired"
 
 
-class RegisterPerson(Command, kw_only=True, tag="person.register"):
+class RegisterPerson(Command, frozen=True, kw_only=True, tag="person.register"):
     """Make a person known, with a login name that is never given to anyone else."""
 
     person: Name
@@ -37,46 +37,48 @@ class RegisterPerson(Command, kw_only=True, tag="person.register"):
     simulated: bool = False
 
 
-class ChangeRoles(Command, kw_only=True, tag="person.change-roles"):
+class ChangeRoles(Command, frozen=True, kw_only=True, tag="person.change-roles"):
     """Replace a person's roles."""
 
     person: Name
     roles: tuple[str, ...]
 
 
-class UnlockPerson(Command, kw_only=True, tag="person.unlock"):
+class UnlockPerson(Command, frozen=True, kw_only=True, tag="person.unlock"):
     """Let a locked person act again."""
 
     person: Name
 
 
-class RetirePerson(Command, kw_only=True, tag="person.retire"):
+class RetirePerson(Command, frozen=True, kw_only=True, tag="person.retire"):
     """End a person's access for ever; the identity stays taken."""
 
     person: Name
 
 
-class RecordFailedAuthentication(Command, kw_only=True, tag="person.record-failed-authentication"):
+class RecordFailedAuthentication(
+    Command, frozen=True, kw_only=True, tag="person.record-failed-authentication"
+):
     """A secret or badge did not fit; the attempt is evidence."""
 
     person: Name
     purpose: str
 
 
-class RecordSignIn(Command, kw_only=True, tag="person.record-sign-in"):
+class RecordSignIn(Command, frozen=True, kw_only=True, tag="person.record-sign-in"):
     """A person opened a session."""
 
     person: Name
 
 
-class RecordSignOut(Command, kw_only=True, tag="person.record-sign-out"):
+class RecordSignOut(Command, frozen=True, kw_only=True, tag="person.record-sign-out"):
     """A person's session ended."""
 
     person: Name
     cause: str
 
 
-class PersonRegistered(Event, kw_only=True, tag="person.registered"):
+class PersonRegistered(Event, frozen=True, kw_only=True, tag="person.registered"):
     """A person is known from here on."""
 
     person: str
@@ -86,7 +88,7 @@ class PersonRegistered(Event, kw_only=True, tag="person.registered"):
     simulated: bool = False
 
 
-class RolesChanged(Event, kw_only=True, tag="person.roles-changed"):
+class RolesChanged(Event, frozen=True, kw_only=True, tag="person.roles-changed"):
     """The roles before and after."""
 
     person: str
@@ -94,7 +96,7 @@ class RolesChanged(Event, kw_only=True, tag="person.roles-changed"):
     after: tuple[str, ...]
 
 
-class AuthenticationFailed(Event, kw_only=True, tag="person.authentication-failed"):
+class AuthenticationFailed(Event, frozen=True, kw_only=True, tag="person.authentication-failed"):
     """One failed attempt, counted since the last success."""
 
     person: str
@@ -102,32 +104,32 @@ class AuthenticationFailed(Event, kw_only=True, tag="person.authentication-faile
     failures: int
 
 
-class PersonLocked(Event, kw_only=True, tag="person.locked"):
+class PersonLocked(Event, frozen=True, kw_only=True, tag="person.locked"):
     """Too many failures in a row: alert (21 CFR 11.300(d))."""
 
     person: str
     failures: int
 
 
-class PersonUnlocked(Event, kw_only=True, tag="person.unlocked"):
+class PersonUnlocked(Event, frozen=True, kw_only=True, tag="person.unlocked"):
     """The lock was taken off."""
 
     person: str
 
 
-class PersonRetired(Event, kw_only=True, tag="person.retired"):
+class PersonRetired(Event, frozen=True, kw_only=True, tag="person.retired"):
     """Access ended."""
 
     person: str
 
 
-class SignedIn(Event, kw_only=True, tag="person.signed-in"):
+class SignedIn(Event, frozen=True, kw_only=True, tag="person.signed-in"):
     """A session was opened."""
 
     person: str
 
 
-class SignedOut(Event, kw_only=True, tag="person.signed-out"):
+class SignedOut(Event, frozen=True, kw_only=True, tag="person.signed-out"):
     """A session ended, and by what."""
 
     person: str

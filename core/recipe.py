@@ -88,19 +88,19 @@ class RecipeState(StrEnum):
     RETIRED = "retired"
 
 
-class DraftRecipe(Command, kw_only=True, tag="recipe.draft"):
+class DraftRecipe(Command, frozen=True, kw_only=True, tag="recipe.draft"):
     """Write a new version."""
 
     content: RecipeContent
 
 
-class SubmitRecipe(Command, kw_only=True, tag="recipe.submit"):
+class SubmitRecipe(Command, frozen=True, kw_only=True, tag="recipe.submit"):
     """Hand a draft to review."""
 
     recipe: str
 
 
-class ApproveRecipe(Command, kw_only=True, tag="recipe.approve"):
+class ApproveRecipe(Command, frozen=True, kw_only=True, tag="recipe.approve"):
     """Sign a version for production or for quality."""
 
     recipe: str
@@ -108,26 +108,26 @@ class ApproveRecipe(Command, kw_only=True, tag="recipe.approve"):
     seen: Seen
 
 
-class MakeRecipeEffective(Command, kw_only=True, tag="recipe.make-effective"):
+class MakeRecipeEffective(Command, frozen=True, kw_only=True, tag="recipe.make-effective"):
     """Let new batches use an approved version."""
 
     recipe: str
 
 
-class MasterRecipeDrafted(Event, kw_only=True, tag="master-recipe.drafted"):
+class MasterRecipeDrafted(Event, frozen=True, kw_only=True, tag="master-recipe.drafted"):
     """A version was written; `sha256` is over the content's canonical bytes."""
 
     content: RecipeContent
     sha256: str
 
 
-class MasterRecipeSubmitted(Event, kw_only=True, tag="master-recipe.submitted"):
+class MasterRecipeSubmitted(Event, frozen=True, kw_only=True, tag="master-recipe.submitted"):
     """A version is under review."""
 
     recipe: str
 
 
-class MasterRecipeApproved(Event, kw_only=True, tag="master-recipe.approved"):
+class MasterRecipeApproved(Event, frozen=True, kw_only=True, tag="master-recipe.approved"):
     """One party signed for this content."""
 
     recipe: str
@@ -136,7 +136,9 @@ class MasterRecipeApproved(Event, kw_only=True, tag="master-recipe.approved"):
     complete: bool
 
 
-class MasterRecipeMadeEffective(Event, kw_only=True, tag="master-recipe.made-effective"):
+class MasterRecipeMadeEffective(
+    Event, frozen=True, kw_only=True, tag="master-recipe.made-effective"
+):
     """New batches use this version from here on."""
 
     recipe: str
@@ -144,7 +146,7 @@ class MasterRecipeMadeEffective(Event, kw_only=True, tag="master-recipe.made-eff
     supersedes: str | None
 
 
-class MasterRecipeSuperseded(Event, kw_only=True, tag="master-recipe.superseded"):
+class MasterRecipeSuperseded(Event, frozen=True, kw_only=True, tag="master-recipe.superseded"):
     """A newer version took over."""
 
     recipe: str

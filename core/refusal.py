@@ -14,7 +14,7 @@ from core.fact import Command, Event, Fact, Recorded
 SUBJECTS = ("batch", "deviation", "order", "lot", "recipe", "equipment", "line", "person", "plant")
 
 
-class AttemptRefused(Event, kw_only=True, tag="attempt.refused"):
+class AttemptRefused(Event, frozen=True, kw_only=True, tag="attempt.refused"):
     """Somebody tried something that a rule forbids; nothing was changed."""
 
     subject: str

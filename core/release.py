@@ -6,6 +6,7 @@ batch's stream: what comes later is a record of its own.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from core.batch.events import (
     AuditTrailReviewed,
@@ -39,7 +40,7 @@ WEIGH_RULES = (
 )
 
 
-class ReviewException(Command, kw_only=True, tag="batch.review-exception"):
+class ReviewException(Command, frozen=True, kw_only=True, tag="batch.review-exception"):
     """Say what an exception means for the batch."""
 
     batch: Name
@@ -47,21 +48,21 @@ class ReviewException(Command, kw_only=True, tag="batch.review-exception"):
     assessment: Sentence
 
 
-class ReviewAuditTrail(Command, kw_only=True, tag="batch.review-audit-trail"):
+class ReviewAuditTrail(Command, frozen=True, kw_only=True, tag="batch.review-audit-trail"):
     """Sign for the audit trail of the batch as seen."""
 
     batch: Name
     seen: Seen
 
 
-class ReleaseBatch(Command, kw_only=True, tag="batch.release"):
+class ReleaseBatch(Command, frozen=True, kw_only=True, tag="batch.release"):
     """Release the batch, under signature, with every gate green."""
 
     batch: Name
     seen: Seen
 
 
-class RejectBatch(Command, kw_only=True, tag="batch.reject"):
+class RejectBatch(Command, frozen=True, kw_only=True, tag="batch.reject"):
     """Reject the batch, under signature, with the reason."""
 
     batch: Name
@@ -147,20 +148,33 @@ def release_gates(plant: Plant, batch: Batch) -> tuple[Gate, ...]:
     ]
     unseen = [one.exception for one in batch.exceptions if one.reviewed_by is None]
     return (
-        _gate("steps closed", open_steps, "Every step is complete.", "Open steps: {}."),
+        _gate("steps closed", open_steps, green="Every step is complete.", else_="Open steps: {}."),
         _gate(
-            "deviations decided", undecided, "Every deviation is dispositioned.", "Undecided: {}."
+            "deviations decided",
+            undecided,
+            green="Every deviation is dispositioned.",
+            else_="Undecided: {}.",
         ),
-        _gate("nothing rejected", refused, "No material was rejected.", "Not to be used: {}."),
-        _gate("exceptions reviewed", unseen, "Every exception was reviewed.", "Not reviewed: {}."),
+        _gate(
+            "nothing rejected",
+            refused,
+            green="No material was rejected.",
+            else_="Not to be used: {}.",
+        ),
+        _gate(
+            "exceptions reviewed",
+            unseen,
+            green="Every exception was reviewed.",
+            else_="Not reviewed: {}.",
+        ),
         _yield_gate(batch),
         _labels_gate(batch),
         _audit_gate(batch),
     )
 
 
-def _gate(name: str, red: list[str], green_says: str, red_says: str) -> Gate:
-    says = red_says.format(", ".join(red)) if red else green_says
+def _gate(name: str, red: list[str], *, green: str, else_: str) -> Gate:
+    says = else_.format(", ".join(red)) if red else green
     return Gate(gate=name, passed=not red, says=says, owner="qa")
 
 
@@ -278,7 +292,7 @@ def _release(plant: Plant, batch: Batch, it: ReleaseBatch, *, context: Context) 
     meaning = "I release this batch"
     signature = sign(plant, context, it.seen, meaning=meaning, words=release_words(batch))
     _check_independent(batch, signature.manifest.signer, signature.manifest.name)
-    about = {
+    about: dict[str, Any] = {
         "batch": batch.batch,
         "order": batch.order,
         "product": batch.content.product,

@@ -46,7 +46,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     nonce: str
 
 
-class SignatureApplied(Event, kw_only=True, tag="signature.applied"):
+class SignatureApplied(Event, frozen=True, kw_only=True, tag="signature.applied"):
     """A person signed; the digest is over the manifest's canonical bytes."""
 
     manifest: Manifest

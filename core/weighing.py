@@ -31,7 +31,7 @@ from core.recipe import Step, StepKind
 from core.scale import scale_faults
 
 
-class ScanContainer(Command, kw_only=True, tag="weighing.scan-container"):
+class ScanContainer(Command, frozen=True, kw_only=True, tag="weighing.scan-container"):
     """A container was scanned; the parts of its label as read, `raw` as received."""
 
     batch: Name
@@ -43,7 +43,7 @@ class ScanContainer(Command, kw_only=True, tag="weighing.scan-container"):
     expires_on: date | None = None
 
 
-class RecordTare(Command, kw_only=True, tag="weighing.record-tare"):
+class RecordTare(Command, frozen=True, kw_only=True, tag="weighing.record-tare"):
     """Take the empty target container's weight."""
 
     batch: Name
@@ -51,7 +51,7 @@ class RecordTare(Command, kw_only=True, tag="weighing.record-tare"):
     reading: ScaleReading
 
 
-class RecordWeight(Command, kw_only=True, tag="weighing.record-weight"):
+class RecordWeight(Command, frozen=True, kw_only=True, tag="weighing.record-weight"):
     """Accept the gross weight on the scale; `more` says that another container follows."""
 
     batch: Name
@@ -60,7 +60,9 @@ class RecordWeight(Command, kw_only=True, tag="weighing.record-weight"):
     more: bool = False
 
 
-class RecordDeviatingWeight(Command, kw_only=True, tag="weighing.record-deviating-weight"):
+class RecordDeviatingWeight(
+    Command, frozen=True, kw_only=True, tag="weighing.record-deviating-weight"
+):
     """Record a weight outside its limits that cannot be taken back; this opens a deviation."""
 
     batch: Name
@@ -271,7 +273,8 @@ def _usable_scale(
 
 
 def _limits(step: Step) -> tuple[Decimal, Decimal]:
-    assert step.low is not None and step.high is not None, step
+    assert step.low is not None, step
+    assert step.high is not None, step
     return step.low, step.high
 
 

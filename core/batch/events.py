@@ -7,7 +7,7 @@ from core.reading import ScaleReading
 from core.recipe import RecipeContent
 
 
-class BatchCreated(Event, kw_only=True, tag="batch.created"):
+class BatchCreated(Event, frozen=True, kw_only=True, tag="batch.created"):
     """The batch exists, with its number and its frozen control recipe."""
 
     batch: str
@@ -19,14 +19,14 @@ class BatchCreated(Event, kw_only=True, tag="batch.created"):
     content: RecipeContent
 
 
-class StepStarted(Event, kw_only=True, tag="step.started"):
+class StepStarted(Event, frozen=True, kw_only=True, tag="step.started"):
     """Someone began the step."""
 
     batch: str
     step: str
 
 
-class ScanAccepted(Event, kw_only=True, tag="scan.accepted"):
+class ScanAccepted(Event, frozen=True, kw_only=True, tag="scan.accepted"):
     """The right container stands ready to be weighed from."""
 
     batch: str
@@ -37,7 +37,7 @@ class ScanAccepted(Event, kw_only=True, tag="scan.accepted"):
     raw: str
 
 
-class TareRecorded(Event, kw_only=True, tag="weighing.tare-recorded"):
+class TareRecorded(Event, frozen=True, kw_only=True, tag="weighing.tare-recorded"):
     """The empty target container's stable weight."""
 
     batch: str
@@ -46,7 +46,7 @@ class TareRecorded(Event, kw_only=True, tag="weighing.tare-recorded"):
     reading: ScaleReading
 
 
-class WeightRecorded(Event, kw_only=True, tag="weighing.weight-recorded"):
+class WeightRecorded(Event, frozen=True, kw_only=True, tag="weighing.weight-recorded"):
     """An accepted weight: net is gross minus tare, exactly; limits are for the step's sum."""
 
     batch: str
@@ -68,7 +68,7 @@ class WeightRecorded(Event, kw_only=True, tag="weighing.weight-recorded"):
     reading: ScaleReading
 
 
-class ValueRecorded(Event, kw_only=True, tag="step.value-recorded"):
+class ValueRecorded(Event, frozen=True, kw_only=True, tag="step.value-recorded"):
     """What a person measured or counted, beside its limits."""
 
     batch: str
@@ -80,7 +80,7 @@ class ValueRecorded(Event, kw_only=True, tag="step.value-recorded"):
     within: bool
 
 
-class StepVerified(Event, kw_only=True, tag="step.verified"):
+class StepVerified(Event, frozen=True, kw_only=True, tag="step.verified"):
     """A second person verified."""
 
     batch: str
@@ -89,14 +89,14 @@ class StepVerified(Event, kw_only=True, tag="step.verified"):
     verified_by: str
 
 
-class StepCompleted(Event, kw_only=True, tag="step.completed"):
+class StepCompleted(Event, frozen=True, kw_only=True, tag="step.completed"):
     """Nothing of the step is left to do."""
 
     batch: str
     step: str
 
 
-class MaterialConsumed(Event, kw_only=True, tag="material.consumed"):
+class MaterialConsumed(Event, frozen=True, kw_only=True, tag="material.consumed"):
     """A quantity of one container is in the batch: what the ERP is told."""
 
     batch: str
@@ -109,7 +109,7 @@ class MaterialConsumed(Event, kw_only=True, tag="material.consumed"):
     net_g: Decimal
 
 
-class BatchExceptionRaised(Event, kw_only=True, tag="batch-exception.raised"):
+class BatchExceptionRaised(Event, frozen=True, kw_only=True, tag="batch-exception.raised"):
     """A rule was broken; a reviewer must see it."""
 
     batch: str
@@ -120,7 +120,7 @@ class BatchExceptionRaised(Event, kw_only=True, tag="batch-exception.raised"):
     deviation: str | None = None
 
 
-class BatchHeld(Event, kw_only=True, tag="batch.held"):
+class BatchHeld(Event, frozen=True, kw_only=True, tag="batch.held"):
     """No step goes on until the deviation is dispositioned."""
 
     batch: str
@@ -128,7 +128,7 @@ class BatchHeld(Event, kw_only=True, tag="batch.held"):
     deviation: str
 
 
-class BatchResumed(Event, kw_only=True, tag="batch.resumed"):
+class BatchResumed(Event, frozen=True, kw_only=True, tag="batch.resumed"):
     """QA freed the step."""
 
     batch: str
@@ -137,13 +137,13 @@ class BatchResumed(Event, kw_only=True, tag="batch.resumed"):
     disposition: str
 
 
-class BatchCompleted(Event, kw_only=True, tag="batch.completed"):
+class BatchCompleted(Event, frozen=True, kw_only=True, tag="batch.completed"):
     """Every step is complete; review begins."""
 
     batch: str
 
 
-class ExceptionReviewed(Event, kw_only=True, tag="batch-exception.reviewed"):
+class ExceptionReviewed(Event, frozen=True, kw_only=True, tag="batch-exception.reviewed"):
     """A reviewer looked at an exception and wrote what it means."""
 
     batch: str
@@ -151,14 +151,14 @@ class ExceptionReviewed(Event, kw_only=True, tag="batch-exception.reviewed"):
     assessment: str
 
 
-class AuditTrailReviewed(Event, kw_only=True, tag="audit-trail.reviewed"):
+class AuditTrailReviewed(Event, frozen=True, kw_only=True, tag="audit-trail.reviewed"):
     """A reviewer signed for the audit trail up to this version of the batch."""
 
     batch: str
     entries: int
 
 
-class BatchReleased(Event, kw_only=True, tag="batch.released"):
+class BatchReleased(Event, frozen=True, kw_only=True, tag="batch.released"):
     """QA released the batch."""
 
     batch: str
@@ -169,7 +169,7 @@ class BatchReleased(Event, kw_only=True, tag="batch.released"):
     unit: str
 
 
-class BatchRejected(Event, kw_only=True, tag="batch.rejected"):
+class BatchRejected(Event, frozen=True, kw_only=True, tag="batch.rejected"):
     """QA rejected the batch."""
 
     batch: str
@@ -181,7 +181,7 @@ class BatchRejected(Event, kw_only=True, tag="batch.rejected"):
     why: str
 
 
-class MaterialProduced(Event, kw_only=True, tag="material.produced"):
+class MaterialProduced(Event, frozen=True, kw_only=True, tag="material.produced"):
     """Finished goods exist: what the ERP is told."""
 
     batch: str
@@ -193,7 +193,7 @@ class MaterialProduced(Event, kw_only=True, tag="material.produced"):
     unit: str
 
 
-class BatchClosed(Event, kw_only=True, tag="batch.closed"):
+class BatchClosed(Event, frozen=True, kw_only=True, tag="batch.closed"):
     """The last entry of the stream; an amendment is a stream of its own."""
 
     batch: str

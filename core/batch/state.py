@@ -282,7 +282,7 @@ def _batch_changes(batch: Batch, event: Event, fact: Recorded) -> dict[str, Any]
         case BatchCompleted():
             return {"state": BatchState.COMPLETE, "completed_at": fact.at}
         case ExceptionReviewed(exception=name, assessment=assessment):
-            seen = {"reviewed_by": fact.actor, "assessment": assessment}
+            seen: dict[str, Any] = {"reviewed_by": fact.actor, "assessment": assessment}
             exceptions = tuple(
                 replace(one, **seen) if one.exception == name else one for one in batch.exceptions
             )

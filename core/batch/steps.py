@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from msgspec import field
+
 from core.batch.events import StepVerified, ValueRecorded
 from core.batch.flow import NotTheCurrentStep, StepHeld, begin, finish, hold, open_step
 from core.batch.state import Batch, BatchState, StepRun, StepState
@@ -29,15 +31,15 @@ NEEDS = {
 }
 
 
-class CompleteStep(Command, kw_only=True, tag="step.complete"):
+class CompleteStep(Command, frozen=True, kw_only=True, tag="step.complete"):
     """Say that a step was done, with what was measured or counted."""
 
     batch: Name
     step: Name
-    values: dict[str, Decimal] = {}
+    values: dict[str, Decimal] = field(default_factory=dict)
 
 
-class VerifyStep(Command, kw_only=True, tag="step.verify"):
+class VerifyStep(Command, frozen=True, kw_only=True, tag="step.verify"):
     """A second person signs that the step was done as written."""
 
     batch: Name
