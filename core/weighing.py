@@ -25,7 +25,7 @@ from core.material import (
     check_usable,
     dispense,
 )
-from core.quantity import Name, Sentence, kg_text
+from core.quantity import Name, Sentence, grams, kg_text
 from core.reading import ScaleReading, stable_g
 from core.recipe import Step, StepKind
 from core.scale import scale_faults
@@ -264,7 +264,7 @@ def _usable_scale(
         scale,
         at=context.at,
         today=context.today,
-        gross_g=step.target,
+        gross_g=None if reading.value is None else grams(reading.value, reading.unit),
         half_width_g=(high - low) / 2,
     )
     if faults:
