@@ -1,0 +1,139 @@
+"""The ERP boundary of a running plant: what is pulled becomes commands, what happened goes out."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from core.bom import ReceiveBom
+from core.clock import iso
+from core.execution import Actor, Execution
+from core.order import Order, Provenance, ReceiveOrder
+from core.quantity import UNITS, convert
+from core.recipe import BomLine
+from erp import port as erp_port
+from erp.adapters.sandbox import SandboxErp
+from erp.messages import Site
+from erp.outbox import Outbox
+from erp.pull import Puller, Receivers
+from erp.reconcile import Collected, collect
+from erp.relay import Relay
+from erp.signing import Keys
+
+PULLER = Actor("service:erp-pull")
+TAKEN = (erp_port.ErpOrderState.PLANNED, erp_port.ErpOrderState.RELEASED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpLink:
+    """Where the ERP is, and the secrets of both directions."""
+
+    address: str
+    send: str
+    receive: str
+    pull_every_s: float = 30.0
+
+
+def provenance(found: erp_port.Provenance) -> Provenance:
+    """Return where a record came from, as the ledger keeps it."""
+    return Provenance(
+        url=found.url, etag=found.etag, sha256=found.sha256, fetched_at=found.fetched_at
+    )
+
+
+def base(quantity: Decimal, unit: str) -> tuple[Decimal, str]:
+    """Return a quantity in the core's own unit: grams for masses, else as it is.
+
+    >>> base(Decimal("1.8"), "kg")
+    (Decimal('1800'), 'g')
+    """
+    if unit in UNITS and UNITS[unit][0] == "mass":
+        return convert(quantity, unit, "g"), "g"
+    return quantity, unit
+
+
+class Boundary:
+    """Pull and relay of one plant, started and stopped together."""
+
+    def __init__(
+        self, execution: Execution, link: ErpLink, *, data: Path, plant: str, zone: ZoneInfo
+    ) -> None:
+        self._execution = execution
+        self.site = Site(plant=plant, zone=zone)
+        self.outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
+        self.port = SandboxErp(
+            link.address, send=Keys.of([link.send]), receive=Keys.of([link.receive])
+        )
+        self.relay = Relay(
+            execution.ledger,
+            self.outbox,
+            self.port,
+            site=self.site,
+            checkpoint=execution.ledger.checkpoint,
+            erp_order=self.erp_order,
+        )
+        receivers = Receivers(on_order=self._on_order, on_bom=self._on_bom)
+        self.puller = Puller(self.port, self.outbox.engine, receivers, every_s=link.pull_every_s)
+
+    def start(self) -> None:
+        """Begin to pull and to send."""
+        self._execution.writer.listeners.append(self._grew)
+        self.puller.start()
+        self.relay.start()
+
+    def stop(self) -> None:
+        """Finish what is under way, then stop."""
+        self._execution.writer.listeners.remove(self._grew)
+        self.puller.stop()
+        self.relay.stop()
+        self.outbox.close()
+
+    def erp_order(self, order: str) -> str | None:
+        """Return the ERP's number of an order, None where it has none."""
+        found = self._execution.nouns.get(Order, order)
+        return None if found is None else found.erp_ref
+
+    def collected(self) -> Collected:
+        """Return facts, messages and postings as they stand now."""
+        return collect(
+            self._execution.ledger,
+            self.outbox,
+            self.port,
+            site=self.site,
+            erp_order=self.erp_order,
+        )
+
+    def _grew(self, _seq: int) -> None:
+        self.relay.wake()
+
+    def _on_order(self, found: erp_port.ErpOrder, whence: erp_port.Provenance) -> None:
+        known = self._execution.nouns.get(Order, found.id)
+        if known is None and found.state not in TAKEN:
+            return
+        command = ReceiveOrder(
+            order=found.id,
+            erp_ref=found.id,
+            product=found.product,
+            quantity=found.quantity,
+            unit=found.unit,
+            due_at=found.due_at,
+            priority=found.priority,
+            provenance=provenance(whence),
+        )
+        idem = f"{PULLER.person}:order:{found.id}:{iso(whence.fetched_at)}"
+        self._execution.submit(command, actor=PULLER, idem=idem)
+
+    def _on_bom(self, found: erp_port.ErpBom, whence: erp_port.Provenance) -> None:
+        lines = []
+        for line in found.lines:
+            quantity, unit = base(line.quantity, line.unit)
+            lines.append(BomLine(material=line.item, quantity=quantity, unit=unit))
+        command = ReceiveBom(
+            product=found.product,
+            quantity=found.quantity,
+            unit=found.unit,
+            lines=tuple(lines),
+            provenance=provenance(whence),
+        )
+        idem = f"{PULLER.person}:bom:{found.product}:{iso(whence.fetched_at)}"
+        self._execution.submit(command, actor=PULLER, idem=idem)
