@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dashboards.floor import Floor
 from dashboards.live import Hub
 from dashboards.session import Accounts, Viewer
 
@@ -27,6 +28,7 @@ class PlantServices:
         secret_key: signs page tokens; kept over restarts.
         health: named checks, each value JSON; raises when the plant cannot record.
         api_keys: the person behind an API key, or None.
+        floor: the devices around each station; where there is none, nothing can be weighed.
         readers: query objects of analytics and erp by name (`oee`, `reconcile`, ...).
     """
 
@@ -38,6 +40,7 @@ class PlantServices:
     stations: Mapping[str, str] = field(default_factory=dict)
     execution: Any = None
     ledger: Any = None
+    floor: Floor | None = None
     readers: Mapping[str, Any] = field(default_factory=dict)
     health: Callable[[], Mapping[str, object]] = _healthy
     api_keys: Callable[[str], Viewer | None] = _nobody

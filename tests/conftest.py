@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.plant import LivingPlant
 
 pytest_plugins = [
     name for name in ("tests.browser", "tests.servers") if importlib.util.find_spec(name)
@@ -19,6 +25,15 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("batchwright")
+
+
+@pytest.fixture
+def living_plant(tmp_path: Path) -> Iterator[LivingPlant]:
+    """A seeded plant of this test alone, with simulated scales, served on a free port."""
+    from tests.plant import running_plant  # the screens' libraries take seconds to load
+
+    with running_plant(tmp_path / "plant") as plant:
+        yield plant
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,425 @@
+"""A living plant for tests of screens: ledger, people, two booths with simulated scales, a server.
+
+    def test_x(living_plant, open_screen):
+        batch = living_plant.dispatched("B1")
+        screen = living_plant.screen(open_screen, "olga", station="K-B1")
+        page = screen.go(f"/kiosk?batch={batch}")
+
+Everything is real: a SQLite ledger, MT-SICS over TCP, uvicorn in a thread. Nothing is shared
+between two plants.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import uvicorn
+
+from capture.scales.driver import ScaleSettings
+from capture.simulated.scale import ScaleModel, SimulatedScale
+from capture.transport import SerialPort
+from core.authority import AdoptAuthority
+from core.batch.state import Batch, StepState
+from core.batch.steps import CompleteStep, VerifyStep
+from core.clock import now
+from core.credentials import Secrets
+from core.dispatch import DispatchOrder
+from core.equipment import BindStation, EquipmentKind, RecordCalibration, RegisterEquipment
+from core.execution import Actor, Credentials, Execution
+from core.fact import Command
+from core.ledger.checkpoint import LogKey
+from core.ledger.writer import Receipt
+from core.material import (
+    ChangeLotStatus,
+    ContainerQuantity,
+    LotStatus,
+    ReceiveLot,
+    RegisterMaterial,
+)
+from core.order import OpenOrder, Order
+from core.people import INSTALLER, Person, RegisterPerson
+from core.reading import ReadingStatus, ScaleReading
+from core.recipe import (
+    ApproveRecipe,
+    BomLine,
+    DraftRecipe,
+    MakeRecipeEffective,
+    RecipeContent,
+    Step,
+    StepKind,
+    SubmitRecipe,
+)
+from core.weighing import RecordTare, RecordWeight, ScanContainer
+from dashboards.floor import Floor, published_scale
+from dashboards.live import Hub, Tailer
+from dashboards.plant import PlantServices
+from dashboards.server import create_app, serve
+from dashboards.session import Viewer
+from tests.browser import Screen
+
+ZONE = ZoneInfo("Europe/Berlin")
+PIN = "482913"
+PEOPLE = {  # id: printed name, badge, roles
+    "olga": ("Olga Ortmann", "BADGE-OLGA", ("operator",)),
+    "viktor": ("Viktor Vogel", "BADGE-VIKTOR", ("operator",)),
+    "sana": ("Sana Sommer", "BADGE-SANA", ("supervisor",)),
+    "quinn": ("Quinn Quast", "BADGE-QUINN", ("qa",)),
+    "erik": ("Erik Ernst", "BADGE-ERIK", ("engineer",)),
+    "dora": ("Dora Dietz", "BADGE-DORA", ("director",)),
+    "finn": ("Finn Fuchs", "BADGE-FINN", ("finance",)),
+    "ada": ("Ada Adler", "BADGE-ADA", ("admin",)),
+}
+FLOOR_ROLES = ("operator", "supervisor")
+MATRIX: dict[str, tuple[str, ...]] = {
+    "plant.adopt-authority": ("admin",),
+    "person.record-failed-authentication": ("service",),
+    "person.record-sign-in": ("operator", "supervisor", "qa"),
+    "equipment.register": ("engineer",),
+    "instrument.record-calibration": ("engineer",),
+    "station.bind": ("engineer",),
+    "daily-check.record": FLOOR_ROLES,
+    "material.register": ("engineer",),
+    "lot.receive": ("supervisor", "qa"),
+    "lot.change-status": ("qa",),
+    "recipe.draft": ("engineer",),
+    "recipe.submit": ("engineer",),
+    "recipe.approve": ("supervisor", "qa"),
+    "recipe.make-effective": ("qa",),
+    "order.open": ("supervisor",),
+    "order.dispatch": ("supervisor",),
+    "weighing.scan-container": FLOOR_ROLES,
+    "weighing.record-tare": FLOOR_ROLES,
+    "weighing.record-weight": FLOOR_ROLES,
+    "weighing.record-deviating-weight": FLOOR_ROLES,
+    "step.complete": FLOOR_ROLES,
+    "step.verify": FLOOR_ROLES,
+    "deviation.disposition": ("qa",),
+    "deviation.close": ("qa",),
+    "batch.review-exception": ("qa",),
+    "batch.review-audit-trail": ("qa",),
+    "batch.release": ("qa",),
+    "batch.reject": ("qa",),
+    "line.start-run": FLOOR_ROLES,
+    "line.end-run": FLOOR_ROLES,
+    "stop.label": FLOOR_ROLES,
+    "telemetry.seal": ("service",),
+}
+MATERIALS = {  # id: name, GTIN, hazards
+    "PARA": ("Paracetamol", "04012345000016", ("H302 Harmful if swallowed",)),
+    "LACT": ("Lactose monohydrate", "04012345000023", ()),
+    "PVP": ("Povidone K30", "04012345000030", ("Dust: wear a mask", "Slippery when wet")),
+    "CCNA": ("Croscarmellose sodium", "04012345000047", ("Dust: wear a mask",)),
+}
+LOTS = {"PA-1001": "PARA", "LA-2291": "LACT", "PV-3302": "PVP", "CC-4410": "CCNA"}
+SCALES = {"SC-B1": "B1-0001", "SC-B2": "B2-0002"}
+
+
+def _weigh(step: str, material: str, *, kg: str, low: str, high: str) -> Step:
+    name = MATERIALS[material][0]
+    return Step(
+        step=step, phase="Dispense", title=f"Weigh {name.lower()}", kind=StepKind.WEIGH,
+        instruction=f"Weigh {kg} kg of {name.lower()} into a clean container.", verify=True,
+        material=material, target=Decimal(kg) * 1000, low=Decimal(low) * 1000,
+        high=Decimal(high) * 1000, unit="g", work_center="B1",
+    )  # fmt: skip
+
+
+STEPS = (
+    Step(step="10", phase="Prepare", title="Clear the booth", kind=StepKind.CLEARANCE,
+         instruction="Check that no material, label or document of the last batch is left.",
+         verify=True),
+    Step(step="20", phase="Prepare", title="Daily check of the scale", kind=StepKind.DAILY_CHECK,
+         instruction="Weigh the check weight."),
+    _weigh("30", "PVP", kg="1.800", low="1.782", high="1.818"),
+    _weigh("40", "CCNA", kg="2.400", low="2.376", high="2.424"),
+    Step(step="50", phase="Granulate", title="Granulate", kind=StepKind.CONFIRM,
+         instruction="Granulate for 8 minutes at 250 rpm."),
+    Step(step="60", phase="Dry", title="Loss on drying", kind=StepKind.CHECK, unit="%",
+         instruction="Dry to the end point, take a sample, measure the loss on drying.",
+         target=Decimal("2.0"), low=Decimal("1.0"), high=Decimal("3.0"), verify=True),
+    Step(step="70", phase="Compress", title="Compress on L1", kind=StepKind.CONFIRM,
+         instruction="Compress at 600 mg, 12 mm, 90 N.", work_center="L1"),
+    Step(step="80", phase="Pack", title="Yield", kind=StepKind.YIELD, unit="kg",
+         instruction="Weigh the good tablets and enter their mass.",
+         target=Decimal("60"), low=Decimal("58.2"), high=Decimal("61.8")),
+    Step(step="90", phase="Pack", title="Reconcile labels", kind=StepKind.LABELS, unit="EA",
+         instruction="Count the labels: issued, used, returned, destroyed.", verify=True),
+)  # fmt: skip
+
+
+@dataclass(eq=False)
+class LivingPlant:
+    """A running plant and hands to work in it."""
+
+    url: str
+    execution: Execution
+    hub: Hub
+    floor: Floor
+    scales: dict[str, SimulatedScale]
+    services: PlantServices
+    batches: list[str] = field(default_factory=list)
+
+    def do(
+        self,
+        command: Command,
+        person: str,
+        *,
+        station: str | None = None,
+        signs: bool = False,
+        reason: str | None = None,
+    ) -> Receipt:
+        """Submit one command as a person, signed with badge and PIN if asked."""
+        badge = PEOPLE[person][1]
+        return self.execution.submit(
+            command,
+            actor=Actor(person, station),
+            idem=f"test-{uuid.uuid4().hex}",
+            credentials=Credentials(PIN, badge=badge) if signs else None,
+            reason=reason,
+        )
+
+    def opened(self, order: str = "") -> str:
+        """Open one more waiting order and return its number."""
+        name = order or f"M{1000 + len(self.execution.nouns.all(Order)) + 1}"
+        due = now().replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
+        opening = OpenOrder(
+            order=name, product="PARA500", quantity=Decimal(60), unit="kg", due_at=due,
+            why="Test of the screens.",
+        )  # fmt: skip
+        self.do(opening, "sana")
+        return name
+
+    def dispatched(self, room: str = "B1") -> str:
+        """Open and dispatch an order and return the number of its batch."""
+        order = self.opened()
+        self.do(DispatchOrder(order=order, room=room), "sana")
+        found = self.execution.nouns.get(Order, order)
+        assert found is not None
+        assert found.batch is not None
+        self.batches.append(found.batch)
+        return found.batch
+
+    def batch(self, name: str) -> Batch:
+        """Return a batch as it is now."""
+        found = self.execution.nouns.get(Batch, name)
+        assert found is not None
+        return found
+
+    def weight(self, grams: str, scale: str = "SC-B1") -> ScaleReading:
+        """Return a reading that never was on the pan, to bring a batch forward quickly."""
+        return ScaleReading(
+            scale=scale, serial=SCALES[scale], status=ReadingStatus.STABLE, value=Decimal(grams),
+            unit="g", raw=f"S S {grams:>10} g", read_at=now(),
+        )  # fmt: skip
+
+    def brought_to(self, name: str, step: str) -> None:
+        """Do and verify a batch's steps up to one, without screens."""
+        from core.equipment import RecordDailyCheck
+
+        values = {"60": {"value": "2.1"}, "80": {"quantity": "59.4"}}
+        labels = {"issued": "1000", "used": "990", "returned": "6", "destroyed": "4"}
+        while (run := self.batch(name).current) is not None and run.step != step:
+            it = self.batch(name).recipe_step(run.step)
+            if it.kind is StepKind.DAILY_CHECK:
+                check = RecordDailyCheck(equipment="SC-B1", reading=self.weight("5000"))
+                self.do(check, "olga", station="K-B1")
+            if it.kind is StepKind.WEIGH:
+                lot = next(lot for lot, material in LOTS.items() if material == it.material)
+                scan = ScanContainer(batch=name, step=it.step, raw=lot, lot=lot, container="1")
+                self.do(scan, "olga")
+                self.do(RecordTare(batch=name, step=it.step, reading=self.weight("412")), "olga")
+                gross = self.weight(f"{412 + (it.target or 0):f}")
+                self.do(RecordWeight(batch=name, step=it.step, reading=gross), "olga")
+            else:
+                given = labels if it.kind is StepKind.LABELS else values.get(it.step, {})
+                entered = {key: Decimal(value) for key, value in given.items()}
+                self.do(CompleteStep(batch=name, step=it.step, values=entered), "olga")
+            done = self.batch(name).run(it.step)
+            if done is not None and done.state is StepState.DONE:
+                seen = self.execution.seen(f"batch/{name}")
+                verify = VerifyStep(batch=name, step=it.step, seen=seen)
+                self.do(verify, "viktor", station="K-B1", signs=True)
+
+    def screen(
+        self,
+        open_screen: Callable[..., Screen],
+        person: str,
+        *,
+        station: str | None = None,
+        **more: Any,
+    ) -> Screen:
+        """Return a fresh browser page on which the person is signed in."""
+        screen = open_screen(self.url, **more)
+        screen.page.goto(self.url + "/login")
+        screen.page.get_by_label("User").first.fill(person)
+        screen.page.get_by_label("Password").first.fill(PIN)
+        if station:
+            screen.page.get_by_label("Station").select_option(station)
+        screen.page.get_by_role("button", name="Sign in").click()
+        screen.page.wait_for_url(lambda url: "/login" not in url)
+        return screen
+
+    def types(self) -> list[str]:
+        """Return the types of all entries, in order."""
+        return [entry.type for entry in self.execution.ledger.entries(0, 100_000)]
+
+
+class TestAccounts:
+    """Sign-in against the plant's own people."""
+
+    __test__ = False
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+
+    def authenticate(self, user: str, secret: str, station: str | None) -> Viewer:
+        """Return the person, or refuse."""
+        person = self._execution.authenticate(user, secret, station=station)
+        return viewer(person, station)
+
+
+def viewer(person: Person, station: str | None) -> Viewer:
+    """Return a person as pages see them."""
+    return Viewer(
+        person=person.person, name=person.name, roles=frozenset(person.roles), station=station
+    )
+
+
+def seed(execution: Execution) -> None:
+    """Fill an empty ledger: people, equipment, materials, lots, one effective recipe."""
+
+    def do(command: Command, person: str, *, signs: bool = False) -> None:
+        credentials = Credentials(PIN, badge=PEOPLE[person][1]) if signs else None
+        actor = Actor(person if person in PEOPLE else INSTALLER, None)
+        execution.submit(
+            command, actor=actor, idem=f"seed-{uuid.uuid4().hex}", credentials=credentials
+        )
+
+    for person, (name, badge, roles) in PEOPLE.items():
+        register = RegisterPerson(person=person, name=name, badge=badge, roles=roles)
+        actor = Actor(INSTALLER, None)
+        execution.register(register, secret=PIN, actor=actor, idem=f"seed-person-{person}")
+    do(AdoptAuthority(plant="test", zone=str(ZONE), matrix=MATRIX), "install")
+    today = datetime.now(UTC).date()
+    for booth in ("B1", "B2"):
+        scale = f"SC-{booth}"
+        do(RegisterEquipment(
+            equipment=scale, kind=EquipmentKind.SCALE, name=f"Floor scale {booth}",
+            area="Dispensing", serial=SCALES[scale], capacity_g=Decimal(60000),
+            readability_g=Decimal(1), check_weight_g=Decimal(5000),
+            check_tolerance_percent=Decimal("0.1"),
+        ), "erik")  # fmt: skip
+        do(RecordCalibration(
+            equipment=scale, certificate=f"CAL-{booth}-26", calibrated_on=today,
+            due_on=today + timedelta(days=180),
+        ), "erik")  # fmt: skip
+        do(RegisterEquipment(
+            equipment=booth, kind=EquipmentKind.ROOM, name=f"Dispensing booth {booth}",
+            area="Dispensing", scale=scale,
+        ), "erik")  # fmt: skip
+        do(BindStation(station=f"K-{booth}", room=booth, scale=scale), "erik")
+    for line, name in (("L1", "Tablet press"), ("L2", "Packing line")):
+        do(RegisterEquipment(
+            equipment=line, kind=EquipmentKind.LINE, name=name, area="Production"
+        ), "erik")  # fmt: skip
+    for material, (name, gtin, hazards) in MATERIALS.items():
+        do(RegisterMaterial(
+            material=material, name=name, unit="g", gtin=gtin, hazards=hazards
+        ), "erik")  # fmt: skip
+    for lot, material in LOTS.items():
+        containers = tuple(
+            ContainerQuantity(container=str(n), quantity=Decimal(25)) for n in (1, 2, 3)
+        )
+        do(ReceiveLot(
+            lot=lot, material=material, supplier="Supplier", unit="kg", containers=containers,
+            expires_on=date(today.year + 1, 12, 31),
+        ), "sana")  # fmt: skip
+        do(ChangeLotStatus(
+            lot=lot, status=LotStatus.RELEASED, why="Tested.", seen=execution.seen(f"lot/{lot}")
+        ), "quinn", signs=True)  # fmt: skip
+    _recipe(execution, do)
+
+
+def _recipe(execution: Execution, do: Callable[..., None]) -> None:
+    bom = tuple(
+        BomLine(material=step.material or "", quantity=step.target or Decimal(0), unit="g")
+        for step in STEPS
+        if step.kind is StepKind.WEIGH
+    )
+    content = RecipeContent(
+        recipe="PARA500", version=1, product="PARA500",
+        product_name="Paracetamol 500 mg tablets", quantity=Decimal(60), unit="kg",
+        pieces=100000, bom=bom, steps=STEPS, source="Test figures.",
+    )  # fmt: skip
+    do(DraftRecipe(content=content), "erik")
+    do(SubmitRecipe(recipe="PARA500@1"), "erik")
+    for person, party in (("sana", "production"), ("quinn", "quality")):
+        seen = execution.seen("recipe/PARA500@1")
+        do(ApproveRecipe(recipe="PARA500@1", party=party, seen=seen), person, signs=True)
+    do(MakeRecipeEffective(recipe="PARA500@1"), "quinn")
+
+
+@contextlib.contextmanager
+def running_plant(data: Path) -> Iterator[LivingPlant]:
+    """Build a plant in a folder, serve it, and take it down again."""
+    data.mkdir(parents=True, exist_ok=True)
+    execution = Execution(
+        data / "ledger.db", LogKey("batchwright.test/plant", bytes(range(32))), plant="test",
+        secrets=Secrets(f"sqlite:///{data / 'accounts.db'}"),
+    )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        stack.callback(execution.close)
+        execution.start()
+        seed(execution)
+        hub = Hub()
+        stack.callback(hub.close)
+        simulated = {name: SimulatedScale(ScaleModel(serial=s)) for name, s in SCALES.items()}
+        drivers = {}
+        for name, scale in simulated.items():
+            stack.callback(scale.stop)
+            settings = ScaleSettings(name=name, serial=scale.model.serial)
+            drivers[name] = published_scale(settings, lambda url=scale.url: SerialPort(url), hub)
+            drivers[name].start()
+            stack.callback(drivers[name].stop)
+        floor = Floor(execution, drivers)
+        tailer = Tailer(execution.ledger, hub)
+        tailer.start()
+        stack.callback(tailer.stop)
+        services = PlantServices(
+            name="Test plant", zone=ZONE, accounts=TestAccounts(execution), hub=hub,
+            secret_key="a secret of this test alone, long enough", execution=execution,
+            ledger=execution.ledger, floor=floor,
+            stations={"K-B1": "Kiosk, booth B1", "K-B2": "Kiosk, booth B2"},
+        )  # fmt: skip
+        server = serve(create_app(services))
+        stack.callback(_started(server))
+        port = server.servers[0].sockets[0].getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        yield LivingPlant(url, execution, hub, floor, simulated, services)
+
+
+def _started(server: uvicorn.Server) -> Callable[[], None]:
+    """Run a server in a thread; return what stops it."""
+    thread = threading.Thread(target=server.run, name="uvicorn", daemon=True)
+    thread.start()
+    end = time.monotonic() + 20
+    while not server.started:
+        assert thread.is_alive(), "the server ended before it was ready"
+        assert time.monotonic() < end, "the server is not ready after 20 s"
+        time.sleep(0.02)
+
+    def stop() -> None:
+        server.should_exit = True
+        thread.join(10)
+
+    return stop
