@@ -106,6 +106,7 @@ class Puller:
         self._every_s = every_s
         self._target = target
         self._clock = clock
+        self._has_news = False
         self._kept: dict[Kind, dict[str, tuple[Record, Provenance]]] = {}
         self._waking = threading.Event()
         self._stopping = threading.Event()
@@ -140,9 +141,17 @@ class Puller:
         """Ask for every kind once and return what each answered: 200, 304, unchanged or failed."""
         answers = {kind: self.poll(kind) for kind in self._kinds}
         if "200" in answers.values():
+            self._has_news = True
+        if self._has_news:
             for kind in self._kinds:
                 self._offer(kind)
+            self._has_news = False
         return answers
+
+    def offer_again(self) -> None:
+        """Hand refused records on once more in the next round: their cause may be gone."""
+        self._has_news = True
+        self.wake()
 
     def poll(self, kind: Kind) -> str:
         """Ask for one kind, note the answer and hand nothing on yet."""
@@ -193,7 +202,7 @@ class Puller:
             fault = self._hand_on(record, provenance)
             self._mark(kind, name, sha256=sha256, fault=fault)
         if kind in self._kept:
-            self._flag_vanished(kind, set(seen) - set(kept))
+            self._flag_vanished(kind, set(kept))
 
     def _hand_on(self, record: Record, provenance: Provenance) -> str | None:
         """Return the refusal, or None where the record was taken."""
@@ -287,13 +296,14 @@ class Puller:
                 )
             )
 
-    def _flag_vanished(self, kind: Kind, names: set[str]) -> None:
-        """Note what the ERP no longer lists; nothing is deleted here."""
+    def _flag_vanished(self, kind: Kind, listed: set[str]) -> None:
+        """Note what the ERP no longer lists, and what it lists again; nothing is deleted here."""
         where = (records.c.target == self._target) & (records.c.kind == kind)
-        with self._engine.begin() as connection:
-            for name in names:
-                connection.execute(
-                    records.update()
-                    .where(where, records.c.name == name, records.c.vanished_at.is_(None))
-                    .values(vanished_at=iso(self._clock()))
-                )
+        for row in self._read(select(records.c.name, records.c.vanished_at).where(where)):
+            is_gone = row["name"] not in listed
+            if is_gone is (row["vanished_at"] is not None):
+                continue
+            at = iso(self._clock()) if is_gone else None
+            with self._engine.begin() as connection:
+                same = records.update().where(where, records.c.name == row["name"])
+                connection.execute(same.values(vanished_at=at))

@@ -82,6 +82,12 @@ def router(database: Database, faults: Faults) -> APIRouter:
             raise HTTPException(422, fault.detail) from fault
         return {"id": call.id}
 
+    @routes.delete("/orders/{order}")
+    def delete_order(order: str) -> dict[str, str]:
+        with database.write() as connection:
+            connection.execute("DELETE FROM production_order WHERE id = ?", (order,))
+        return {"id": order}
+
     @routes.post("/lots")
     def lot(call: LotCall) -> dict[str, str]:
         try:

@@ -110,7 +110,7 @@ def _ledger_line(row: Any, gl: list[dict[str, str]]) -> dict[str, Any]:
     return line
 
 
-def _add_books(app: FastAPI, database: Database) -> None:
+def _add_ledger(app: FastAPI, database: Database) -> None:
     @app.get("/ledger")
     def ledger(
         after: Annotated[int, Query(ge=0)] = 0, order: str | None = None
@@ -143,6 +143,8 @@ def _add_books(app: FastAPI, database: Database) -> None:
         )
         return [dict(row) for row in rows]
 
+
+def _add_answers(app: FastAPI, database: Database) -> None:
     @app.get("/postings/{erp_ref}")
     def posting(erp_ref: str) -> list[dict[str, str]]:
         row = (
@@ -179,7 +181,8 @@ def build(database: Database, secrets: Secrets) -> FastAPI:
     app = FastAPI(title="Batchwright sandbox ERP", docs_url=None, redoc_url=None)
     app.add_middleware(DownGate, faults=faults)
     _add_events(app, database, secrets=secrets, faults=faults)
-    _add_books(app, database)
+    _add_ledger(app, database)
+    _add_answers(app, database)
     app.include_router(pages.router(database))
     app.include_router(admin.router(database, faults))
     return app

@@ -65,6 +65,11 @@ class Database:
         self._threads.connection = made
         return made
 
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self.connection().close()
+        del self._threads.connection
+
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """Run one transaction: committed at the end, or nothing of it happened."""
