@@ -1,22 +1,20 @@
 #!/usr/bin/env python3
 """Verify an exported ledger: `python3 verify.py BUNDLE [--vkey KEY] [--anchor FILE]`.
 
-It needs Python 3.8 or later and nothing else: no network, no other file of the program that made
-the bundle. It says OK with size and root, or the first broken entry and why, and ends with 1.
+Needs Python 3.8 or later, no network, no other file of the program that made the bundle. Says OK
+with size and root, or the first broken entry and why, and ends with 1. Its plan, by number:
 
-The plan, whose numbers stand again beside the code:
-
-1. Take the log's public key: from --vkey (trust it for where it came from), else from the bundle
-   (then only damage after signing shows, not a bundle signed by somebody else).
-2. The checkpoint is a signed note (C2SP): origin, tree size, root hash; its signature holds.
+1. The log's public key comes from --vkey (trust it for where it came from), else from the bundle
+   (then damage after signing shows, but not a bundle signed by somebody else).
+2. The checkpoint is a signed note (C2SP): origin, tree size, root; the signature holds.
 3. A whole log has `leaves.txt`, one hash per entry: as a Merkle tree (RFC 6962) they lead to the
-   signed root. Then each line of `entries.jsonl` has its hash, so a changed entry is named.
+   signed root, and each line of `entries.jsonl` has its hash, so a changed entry is named.
 4. A batch bundle has `proofs.json`: the last entry of each stream leads to the signed root by its
    inclusion proof, and each entry names the hash of the one before it.
-5. Every line is one entry in canonical JSON (RFC 8785 without floats), numbered without gaps;
+5. Every line is one entry in canonical JSON (RFC 8785, no floats), `seq` in order without gaps;
    in each stream `ver` counts from 1 and `prev` is the hash of the entry before.
 6. With --anchor, an older checkpoint of the same log is a prefix of this one.
-7. Every file has the SHA-256 that `manifest-sha256.txt` lists. The manifest is not signed.
+7. Every file in `manifest-sha256.txt` has its SHA-256 (the manifest itself is not signed).
 """
 
 from __future__ import annotations
@@ -32,24 +30,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-KEYS = ["actor", "at", "data", "idem", "prev", "reason", "seq"]
-KEYS += ["station", "stream", "type", "v", "ver"]
+TEXT, OPTION, COUNTER = (str,), (str, type(None)), (int,)
+FIELDS: dict[str, Any] = {"actor": TEXT, "at": TEXT, "data": (dict,), "idem": OPTION}
+FIELDS.update(prev=OPTION, reason=OPTION, seq=COUNTER, station=OPTION)
+FIELDS.update(stream=TEXT, type=TEXT, v=COUNTER, ver=COUNTER)
 HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z", re.ASCII)
 COUNT = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
-LONG_NUMBER = re.compile(rb"[0-9]{16}")
-NUMBER = re.compile(rb'"seq":([0-9]{1,16}),"station":')
+SEQ = re.compile(rb'"seq":([0-9]{1,16}),"station":')
+KEY_NOT_ASCII = re.compile(r'[^\x00-\x7f](?:[^"\\]|\\.)*":')
 SIGNATURE = re.compile("\u2014 ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})")
 
 
 class Broken(Exception):
     """What is not proven, as a sentence."""
-
-
-class Key(NamedTuple):
-    name: str
-    key_id: bytes
-    public: bytes
 
 
 class Checkpoint(NamedTuple):
@@ -62,12 +56,6 @@ class Bundle:
         self.folder = Path(path)
         self.zip = None if self.folder.is_dir() else zipfile.ZipFile(path)
 
-    def names(self) -> list[str]:
-        if self.zip is not None:
-            return [name for name in self.zip.namelist() if not name.endswith("/")]
-        found = (path for path in self.folder.rglob("*") if path.is_file())
-        return [path.relative_to(self.folder).as_posix() for path in found]
-
     def open(self, name: str) -> IO[bytes]:
         try:
             return self.zip.open(name) if self.zip is not None else (self.folder / name).open("rb")
@@ -79,18 +67,14 @@ class Bundle:
             return file.read().decode("utf-8")
 
 
-# --- Ed25519 (RFC 8032), verification only ---
-
-P = 2**255 - 19
+P = 2**255 - 19  # Ed25519, RFC 8032
 ORDER = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 SQRT_M1 = pow(2, (P - 1) // 4, P)
 
 
-Point = Any  # x, y, z, t: extended coordinates
-
-
-def point_add(a: Point, b: Point) -> Point:
+def point_add(a: Any, b: Any) -> Any:
+    """The sum of two points in extended coordinates x, y, z, t."""
     x = (a[1] - a[0]) * (b[1] - b[0]) % P
     y = (a[1] + a[0]) * (b[1] + b[0]) % P
     t, z = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
@@ -98,8 +82,8 @@ def point_add(a: Point, b: Point) -> Point:
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-def point_times(scalar: int, point: Point) -> Point:
-    total: Point = (0, 1, 1, 0)
+def point_times(scalar: int, point: Any) -> Any:
+    total: Any = (0, 1, 1, 0)
     while scalar:
         if scalar & 1:
             total = point_add(total, point)
@@ -107,7 +91,7 @@ def point_times(scalar: int, point: Point) -> Point:
     return total
 
 
-def point_decode(blob: bytes) -> Point:
+def point_decode(blob: bytes) -> Any:
     y = int.from_bytes(blob, "little")
     sign, y = y >> 255, y & (1 << 255) - 1
     square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
@@ -131,82 +115,70 @@ def signature_holds(public: bytes, signature: bytes, message: bytes) -> bool:
     digest = hashlib.sha512(signature[:32] + public + message).digest()
     k = int.from_bytes(digest, "little") % ORDER
     minus_key = (P - key[0], key[1], key[2], P - key[3])
-    point: Point = point_add(point_times(scalar, BASE), point_times(k, minus_key))
+    point = point_add(point_times(scalar, BASE), point_times(k, minus_key))
     inverse = pow(point[2], P - 2, P)
     x, y = point[0] * inverse % P, point[1] * inverse % P
-    return (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
+    return bool((y | (x & 1) << 255).to_bytes(32, "little") == signature[:32])
 
 
 def base64_of(text: str, what: str) -> bytes:
-    try:
-        blob = base64.b64decode(text, validate=True)
-    except ValueError:
-        blob = b""
-    if not blob or base64.b64encode(blob).decode("ascii") != text:
+    blob = base64.b64decode(text, validate=True)
+    if base64.b64encode(blob).decode("ascii") != text:
         raise Broken(f"{what}: base64 is malformed")
     return blob
 
 
-def parse_vkey(text: str) -> Key:
-    """The key in `name+id+base64(type || key)`; its id is computed anew."""
-    parts = text.strip().split("+", 2)
-    if len(parts) != 3:
-        raise Broken("the key is not name+id+base64")
-    blob = base64_of(parts[2], "the key")
-    key_id = hashlib.sha256(parts[0].encode("utf-8") + b"\n" + blob).digest()[:4]
-    if len(blob) != 33 or blob[:1] != b"\x01" or key_id.hex() != parts[1]:
+def parse_vkey(text: str) -> tuple[str, bytes, bytes]:
+    """Name, id and public key in `name+id+base64(type || key)`; the id is computed anew."""
+    name, given, encoded = text.strip().split("+", 2)
+    blob = base64_of(encoded, "the key")
+    key_id = hashlib.sha256(name.encode("utf-8") + b"\n" + blob).digest()[:4]
+    if len(blob) != 33 or blob[:1] != b"\x01" or key_id.hex() != given:
         raise Broken("the key is no Ed25519 log key, or its id is not its own")
-    return Key(parts[0], key_id, blob[1:])
+    return name, key_id, blob[1:]
 
 
-def read_checkpoint(note: str, key: Key, what: str) -> Checkpoint:
+def read_checkpoint(note: str, vkey: str, what: str) -> Checkpoint:
     """Size and root in a note that the key signed."""
+    name, key_id, public = parse_vkey(vkey)
     head, gap, tail = note.rpartition("\n\n")
     if not gap or not tail.endswith("\n") or re.search("[\x00-\x09\x0b-\x1f\x7f]", note):
         raise Broken(f"{what} is no signed note")
-    lines = head.split("\n")
-    if len(lines) != 3 or lines[0] != key.name:
-        raise Broken(f"{what} is not of the log {key.name}")
-    root = base64_of(lines[2], what)
-    if not COUNT.fullmatch(lines[1]) or len(root) != 32:
-        raise Broken(f"{what}: size or root is malformed")
+    origin, size, *rest = head.split("\n")
+    root = base64_of("".join(rest), what)
+    if origin != name or len(rest) != 1 or not COUNT.fullmatch(size) or len(root) != 32:
+        raise Broken(f"{what} is not of the log {name}, or malformed")
     is_signed = False
     for line in tail[:-1].split("\n"):
         match = SIGNATURE.fullmatch(line)
         if match is None:
             raise Broken(f"{what}: a signature line is malformed")
         blob = base64_of(match.group(2), what)
-        if match.group(1) == key.name and blob[:4] == key.key_id:
-            if not signature_holds(key.public, blob[4:], (head + "\n").encode("utf-8")):
+        if match.group(1) == name and blob[:4] == key_id:
+            if not signature_holds(public, blob[4:], (head + "\n").encode("utf-8")):
                 raise Broken(f"{what}: the signature does not hold")
             is_signed = True
     if not is_signed:
-        raise Broken(f"{what} is not signed by {key.name} ({key.key_id.hex()})")
-    return Checkpoint(int(lines[1]), root)
+        raise Broken(f"{what} is not signed by {name} ({key_id.hex()})")
+    return Checkpoint(int(size), root)
 
 
 def node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-class Tree:
-    """The complete subtrees of a growing log: memory grows with the logarithm of its size."""
+def push(nodes: list[bytes], leaf: bytes, index: int) -> None:
+    """Append a leaf to the complete subtrees of a log; there are as many as the log has bits."""
+    while index & 1:
+        leaf, index = node(nodes.pop(), leaf), index >> 1
+    nodes.append(leaf)
 
-    def __init__(self) -> None:
-        self.nodes: list[bytes] = []
-        self.size = 0
 
-    def add(self, leaf: bytes) -> None:
-        rest, self.size = self.size, self.size + 1
-        while rest & 1:
-            leaf, rest = node(self.nodes.pop(), leaf), rest >> 1
-        self.nodes.append(leaf)
-
-    def root(self) -> bytes:
-        root = self.nodes[-1] if self.nodes else hashlib.sha256(b"").digest()
-        for left in self.nodes[-2::-1]:
-            root = node(left, root)
-        return root
+def root_of(nodes: list[bytes]) -> bytes:
+    root = nodes[-1] if nodes else hashlib.sha256(b"").digest()
+    for left in nodes[-2::-1]:
+        root = node(left, root)
+    return root
 
 
 def climb(start: bytes, here: int, last: int, *, proof: list[bytes]) -> tuple[bytes, bytes]:
@@ -238,14 +210,17 @@ def is_prefix(old: Checkpoint, new: Checkpoint, proof: list[bytes]) -> bool:
     return climb(path[0], here, last, proof=path[1:]) == (old.root, new.root)
 
 
-def refuse_number(text: str) -> Any:
+def refuse(text: str) -> Any:
     raise ValueError(f"{text} is not allowed, decimals are strings")
 
 
-DECODER = json.JSONDecoder(parse_float=refuse_number, parse_constant=refuse_number)
-ENCODER = json.JSONEncoder(
-    sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False
-)
+def whole(text: str) -> int:
+    number = int(text)
+    return number if -(2**53) < number < 2**53 else refuse(text)
+
+
+DECODER = json.JSONDecoder(parse_float=refuse, parse_constant=refuse, parse_int=whole)
+ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def read_entry(line: bytes, name: str) -> dict[str, Any]:
@@ -255,39 +230,20 @@ def read_entry(line: bytes, name: str) -> dict[str, Any]:
     try:
         text = line[:-1].decode("utf-8")
         entry = DECODER.decode(text)
-        # two equal keys, another order, a space, another escape: the texts would differ
-        is_canonical = ENCODER.encode(entry) == text
     except (ValueError, RecursionError) as fault:
         raise Broken(f"{name}: is no JSON of ours, {fault}") from None
-    if not is_canonical:
+    if ENCODER.encode(entry) != text:  # two equal keys, another order, a space, another escape
         raise Broken(f"{name}: is not in canonical form")
-    if type(entry) is not dict or list(entry) != KEYS:
+    if type(entry) is not dict or list(entry) != list(FIELDS):
         raise Broken(f"{name}: does not have the fields of an entry")
-    if not line.isascii() or LONG_NUMBER.search(line):
-        walk(entry, name)
-    counts = [entry[field] for field in ("seq", "ver", "v")]
-    texts = [entry[field] for field in ("stream", "type", "actor", "at")]
-    options = [entry[field] or "" for field in ("station", "idem", "reason")]
-    if not all(type(count) is int and count > 0 for count in counts):
-        raise Broken(f"{name}: seq, ver or v is no counting number")
-    if not all(type(text) is str for text in texts + options) or not all(texts):
-        raise Broken(f"{name}: a field is no text")
-    if not INSTANT.fullmatch(entry["at"]) or type(entry["data"]) is not dict:
-        raise Broken(f"{name}: at is no UTC instant, or data no object")
+    if not line.isascii() and KEY_NOT_ASCII.search(text):
+        raise Broken(f"{name}: a key is not ASCII")
+    for field, kinds in FIELDS.items():
+        if type(entry[field]) not in kinds or (kinds is TEXT and not entry[field]):
+            raise Broken(f"{name}: {field} is not of its kind")
+    if min(entry["seq"], entry["ver"], entry["v"]) < 1 or not INSTANT.fullmatch(entry["at"]):
+        raise Broken(f"{name}: seq, ver or v is below 1, or at no UTC instant")
     return entry
-
-
-def walk(value: Any, name: str) -> None:
-    """Refuse keys that are not ASCII and integers of 2**53 or more."""
-    if type(value) is dict:
-        if not "".join(value).isascii():
-            raise Broken(f"{name}: a key is not ASCII")
-        value = list(value.values())
-    if type(value) is list:
-        for item in value:
-            walk(item, name)
-    elif type(value) is int and abs(value) >= 2**53:
-        raise Broken(f"{name}: a number is 2**53 or more")
 
 
 def leaves(bundle: Bundle, count: int) -> Iterator[str]:
@@ -303,21 +259,22 @@ def leaves(bundle: Bundle, count: int) -> Iterator[str]:
 
 
 def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None) -> str:
-    tree, anchor_root = Tree(), b""
-    for leaf in leaves(bundle, newest.size):  # 3.
-        if anchor is not None and tree.size == anchor.size:
-            anchor_root = tree.root()
-        tree.add(bytes.fromhex(leaf))
-    root = tree.root()
-    doubt = "" if root == newest.root else "; leaves.txt does not lead to the signed root"
+    nodes: list[bytes] = []
+    anchor_root = root_of(nodes)
+    for index, leaf in enumerate(leaves(bundle, newest.size)):  # 3.
+        push(nodes, bytes.fromhex(leaf), index)
+        if anchor is not None and index + 1 == anchor.size:
+            anchor_root = root_of(nodes)
+    is_signed = root_of(nodes) == newest.root
+    doubt = "" if is_signed else "; leaves.txt does not lead to the signed root"
     with bundle.open("entries.jsonl") as file:
         try:
             verify_lines(file, leaves(bundle, newest.size), newest.size)
         except Broken as fault:
             raise Broken(f"{fault}{doubt}") from None
-    if doubt:
+    if not is_signed:
         raise Broken(f"the {newest.size} entries do not lead to the signed root")
-    if anchor is not None and anchor.root != (anchor_root if anchor.size < newest.size else root):
+    if anchor is not None and anchor.root != anchor_root:
         raise Broken(f"the first {anchor.size} entries are not those of the anchor")  # 6.
     return f"{newest.size} entries"
 
@@ -325,8 +282,7 @@ def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None) ->
 def verify_lines(file: IO[bytes], hashes: Iterator[str], size: int) -> None:
     heads: dict[str, tuple[int, str]] = {}
     seq = 0
-    for line in file:
-        seq += 1
+    for seq, line in enumerate(file, 1):
         if seq > size:
             raise Broken(f"entry {seq}: the checkpoint covers only {size}")
         leaf = hashlib.sha256(b"\x00" + line[:-1]).hexdigest()
@@ -344,111 +300,85 @@ def verify_lines(file: IO[bytes], hashes: Iterator[str], size: int) -> None:
     next(hashes, None)
 
 
-def read_proofs(bundle: Bundle) -> tuple[dict[str, Any], dict[int, list[bytes]]]:
-    """The proof of each stream's last entry by stream, and of each known anchor by size."""
-    try:
-        given = DECODER.decode(bundle.text("proofs.json"))
-        for item in given["streams"] + given["consistency"]:
-            item["proof"] = [bytes.fromhex(text) for text in item["proof"]]
-        streams = {item["stream"]: item for item in given["streams"]}
-        return streams, {item["size"]: item["proof"] for item in given["consistency"]}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise Broken("proofs.json is malformed") from None
-
-
 def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None) -> str:
-    proofs, consistency = read_proofs(bundle)
-    found: dict[str, list[tuple[dict[str, Any], bytes]]] = {}
+    proofs = DECODER.decode(bundle.text("proofs.json"))
+    lasts = {item["stream"]: item for item in proofs["streams"]}
+    found: dict[str, list[tuple[dict[str, Any], bytes]]] = {name: [] for name in lasts}
     seq = 0
     with bundle.open("entries.jsonl") as file:
         for number, line in enumerate(file, 1):
-            claims = NUMBER.findall(line)
+            claims = SEQ.findall(line)
             entry = read_entry(line, f"entry {int(claims[-1])}" if claims else f"line {number}")
-            if entry["seq"] <= seq:  # 5.
-                raise Broken(f"entry {entry['seq']}: stands after entry {seq}")
+            if entry["seq"] <= seq or entry["stream"] not in found:  # 5.
+                raise Broken(f"entry {entry['seq']}: is out of order, or its stream has no proof")
             seq = entry["seq"]
-            found.setdefault(entry["stream"], []).append((entry, leaf_hash(line[:-1])))
-    if set(found) != set(proofs):
-        raise Broken(f"{min(set(found) ^ set(proofs))}: entries without proof, or proof without")
-    broken = [fault for name in found for fault in chain(found[name], proofs[name], newest)]
-    if broken:
-        raise Broken("entry {}: {}".format(*min(broken)))
-    if anchor is not None and anchor.size == newest.size and anchor.root != newest.root:  # 6.
-        raise Broken("the anchor has the same size and another root")
-    if anchor is not None and anchor.size < newest.size:
-        if anchor.size not in consistency:
-            raise Broken(f"no proof towards an anchor of {anchor.size}; export with this anchor")
-        if not is_prefix(anchor, newest, consistency[anchor.size]):
+            leaf = hashlib.sha256(b"\x00" + line[:-1]).digest()
+            found[entry["stream"]].append((entry, leaf))
+    faults = [chain_fault(found[name], lasts[name], newest) for name in lasts]
+    for seq, why in sorted(filter(None, faults))[:1]:
+        raise Broken(f"entry {seq}: {why}")
+    if anchor is not None and anchor != newest:  # 6.
+        path = {item["size"]: item["proof"] for item in proofs["consistency"]}.get(anchor.size)
+        if path is None:
+            raise Broken(f"no proof towards the anchor of {anchor.size}; export with this anchor")
+        if not is_prefix(anchor, newest, [bytes.fromhex(text) for text in path]):
             raise Broken(f"the anchor's {anchor.size} entries are no prefix of this log")
-    ends = [f"{name} up to {found[name][-1][0]['type']}" for name in sorted(found)]
-    return f"{sum(map(len, found.values()))} entries ({'; '.join(ends)})"
+    ends = {name: str(entries[-1][0]["type"]) for name, entries in sorted(found.items())}
+    said = [f"{name} to {end}" for name, end in ends.items()]
+    said += ["NOT CLOSED, later entries may exist"] * any(
+        e[-7:] != ".closed" for e in ends.values()
+    )
+    return f"{sum(map(len, found.values()))} entries ({'; '.join(said)})"
 
 
-def leaf_hash(body: bytes) -> bytes:
-    return hashlib.sha256(b"\x00" + body).digest()
-
-
-def chain(
+def chain_fault(
     entries: list[tuple[dict[str, Any], bytes]], last: dict[str, Any], newest: Checkpoint
-) -> Iterator[tuple[int, str]]:
-    """What does not hold in one stream: the last entry is proven, each proves the one before."""
-    if entries[-1][0]["seq"] < last["seq"]:
-        yield last["seq"], f"the last of {last['stream']} is missing"
-        return
-    entry, leaf = entries[-1]
-    index = entry["seq"] - 1
-    proven = index < newest.size and climb(leaf, index, newest.size - 1, proof=last["proof"])
-    if not proven or proven[1] != newest.root:  # 4.
-        yield entry["seq"], "is not in the log that was signed"
-        return
+) -> tuple[int, str] | None:
+    """What does not hold in a stream: its last entry is proven, and each proves the one before."""
+    for ver, (entry, _) in enumerate(entries, 1):
+        if entry["ver"] != ver:
+            return entry["seq"], f"is version {entry['ver']}, version {ver} is missing"
+    if not entries or entries[-1][0]["seq"] != last["seq"]:
+        return last["seq"], f"is missing, it ends {last['stream']}"
+    path, here = [bytes.fromhex(text) for text in last["proof"]], last["seq"] - 1
+    if here >= newest.size:
+        return last["seq"], f"the checkpoint covers only {newest.size}"
+    if climb(entries[-1][1], here, newest.size - 1, proof=path)[1] != newest.root:  # 4.
+        return last["seq"], "is not in the log that was signed"
     for index in range(len(entries) - 1, -1, -1):
-        entry = entries[index][0]
-        if entry["ver"] != index + 1:
-            yield entry["seq"], f"is version {entry['ver']}, an earlier one is missing"
-            return
-        if entry["prev"] != (entries[index - 1][1].hex() if index else None):
-            before = entries[index - 1][0] if index else entry
-            yield before["seq"], f"is not what entry {entry['seq']} was committed after"
-            return
+        before, leaf = entries[index - 1] if index else (entries[0][0], None)
+        if entries[index][0]["prev"] != (leaf.hex() if leaf else None):
+            return before["seq"], f"is not what entry {entries[index][0]['seq']} came after"
+    return None
 
 
-def verify_manifest(bundle: Bundle) -> None:
-    listed = {"manifest-sha256.txt"}
-    for line in bundle.text("manifest-sha256.txt").splitlines():  # 7.
-        digest, gap, name = line.partition("  ")
-        if not gap or not HASH.fullmatch(digest):
-            raise Broken("manifest-sha256.txt is malformed")
+def verify_files(bundle: Bundle, manifest: dict[str, str]) -> None:
+    for name, digest in manifest.items():  # 7.
         found = hashlib.sha256()
         with bundle.open(name) as file:
-            for block in iter(lambda: file.read(1 << 20), b""):
+            while block := file.read(1 << 20):
                 found.update(block)
         if found.hexdigest() != digest:
             raise Broken(f"{name}: is not the file of the manifest")
-        listed.add(name)
-    extra = sorted(set(bundle.names()) - listed)
-    if extra:
-        raise Broken(f"{extra[0]}: is not in the manifest")
 
 
 def verify(path: str, vkey: str | None, anchor_file: str | None) -> str:
-    bundle = Bundle(path)
-    key = parse_vkey(bundle.text("log.vkey") if vkey is None else vkey)  # 1.
+    bundle, anchor = Bundle(path), None
+    key = bundle.text("log.vkey") if vkey is None else vkey  # 1.
     newest = read_checkpoint(bundle.text("checkpoint"), key, "the checkpoint")  # 2.
-    anchor = None
     if anchor_file is not None:
-        note = Path(anchor_file).read_bytes().decode("utf-8")
-        anchor = read_checkpoint(note, key, "the anchor")
+        anchor = read_checkpoint(Path(anchor_file).read_bytes().decode("utf-8"), key, "the anchor")
         if anchor.size > newest.size:  # 6.
             raise Broken(f"the anchor covers {anchor.size} entries, the bundle only {newest.size}")
-    is_part = "proofs.json" in bundle.names()
+    lines = bundle.text("manifest-sha256.txt").splitlines()
+    manifest = {line[66:]: line[:64] for line in lines}
+    is_part = "proofs.json" in manifest
     said = (verify_streams if is_part else verify_log)(bundle, newest, anchor)
-    verify_manifest(bundle)
-    whose = "given with --vkey" if vkey else "found in the bundle: compare it, or give --vkey"
-    since = f", continues the anchor of {anchor.size}" if anchor is not None else ""
-    return (
-        f"OK: {said}{since}\nlog  {key.name}, {newest.size} entries\nroot {newest.root.hex()}\n"
-        f"key  {key.key_id.hex()}, {whose}"
-    )
+    verify_files(bundle, manifest)
+    since = "" if anchor is None else f", continues the anchor of {anchor.size}"
+    whose = "found in the bundle: compare it, or give --vkey" if vkey is None else "as given"
+    seal = f"size {newest.size}\nroot {newest.root.hex()}\nkey  {key.strip()} ({whose})"
+    return f"OK: {said}{since}\n{seal}"
 
 
 def main() -> int:
@@ -459,13 +389,11 @@ def main() -> int:
     given = parser.parse_args()
     try:
         print(verify(given.bundle, given.vkey, given.anchor))
-    except Broken as fault:
-        print(f"NOT PROVEN: {fault}.")
     except Exception as fault:  # an unknown fault proves nothing either
-        print(f"NOT PROVEN: {type(fault).__name__}: {fault}.")
-    else:
-        return 0
-    return 1
+        kind = "" if isinstance(fault, Broken) else f"{type(fault).__name__}: "
+        print(f"NOT PROVEN: {kind}{fault}.")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -74,6 +74,10 @@ class Ledger:
         """Return all entries of a stream in order, none if it does not exist."""
         return [decode(body) for (body,) in self._all(tables.STREAM, name)]
 
+    def stream_raw(self, name: str) -> list[tuple[int, bytes]]:
+        """Return `seq` and stored bytes of all entries of a stream, in order."""
+        return [(seq, bytes(body)) for seq, body in self._all(tables.STREAM_RAW, name)]
+
     def head(self, stream: str) -> Head | None:
         """Return the version and leaf hash of a stream's last entry."""
         found = self._all(tables.HEAD, stream)

@@ -19,6 +19,7 @@ APPEND_ONLY = ("entry", "checkpoint", "receipt", "anchor")
 SIZE = "select coalesce(max(seq), 0) from entry"
 HEAD = "select ver, leaf from entry where stream = ? order by ver desc limit 1"
 STREAM = "select body from entry where stream = ? order by ver"
+STREAM_RAW = "select seq, body from entry where stream = ? order by ver"
 BODIES = "select body from entry where seq > ? order by seq limit ?"
 RAW = "select seq, body from entry where seq > ? order by seq limit ?"
 ROWS = (
