@@ -16,6 +16,7 @@ from erp.outbox import Derivation, Outbox
 from erp.rows import Aside
 
 PAGE = 500
+SAVE_EVERY = 5000
 
 
 class Entries(Protocol):
@@ -41,20 +42,28 @@ class Deriver:
         self._site = site
         self._erp_order = erp_order
         self._checkpoint = checkpoint
+        self._saved = outbox.upto()
+        self.read_upto = self._saved
 
     def derive(self, at: datetime) -> int:
-        """Read everything new and return how many messages were made."""
+        """Read everything new and return how many messages were made.
+
+        Entries that the ERP is not told of cost no write: the saved cursor may stay behind what was
+        read, since reading them again does nothing.
+        """
         made = 0
-        while True:
-            checkpoint = self._checkpoint()
-            with self._outbox.deriving() as work:
-                page = self._entries.entries(work.upto, PAGE)
-                for entry in page:
-                    made += self._one(work, entry, checkpoint=checkpoint, at=at)
-                if page:
-                    work.move(page[-1].seq)
-            if len(page) < PAGE:
-                return made
+        while page := self._entries.entries(self.read_upto, PAGE):
+            told = [entry for entry in page if entry.type in FACTS or entry.type == LINKED]
+            upto = page[-1].seq
+            if told or upto - self._saved > SAVE_EVERY:
+                checkpoint = self._checkpoint()
+                with self._outbox.deriving() as work:
+                    for entry in told:
+                        made += self._one(work, entry, checkpoint=checkpoint, at=at)
+                    work.move(upto)
+                self._saved = upto
+            self.read_upto = upto
+        return made
 
     def _one(
         self, work: Derivation, entry: Entry, *, checkpoint: SentCheckpoint | None, at: datetime

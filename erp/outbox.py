@@ -86,12 +86,11 @@ class Derivation:
         return found
 
     def move(self, upto: int) -> None:
-        """Move the cursor."""
+        """Move the cursor on; it never goes back."""
         cursor = tables.relay_cursor
-        self._connection.execute(
-            update(cursor).where(cursor.c.target == self._target).values(upto_seq=upto)
-        )
-        self.upto = upto
+        mine = (cursor.c.target == self._target) & (cursor.c.upto_seq < upto)
+        self._connection.execute(update(cursor).where(mine).values(upto_seq=upto))
+        self.upto = max(self.upto, upto)
 
 
 class Outbox:

@@ -10,12 +10,14 @@ import hashlib
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from math import inf
 from uuid import uuid4
 
 from core.clock import iso, now
@@ -170,6 +172,7 @@ class Relay:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="erp-relay")
         self._lock = threading.Lock()
         self._busy: set[str] = set()
+        self._last: dict[str, float] = {}
         self._endpoint = Endpoint.UP
         self._reason: str | None = None
         self._waking = threading.Event()
@@ -210,7 +213,7 @@ class Relay:
         with self._lock:
             endpoint, reason = self._endpoint, self._reason
         return RelayStatus(
-            upto_seq=self._outbox.upto(),
+            upto_seq=self._deriver.read_upto,
             counts=evidence.counts(self._outbox),
             oldest_open_at=evidence.oldest_open(self._outbox),
             endpoint=endpoint,
@@ -229,7 +232,8 @@ class Relay:
         while not self._stopping.is_set():
             try:
                 self._deriver.derive(self._clock())
-                self._outbox.recover(at=self._clock())
+                if self._is_time("recover", LEASE.total_seconds()):
+                    self._outbox.recover(at=self._clock())
                 if self._ready():
                     self._hand_out()
             except Exception:
@@ -319,11 +323,23 @@ class Relay:
         """Return whether to send; while the ERP is away, ask whether it is back."""
         with self._lock:
             endpoint = self._endpoint
-        if endpoint is Endpoint.DOWN and self._port.health().up:
+        if (
+            endpoint is Endpoint.DOWN
+            and self._is_time("health", self._poll_s)
+            and self._port.health().up
+        ):
             self._outbox.hasten(at=self._clock())
             self._set(Endpoint.UP, None)
             return True
         return endpoint is Endpoint.UP
+
+    def _is_time(self, what: str, every_s: float) -> bool:
+        """Return whether something was last done long enough ago, and count it as done now."""
+        present = time.monotonic()
+        if present - self._last.get(what, -inf) < every_s:
+            return False
+        self._last[what] = present
+        return True
 
     def _is_up(self) -> bool:
         with self._lock:

@@ -95,7 +95,11 @@ def test_a_quantity_that_is_no_plain_decimal_text_is_refused(text: bytes) -> Non
         from_bytes(body.replace(b'"quantity":"12"', b'"quantity":' + text))
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=6, max_value=10**12))
+@given(
+    st.decimals(
+        allow_nan=False, allow_infinity=False, places=6, min_value=-(10**12), max_value=10**12
+    )
+)
 def test_a_quantity_keeps_its_value_in_one_spelling(value: Decimal) -> None:
     text = quantity_text(value)
     assert Decimal(text) == value

@@ -6,25 +6,20 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import sqlalchemy
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.clock import now, parse_iso
 from core.ledger.checkpoint import Checkpoint
 from erp import evidence
 from erp.contract import from_bytes
 from erp.outbox import Outbox
-from erp.port import Accepted, Duplicate, Posted, Rejected, Retry, Unknown
-from erp.relay import Endpoint, Relay, judge
-from erp.rows import Row, State
-from erp.schedule import DELAYS_S, next_attempt
+from erp.relay import Endpoint, Relay
+from erp.rows import State
 from erp.signing import Keys, new_secret, verify
-from tests.erp_plant import AT, SITE, Clock, Sandbox, Written, eventually, sandbox_running
+from tests.erp_plant import SITE, Clock, Sandbox, Written, eventually, sandbox_running
 
 ROOT_HASH = bytes(range(32))
 
@@ -53,6 +48,15 @@ def relaying(ledger: Written, outbox: Outbox, erp: Sandbox, **more: object) -> I
     finally:
         relay.stop()
         port.close()
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Deaths and outages are meant here; their log lines would only hide others."""
+    log = logging.getLogger("batchwright.erp")
+    log.setLevel(logging.CRITICAL)
+    yield
+    log.setLevel(logging.NOTSET)
 
 
 def orders(erp: Sandbox, *numbers: int) -> Written:
@@ -97,19 +101,6 @@ def test_every_fact_is_sent_signed_receipted_and_anchored(erp: Sandbox, outbox: 
     anchor = evidence.newest_anchor(outbox)
     assert anchor is not None
     assert (anchor.size, anchor.root) == (6, ROOT_HASH.hex())
-
-
-@pytest.mark.requirement("K1")
-def test_deriving_again_makes_nothing_twice(erp: Sandbox, outbox: Outbox) -> None:
-    ledger = orders(erp, 201)
-    ledger.batch(201)
-    with relaying(ledger, outbox, erp) as relay:
-        relay.step()
-        with outbox.deriving() as work:
-            work.move(0)
-        relay.step()
-    assert len(evidence.messages(outbox)) == 6
-    assert len(references(erp, 201)) == 6
 
 
 @pytest.mark.requirement("K1", "K2")
@@ -320,13 +311,13 @@ def test_a_slow_erp_is_unknown_and_another_order_goes_on_meanwhile(
 ) -> None:
     ledger = orders(erp, 218, 219)
     ledger.consumed(218)
-    erp.admin("faults", kind="delay", seconds=1.5)
-    with relaying(ledger, outbox, erp, timeout_s=1) as relay:
+    erp.admin("faults", kind="delay", seconds=3)
+    with relaying(ledger, outbox, erp, timeout_s=2.5) as relay:
         relay.start()
         eventually(lambda: states(outbox).get("W218") == [State.SENDING])
         ledger.consumed(219)
         relay.wake()
-        eventually(lambda: states(outbox).get("W219") == [State.DONE], within_s=1)
+        eventually(lambda: states(outbox).get("W219") == [State.DONE], within_s=2)
         assert states(outbox)["W218"] in ([State.SENDING], [State.UNKNOWN])
         eventually(lambda: states(outbox)["W218"] == [State.UNKNOWN])
 
@@ -402,59 +393,3 @@ def test_the_outbox_works_the_same_on_postgresql(erp: Sandbox, postgres_url: str
             connection.exec_driver_sql("DELETE FROM erp_message")
     finally:
         outbox.close()
-
-
-ROW = Row(
-    event_id="evt_1", erp_ref="R", lane="W1", lane_seq=1, entry_seq=1, type="t", body=b"",
-    sha256="", made_at="", state=State.SENDING, attempts=0, due_at="", ticket=None,
-    last_code=None, last_error=None, settled_by=None,
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("outcome", "state", "attempts"),
-    [
-        (Posted((), None), State.DONE, 1),
-        (Duplicate((), None), State.DONE, 1),
-        (Accepted("T1"), State.ACCEPTED, 1),
-        (Rejected("lot_unknown"), State.DEAD, 1),
-        (Retry(reason="x"), State.PENDING, 1),
-        (Retry(after_s=9), State.PENDING, 0),
-        (Retry(paused=True), State.PENDING, 0),
-        (Unknown("x"), State.UNKNOWN, 1),
-    ],
-)
-def test_each_outcome_has_its_state(outcome: object, state: State, attempts: int) -> None:
-    result = judge(ROW, outcome, at=AT)  # type: ignore[arg-type]
-    assert (result.state, result.attempts) == (state, attempts)
-
-
-def test_a_message_is_dead_only_after_its_last_attempt() -> None:
-    def after(attempts: int) -> State:
-        row = Row(**{**{name: getattr(ROW, name) for name in Row.__slots__}, "attempts": attempts})
-        return judge(row, Unknown("x"), at=AT).state
-
-    assert after(len(DELAYS_S) - 2) is State.UNKNOWN
-    assert after(len(DELAYS_S) - 1) is State.DEAD
-
-
-@pytest.mark.requirement("K1")
-@given(st.floats(-1, 1), st.integers(0, len(DELAYS_S) - 1))
-def test_the_schedule_stays_within_its_jitter(jitter: float, count: int) -> None:
-    due = next_attempt(count, AT, jitter)
-    assert due is not None
-    assert abs((due - AT).total_seconds() - DELAYS_S[count]) <= DELAYS_S[count] * 0.2 + 1e-5
-    assert next_attempt(len(DELAYS_S), AT, jitter) is None
-
-
-def test_the_schedule_only_grows() -> None:
-    assert all(earlier < later for earlier, later in pairwise(DELAYS_S))
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Deaths and outages are meant here; their log lines would only hide others."""
-    log = logging.getLogger("batchwright.erp")
-    log.setLevel(logging.CRITICAL)
-    yield
-    log.setLevel(logging.NOTSET)

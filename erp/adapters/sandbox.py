@@ -37,6 +37,7 @@ from erp.profile import SANDBOX
 from erp.signing import Keys
 from erp.webhook import TIMEOUT_S, deliver
 
+HEALTH_S = 3.0
 PATHS = {Kind.ITEM: "items", Kind.BOM: "boms", Kind.ORDER: "orders", Kind.CUSTOMER: "customers"}
 
 
@@ -121,11 +122,19 @@ class SandboxErp:
         """Give the connections back."""
         self._client.close()
 
-    def _get(self, path: str, headers: dict[str, str] | None = None, **query: object) -> Any:
+    def _get(
+        self,
+        path: str,
+        headers: dict[str, str] | None = None,
+        *,
+        timeout_s: float | None = None,
+        **query: object,
+    ) -> Any:
         try:
             answer = self._client.get(
                 f"{self.address}/{path}",
                 headers=headers,
+                timeout=self._client.timeout if timeout_s is None else timeout_s,
                 params={name: str(value) for name, value in query.items() if value is not None},
             )
         except httpx.HTTPError as fault:
@@ -137,7 +146,7 @@ class SandboxErp:
     def health(self) -> Health:
         """Return whether it answers."""
         try:
-            answer = self._get("health")
+            answer = self._get("health", timeout_s=HEALTH_S)
         except ErpUnreachable as fault:
             return Health(up=False, detail=fault.why)
         return Health(up=answer.status_code == 200)
