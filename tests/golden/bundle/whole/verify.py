@@ -1,0 +1,400 @@
+#!/usr/bin/env python3
+"""Verify an exported ledger: `python3 verify.py BUNDLE [--vkey KEY] [--anchor FILE]`.
+
+Needs Python 3.8 or later, no network, no other file of the program that made the bundle. Says OK
+with size and root, or the first broken entry and why, and ends with 1. Its plan, by number:
+
+1. The log's public key comes from --vkey (trust it for where it came from), else from the bundle
+   (then damage after signing shows, but not a bundle signed by somebody else).
+2. The checkpoint is a signed note (C2SP): origin, tree size, root; the signature holds.
+3. A whole log has `leaves.txt`, one hash per entry: as a Merkle tree (RFC 6962) they lead to the
+   signed root, and each line of `entries.jsonl` has its hash, so a changed entry is named.
+4. A batch bundle has `proofs.json`: the last entry of each stream leads to the signed root by its
+   inclusion proof, and each entry names the hash of the one before it.
+5. Every line is one entry in canonical JSON (RFC 8785, no floats), `seq` in order without gaps;
+   in each stream `ver` counts from 1 and `prev` is the hash of the entry before.
+6. With --anchor, an older checkpoint of the same log is a prefix of this one.
+7. Every file in `manifest-sha256.txt` has its SHA-256 (the manifest itself is not signed).
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import re
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+TEXT, OPTION, COUNTER = (str,), (str, type(None)), (int,)
+FIELDS: dict[str, Any] = {"actor": TEXT, "at": TEXT, "data": (dict,), "idem": OPTION}
+FIELDS.update(prev=OPTION, reason=OPTION, seq=COUNTER, station=OPTION)
+FIELDS.update(stream=TEXT, type=TEXT, v=COUNTER, ver=COUNTER)
+HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z", re.ASCII)
+COUNT = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
+SEQ = re.compile(rb'"seq":([0-9]{1,16}),"station":')
+KEY_NOT_ASCII = re.compile(r'[^\x00-\x7f](?:[^"\\]|\\.)*":')
+SIGNATURE = re.compile("\u2014 ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})")
+
+
+class Broken(Exception):
+    """What is not proven, as a sentence."""
+
+
+class Checkpoint(NamedTuple):
+    size: int
+    root: bytes
+
+
+class Bundle:
+    def __init__(self, path: str) -> None:
+        self.folder = Path(path)
+        self.zip = None if self.folder.is_dir() else zipfile.ZipFile(path)
+
+    def open(self, name: str) -> IO[bytes]:
+        try:
+            return self.zip.open(name) if self.zip is not None else (self.folder / name).open("rb")
+        except (KeyError, OSError):
+            raise Broken(f"{name} is missing from the bundle") from None
+
+    def text(self, name: str) -> str:
+        with self.open(name) as file:
+            return file.read().decode("utf-8")
+
+
+P = 2**255 - 19  # Ed25519, RFC 8032
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+SQRT_M1 = pow(2, (P - 1) // 4, P)
+
+
+def point_add(a: Any, b: Any) -> Any:
+    """The sum of two points in extended coordinates x, y, z, t."""
+    x = (a[1] - a[0]) * (b[1] - b[0]) % P
+    y = (a[1] + a[0]) * (b[1] + b[0]) % P
+    t, z = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
+    e, f, g, h = y - x, z - t, z + t, y + x
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def point_times(scalar: int, point: Any) -> Any:
+    total: Any = (0, 1, 1, 0)
+    while scalar:
+        if scalar & 1:
+            total = point_add(total, point)
+        point, scalar = point_add(point, point), scalar >> 1
+    return total
+
+
+def point_decode(blob: bytes) -> Any:
+    y = int.from_bytes(blob, "little")
+    sign, y = y >> 255, y & (1 << 255) - 1
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * SQRT_M1 % P
+    if y >= P or (x * x - square) % P or (x == 0 and sign):
+        return None
+    x = P - x if x & 1 != sign else x
+    return x, y, 1, x * y % P
+
+
+BASE = point_decode((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def signature_holds(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether [S]B = R + [k]A, with S below the group order."""
+    key, scalar = point_decode(public), int.from_bytes(signature[32:], "little")
+    if len(signature) != 64 or key is None or scalar >= ORDER:
+        return False
+    digest = hashlib.sha512(signature[:32] + public + message).digest()
+    k = int.from_bytes(digest, "little") % ORDER
+    minus_key = (P - key[0], key[1], key[2], P - key[3])
+    point = point_add(point_times(scalar, BASE), point_times(k, minus_key))
+    inverse = pow(point[2], P - 2, P)
+    x, y = point[0] * inverse % P, point[1] * inverse % P
+    return bool((y | (x & 1) << 255).to_bytes(32, "little") == signature[:32])
+
+
+def base64_of(text: str, what: str) -> bytes:
+    blob = base64.b64decode(text, validate=True)
+    if base64.b64encode(blob).decode("ascii") != text:
+        raise Broken(f"{what}: base64 is malformed")
+    return blob
+
+
+def parse_vkey(text: str) -> tuple[str, bytes, bytes]:
+    """Name, id and public key in `name+id+base64(type || key)`; the id is computed anew."""
+    name, given, encoded = text.strip().split("+", 2)
+    blob = base64_of(encoded, "the key")
+    key_id = hashlib.sha256(name.encode("utf-8") + b"\n" + blob).digest()[:4]
+    if len(blob) != 33 or blob[:1] != b"\x01" or key_id.hex() != given:
+        raise Broken("the key is no Ed25519 log key, or its id is not its own")
+    return name, key_id, blob[1:]
+
+
+def read_checkpoint(note: str, vkey: str, what: str) -> Checkpoint:
+    """Size and root in a note that the key signed."""
+    name, key_id, public = parse_vkey(vkey)
+    head, gap, tail = note.rpartition("\n\n")
+    if not gap or not tail.endswith("\n") or re.search("[\x00-\x09\x0b-\x1f\x7f]", note):
+        raise Broken(f"{what} is no signed note")
+    origin, size, *rest = head.split("\n")
+    root = base64_of("".join(rest), what)
+    if origin != name or len(rest) != 1 or not COUNT.fullmatch(size) or len(root) != 32:
+        raise Broken(f"{what} is not of the log {name}, or malformed")
+    is_signed = False
+    for line in tail[:-1].split("\n"):
+        match = SIGNATURE.fullmatch(line)
+        if match is None:
+            raise Broken(f"{what}: a signature line is malformed")
+        blob = base64_of(match.group(2), what)
+        if match.group(1) == name and blob[:4] == key_id:
+            if not signature_holds(public, blob[4:], (head + "\n").encode("utf-8")):
+                raise Broken(f"{what}: the signature does not hold")
+            is_signed = True
+    if not is_signed:
+        raise Broken(f"{what} is not signed by {name} ({key_id.hex()})")
+    return Checkpoint(int(size), root)
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def push(nodes: list[bytes], leaf: bytes, index: int) -> None:
+    """Append a leaf to the complete subtrees of a log; there are as many as the log has bits."""
+    while index & 1:
+        leaf, index = node(nodes.pop(), leaf), index >> 1
+    nodes.append(leaf)
+
+
+def root_of(nodes: list[bytes]) -> bytes:
+    root = nodes[-1] if nodes else hashlib.sha256(b"").digest()
+    for left in nodes[-2::-1]:
+        root = node(left, root)
+    return root
+
+
+def climb(start: bytes, here: int, last: int, *, proof: list[bytes]) -> tuple[bytes, bytes]:
+    """The two roots that a proof leads to from a node (RFC 9162, 2.1.3.2 and 2.1.4.2).
+
+    The second is that of the whole tree, the first that of the tree which ends with the node.
+    """
+    first = second = start
+    for other in proof:
+        if last == 0:
+            return b"", b""
+        if here & 1 or here == last:
+            first, second = node(other, first), node(other, second)
+            while not here & 1 and here:
+                here, last = here >> 1, last >> 1
+        else:
+            second = node(second, other)
+        here, last = here >> 1, last >> 1
+    return (b"", b"") if last else (first, second)
+
+
+def is_prefix(old: Checkpoint, new: Checkpoint, proof: list[bytes]) -> bool:
+    path = proof if old.size & (old.size - 1) else [old.root, *proof]
+    here, last = old.size - 1, new.size - 1
+    if not path or not 0 <= here < last:
+        return False
+    while here & 1:
+        here, last = here >> 1, last >> 1
+    return climb(path[0], here, last, proof=path[1:]) == (old.root, new.root)
+
+
+def refuse(text: str) -> Any:
+    raise ValueError(f"{text} is not allowed, decimals are strings")
+
+
+def whole(text: str) -> int:
+    number = int(text)
+    return number if -(2**53) < number < 2**53 else refuse(text)
+
+
+DECODER = json.JSONDecoder(parse_float=refuse, parse_constant=refuse, parse_int=whole)
+ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_entry(line: bytes, name: str) -> dict[str, Any]:
+    """The entry in one line, if it is canonical and whole; `name` is what a fault calls it."""
+    if line[-1:] != b"\n":
+        raise Broken(f"{name}: the line has no newline at its end")
+    try:
+        text = line[:-1].decode("utf-8")
+        entry = DECODER.decode(text)
+    except (ValueError, RecursionError) as fault:
+        raise Broken(f"{name}: is no JSON of ours, {fault}") from None
+    if ENCODER.encode(entry) != text:  # two equal keys, another order, a space, another escape
+        raise Broken(f"{name}: is not in canonical form")
+    if type(entry) is not dict or list(entry) != list(FIELDS):
+        raise Broken(f"{name}: does not have the fields of an entry")
+    if not line.isascii() and KEY_NOT_ASCII.search(text):
+        raise Broken(f"{name}: a key is not ASCII")
+    for field, kinds in FIELDS.items():
+        if type(entry[field]) not in kinds or (kinds is TEXT and not entry[field]):
+            raise Broken(f"{name}: {field} is not of its kind")
+    if min(entry["seq"], entry["ver"], entry["v"]) < 1 or not INSTANT.fullmatch(entry["at"]):
+        raise Broken(f"{name}: seq, ver or v is below 1, or at no UTC instant")
+    return entry
+
+
+def leaves(bundle: Bundle, count: int) -> Iterator[str]:
+    """The hashes in leaves.txt, exactly `count` of them, in hex."""
+    with bundle.open("leaves.txt") as file:
+        for number in range(1, count + 1):
+            line = file.readline(66).decode("latin-1")
+            if line[64:] != "\n" or not HASH.fullmatch(line[:64]):
+                raise Broken(f"leaves.txt: line {number} of {count} is no hash, or missing")
+            yield line[:64]
+        if file.read(1):
+            raise Broken(f"leaves.txt: holds more than {count} hashes")
+
+
+def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None) -> str:
+    nodes: list[bytes] = []
+    anchor_root = root_of(nodes)
+    for index, leaf in enumerate(leaves(bundle, newest.size)):  # 3.
+        push(nodes, bytes.fromhex(leaf), index)
+        if anchor is not None and index + 1 == anchor.size:
+            anchor_root = root_of(nodes)
+    is_signed = root_of(nodes) == newest.root
+    doubt = "" if is_signed else "; leaves.txt does not lead to the signed root"
+    with bundle.open("entries.jsonl") as file:
+        try:
+            verify_lines(file, leaves(bundle, newest.size), newest.size)
+        except Broken as fault:
+            raise Broken(f"{fault}{doubt}") from None
+    if not is_signed:
+        raise Broken(f"the {newest.size} entries do not lead to the signed root")
+    if anchor is not None and anchor.root != anchor_root:
+        raise Broken(f"the first {anchor.size} entries are not those of the anchor")  # 6.
+    return f"{newest.size} entries"
+
+
+def verify_lines(file: IO[bytes], hashes: Iterator[str], size: int) -> None:
+    heads: dict[str, tuple[int, str]] = {}
+    seq = 0
+    for seq, line in enumerate(file, 1):
+        if seq > size:
+            raise Broken(f"entry {seq}: the checkpoint covers only {size}")
+        leaf = hashlib.sha256(b"\x00" + line[:-1]).hexdigest()
+        entry = read_entry(line, f"entry {seq}")  # 5.
+        if leaf != next(hashes):  # 3.
+            raise Broken(f"entry {seq}: is not what was committed, its hash differs")
+        if entry["seq"] != seq:  # 5.
+            raise Broken(f"entry {seq}: carries the number {entry['seq']}")
+        ver, prev = heads.get(entry["stream"], (0, None))
+        if entry["ver"] != ver + 1 or entry["prev"] != prev:
+            raise Broken(f"entry {seq}: does not follow version {ver} of {entry['stream']}")
+        heads[entry["stream"]] = (entry["ver"], leaf)
+    if seq < size:
+        raise Broken(f"entry {seq + 1}: is missing, the checkpoint covers {size}")
+    next(hashes, None)
+
+
+def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None) -> str:
+    proofs = DECODER.decode(bundle.text("proofs.json"))
+    lasts = {item["stream"]: item for item in proofs["streams"]}
+    found: dict[str, list[tuple[dict[str, Any], bytes]]] = {name: [] for name in lasts}
+    seq = 0
+    with bundle.open("entries.jsonl") as file:
+        for number, line in enumerate(file, 1):
+            claims = SEQ.findall(line)
+            entry = read_entry(line, f"entry {int(claims[-1])}" if claims else f"line {number}")
+            if entry["seq"] <= seq or entry["stream"] not in found:  # 5.
+                raise Broken(f"entry {entry['seq']}: is out of order, or its stream has no proof")
+            seq = entry["seq"]
+            leaf = hashlib.sha256(b"\x00" + line[:-1]).digest()
+            found[entry["stream"]].append((entry, leaf))
+    faults = [chain_fault(found[name], lasts[name], newest) for name in lasts]
+    for seq, why in sorted(filter(None, faults))[:1]:
+        raise Broken(f"entry {seq}: {why}")
+    if anchor is not None and anchor != newest:  # 6.
+        path = {item["size"]: item["proof"] for item in proofs["consistency"]}.get(anchor.size)
+        if path is None:
+            raise Broken(f"no proof towards the anchor of {anchor.size}; export with this anchor")
+        if not is_prefix(anchor, newest, [bytes.fromhex(text) for text in path]):
+            raise Broken(f"the anchor's {anchor.size} entries are no prefix of this log")
+    ends = {name: str(entries[-1][0]["type"]) for name, entries in sorted(found.items())}
+    said = [f"{name} to {end}" for name, end in ends.items()]
+    said += ["NOT CLOSED, later entries may exist"] * any(
+        e[-7:] != ".closed" for e in ends.values()
+    )
+    return f"{sum(map(len, found.values()))} entries ({'; '.join(said)})"
+
+
+def chain_fault(
+    entries: list[tuple[dict[str, Any], bytes]], last: dict[str, Any], newest: Checkpoint
+) -> tuple[int, str] | None:
+    """What does not hold in a stream: its last entry is proven, and each proves the one before."""
+    for ver, (entry, _) in enumerate(entries, 1):
+        if entry["ver"] != ver:
+            return entry["seq"], f"is version {entry['ver']}, version {ver} is missing"
+    if not entries or entries[-1][0]["seq"] != last["seq"]:
+        return last["seq"], f"is missing, it ends {last['stream']}"
+    path, here = [bytes.fromhex(text) for text in last["proof"]], last["seq"] - 1
+    if here >= newest.size:
+        return last["seq"], f"the checkpoint covers only {newest.size}"
+    if climb(entries[-1][1], here, newest.size - 1, proof=path)[1] != newest.root:  # 4.
+        return last["seq"], "is not in the log that was signed"
+    for index in range(len(entries) - 1, -1, -1):
+        before, leaf = entries[index - 1] if index else (entries[0][0], None)
+        if entries[index][0]["prev"] != (leaf.hex() if leaf else None):
+            return before["seq"], f"is not what entry {entries[index][0]['seq']} came after"
+    return None
+
+
+def verify_files(bundle: Bundle, manifest: dict[str, str]) -> None:
+    for name, digest in manifest.items():  # 7.
+        found = hashlib.sha256()
+        with bundle.open(name) as file:
+            while block := file.read(1 << 20):
+                found.update(block)
+        if found.hexdigest() != digest:
+            raise Broken(f"{name}: is not the file of the manifest")
+
+
+def verify(path: str, vkey: str | None, anchor_file: str | None) -> str:
+    bundle, anchor = Bundle(path), None
+    key = bundle.text("log.vkey") if vkey is None else vkey  # 1.
+    newest = read_checkpoint(bundle.text("checkpoint"), key, "the checkpoint")  # 2.
+    if anchor_file is not None:
+        anchor = read_checkpoint(Path(anchor_file).read_bytes().decode("utf-8"), key, "the anchor")
+        if anchor.size > newest.size:  # 6.
+            raise Broken(f"the anchor covers {anchor.size} entries, the bundle only {newest.size}")
+    lines = bundle.text("manifest-sha256.txt").splitlines()
+    manifest = {line[66:]: line[:64] for line in lines}
+    is_part = "proofs.json" in manifest
+    said = (verify_streams if is_part else verify_log)(bundle, newest, anchor)
+    verify_files(bundle, manifest)
+    since = "" if anchor is None else f", continues the anchor of {anchor.size}"
+    whose = "found in the bundle: compare it, or give --vkey" if vkey is None else "as given"
+    seal = f"size {newest.size}\nroot {newest.root.hex()}\nkey  {key.strip()} ({whose})"
+    return f"OK: {said}{since}\n{seal}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Verify an exported ledger or batch bundle.")
+    parser.add_argument("bundle", help="the exported folder or zip")
+    parser.add_argument("--vkey", help="the log's public key, from a source that you trust")
+    parser.add_argument("--anchor", help="a file with an older checkpoint of the same log")
+    given = parser.parse_args()
+    try:
+        print(verify(given.bundle, given.vkey, given.anchor))
+    except Exception as fault:  # an unknown fault proves nothing either
+        kind = "" if isinstance(fault, Broken) else f"{type(fault).__name__}: "
+        print(f"NOT PROVEN: {kind}{fault}.")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
