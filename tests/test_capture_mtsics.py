@@ -85,6 +85,12 @@ def test_no_line_that_lost_bytes_inside_parses_as_a_weight(line: str, data: st.D
     )
 
 
+@pytest.mark.requirement("D1")
+@pytest.mark.parametrize("end", [b"", b"\r", b"\n", b"\n\r"])
+def test_line_without_its_whole_ending_was_cut_off(end: bytes) -> None:
+    assert mtsics.parse(b"S S     100.00 g" + end).status is Status.ERROR
+
+
 @given(st.binary(max_size=40))
 def test_any_bytes_give_an_answer_and_never_an_exception(line: bytes) -> None:
     assert mtsics.parse(line + b"\r\n").status in Status

@@ -134,6 +134,20 @@ def test_device_with_another_serial_number_is_kept_out(plate: SimulatedScale) ->
         assert not scale.read_stable(0.1).usable
 
 
+def test_stopping_does_not_wait_for_the_pan_to_come_to_rest(plate: SimulatedScale) -> None:
+    with polling(plate.url) as scale:
+        plate.pour(Decimal(500), 60.0)
+        waiting = threading.Thread(target=scale.read_stable, args=(20,))
+        waiting.start()
+        time.sleep(1.2)
+        began = time.monotonic()
+        scale.stop()
+        assert time.monotonic() - began < 3
+        assert scale.latest.status is Status.NO_LINK
+        waiting.join(timeout=3)
+        assert not waiting.is_alive()
+
+
 def test_tare_left_in_the_scale_is_cleared_on_connect(plate: SimulatedScale) -> None:
     plate.place_g(Decimal(200))
     port = SerialPort(plate.url)

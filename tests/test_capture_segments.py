@@ -97,6 +97,20 @@ def test_slot_ends_where_a_run_begins_and_ends() -> None:
     assert [(s.start_us, s.end_us, s.batch) for s in slots] == [(100, 200, "B1"), (200, 250, None)]
 
 
+def test_slot_ends_at_a_shift_that_begins_at_half_past() -> None:
+    class HalfPast:
+        def instance(self, line: str, at_us: int) -> tuple[str, str, int, int, bool]:
+            n = (at_us - HOUR_US // 2) // (8 * HOUR_US)
+            start = n * 8 * HOUR_US + HOUR_US // 2
+            return f"s{n}", "1970-01-01", start, start + 8 * HOUR_US, True
+
+    slots = Edges(HalfPast(), nothing).cut("L1", 8 * HOUR_US, 9 * HOUR_US)
+    assert [(s.shift, s.end_us - s.start_us) for s in slots] == [
+        ("s0", HOUR_US // 2),
+        ("s1", HOUR_US // 2),
+    ]
+
+
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 10**9), min_size=1, max_size=9))
 def test_shares_sum_to_the_count(count: int, weights: list[int]) -> None:
     shares = spread(count, weights)

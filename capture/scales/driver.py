@@ -122,7 +122,7 @@ class Scale:
         self._wait_until_quiet(min(deadline, time.monotonic() + 1.0))
         last = self.latest
         before: Reading | None = None
-        while (left_s := deadline - time.monotonic()) > 0:
+        while (left_s := deadline - time.monotonic()) > 0 and not self._stop.is_set():
             try:
                 last = self._ask_stable(left_s)
             except DeviceFault:
@@ -250,7 +250,10 @@ class Scale:
         """
         port.flush()
         port.write(command.line)
-        if line := port.readline(command.timeout_s):
+        line, deadline = b"", time.monotonic() + command.timeout_s
+        while not line.endswith(b"\n") and time.monotonic() < deadline and not self._stop.is_set():
+            line += port.readline(0.2)  # in slices, so that stopping need not wait for the pan
+        if line:
             return line
         port.write(mtsics.RESET.line)
         for _ in range(3):

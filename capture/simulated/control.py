@@ -4,8 +4,10 @@ The crew and the kiosk's demonstration panel use it, from any process:
 `send("127.0.0.1", 4712, "PLACE 1234.5")` returns `OK`; a refused line begins with `ERR`.
 """
 
+import contextlib
 import socket
 import socketserver
+import sys
 import threading
 from collections.abc import Callable
 
@@ -22,6 +24,15 @@ def send(host: str, port: int, line: str, *, timeout_s: float = 5.0) -> str:
         link.sendall(line.encode("ascii") + b"\n")
         with link.makefile("rb") as answer:
             return bytes(answer.readline()).decode("ascii", "replace").strip()
+
+
+def wait_until_ended(*, tied: bool) -> None:
+    """Return on an interrupt; `tied`, also when standard input closes, as a parent's end does."""
+    with contextlib.suppress(KeyboardInterrupt):
+        if tied:
+            sys.stdin.buffer.read()
+        else:
+            threading.Event().wait()
 
 
 class Listener(socketserver.ThreadingTCPServer):

@@ -10,12 +10,12 @@ Run one with `python -m capture.simulated.plc --line L1 --port P --control C --r
 
 import argparse
 import asyncio
-import contextlib
 import socket
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
@@ -23,7 +23,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from capture.machines import TagMap
 from capture.modbus.decode import Tag, WordOrder, encode_uint32
-from capture.simulated.control import ControlPort
+from capture.simulated.control import ControlPort, wait_until_ended
 from capture.simulated.line import REASONS, WRAP, Line, LineModel
 
 REGISTERS = 9
@@ -172,15 +172,9 @@ class SimulatedPlc:
         await asyncio.gather(*waiting, return_exceptions=True)
 
     def _server(self) -> ModbusTcpServer:
-        async def refresh(
-            _function: int,
-            _start: int,
-            _address: int,
-            _count: int,
-            registers: list[int],
-            _written: list[int] | list[bool] | None,
-        ) -> ExcCodes | None:
-            registers[:REGISTERS] = self._registers()
+        async def refresh(*request: Any) -> ExcCodes | None:
+            # function, start, address, count, the registers to change in place, written values
+            request[4][:REGISTERS] = self._registers()
             return None
 
         data = SimData(0, values=[0] * REGISTERS, datatype=DataType.REGISTERS, readonly=True)
@@ -212,6 +206,7 @@ def main(given: Sequence[str] | None = None) -> int:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--pace", type=int, default=1)
     options.add_argument("--word-order", choices=["big", "little"], default="big")
+    options.add_argument("--tied", action="store_true", help="end when standard input closes")
     chosen = options.parse_args(given)
     model = LineModel(
         rate_per_min=chosen.rate_per_min,
@@ -230,8 +225,7 @@ def main(given: Sequence[str] | None = None) -> int:
     )
     sys.stdout.write(f"ready port={plc.port} control={plc.control_port}\n")
     sys.stdout.flush()
-    with contextlib.suppress(KeyboardInterrupt):
-        threading.Event().wait()
+    wait_until_ended(tied=chosen.tied)
     plc.stop()
     return 0
 

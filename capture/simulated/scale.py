@@ -7,7 +7,6 @@ Run one with `python -m capture.simulated.scale --port P --control C --capacity-
 """
 
 import argparse
-import contextlib
 import select
 import socketserver
 import sys
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from capture.simulated.control import ControlPort, Listener
+from capture.simulated.control import ControlPort, Listener, wait_until_ended
 from capture.simulated.pan import Pan
 
 GRAMS_PER = {"g": Decimal(1), "kg": Decimal(1000)}
@@ -244,6 +243,7 @@ def main(given: Sequence[str] | None = None) -> int:
     options.add_argument("--unit", choices=sorted(GRAMS_PER), default="g")
     options.add_argument("--settle-s", type=float, default=0.8)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--tied", action="store_true", help="end when standard input closes")
     chosen = options.parse_args(given)
     model = ScaleModel(
         serial=chosen.serial,
@@ -256,8 +256,7 @@ def main(given: Sequence[str] | None = None) -> int:
     scale = SimulatedScale(model, host=chosen.host, port=chosen.port, control=chosen.control)
     sys.stdout.write(f"ready port={scale.port} control={scale.control_port}\n")
     sys.stdout.flush()
-    with contextlib.suppress(KeyboardInterrupt):
-        threading.Event().wait()
+    wait_until_ended(tied=chosen.tied)
     scale.stop()
     return 0
 
