@@ -152,6 +152,9 @@ class PostgresStore:
         except DBAPIError as fault:
             raise StoreFailed(str(fault.orig), "Read again.") from fault
 
+    def settle(self, connection: Connection) -> None:
+        pass
+
     def release(self) -> None:
         self._writer.dispose()
 

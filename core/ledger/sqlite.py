@@ -170,6 +170,10 @@ class SqliteStore:
         except DBAPIError as fault:
             raise StoreFailed(str(fault.orig), "Read again.") from fault
 
+    def settle(self, connection: Connection) -> None:
+        """Carry the log over into the file, which closing does not do while somebody reads."""
+        connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
+
     def release(self) -> None:
         self._writer.dispose()
         if self._lock is not None:

@@ -137,6 +137,9 @@ class Store(Protocol):
     def reading(self) -> AbstractContextManager[Connection]:
         """Return a connection that cannot write; a statement of it sees one committed state."""
 
+    def settle(self, connection: Connection) -> None:
+        """Leave the database in one piece before the writing connection closes."""
+
     def release(self) -> None:
         """Let the writing side go: its connections and locks."""
 

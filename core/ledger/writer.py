@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -116,6 +117,9 @@ class Writer:
             self._thread = None
         if self._anchors is not None:
             self._anchors.close()
+        if self._connection is not None and was_open:
+            with suppress(SQLAlchemyError):  # everything is committed already
+                self.store.settle(self._connection)
         self._disconnect()
         self.store.release()
 

@@ -1,0 +1,335 @@
+"""What a writer refuses to start on, and how it goes on when the database fails it."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, make_url
+
+from core.errors import LedgerBroken
+from core.ledger.anchor import AnchorBroken, AnchorFolder
+from core.ledger.audit import EntryBroken, audit
+from core.ledger.checkpoint import LogKey, NoteBroken, sign
+from core.ledger.entry import decode, encode
+from core.ledger.merkle import leaf_hash
+from core.ledger.postgres import PostgresStore, grants
+from core.ledger.sqlite import SqliteStore
+from core.ledger.store import Store, StoreFailed, StoreUnsafe, open_store
+from core.ledger.writer import NoHooks, Writer
+from tests.ledgers import KEY, ORIGIN, Recorder, draft, fill, job, reading, writing
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    """A stopped ledger of 300 entries, with its anchors."""
+    with writing(tmp_path / "ledger.db", anchors=tmp_path / "anchors") as writer:
+        fill(writer, 300)
+    return tmp_path / "ledger.db"
+
+
+def start(path: str | Path, anchors: Path | None = None, key: LogKey = KEY) -> None:
+    writer = Writer(open_store(path), key, NoHooks(), anchor_dir=anchors)
+    try:
+        writer.start()
+    finally:
+        writer.close()
+        writer.store.close()
+
+
+def attack(path: Path, *statements: str, values: tuple[object, ...] = ()) -> None:
+    """Change the file as its owner can: triggers first."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for table in ("entry", "checkpoint", "receipt"):
+        for deed in ("update", "delete"):
+            connection.execute(f"drop trigger if exists {table}_no_{deed}")
+    for statement in statements:
+        connection.execute(statement, values)
+    connection.close()
+
+
+# One SQLite file, one server.
+
+
+def test_a_second_server_on_one_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with writing(path) as first:
+        with pytest.raises(StoreUnsafe) as refusal:
+            start(path)
+        assert str(refusal.value) == (
+            f"{path}: another server writes this ledger, and SQLite allows one."
+            " Stop it first, or use PostgreSQL for several."
+        )
+        assert first.submit(job("k1:1", draft())).result(20).first_seq == 1
+    start(path)
+
+
+def test_the_writing_connection_is_durable(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "ledger.db")
+    connection = store.connect()
+    found = [
+        connection.exec_driver_sql(f"pragma {name}").scalar()
+        for name in ("journal_mode", "synchronous", "recursive_triggers", "trusted_schema")
+    ]
+    assert found == ["wal", 2, 1, 0]
+    connection.close()
+    store.release()
+
+
+def test_a_reader_of_no_file_is_told_so(tmp_path: Path) -> None:
+    with reading(tmp_path / "none.db") as ledger, pytest.raises(StoreFailed) as refusal:
+        ledger.size()
+    assert (
+        str(refusal.value) == f"Ledger database: {tmp_path}/none.db does not exist. Check the path."
+    )
+
+
+def test_a_data_folder_names_its_ledger(filled: Path) -> None:
+    with reading(filled.parent) as ledger:
+        assert ledger.size() == 300
+
+
+# What it refuses to start on.
+
+
+def test_an_intact_ledger_starts(filled: Path) -> None:
+    start(filled, filled.parent / "anchors")
+
+
+@pytest.mark.requirement("K1")
+@pytest.mark.parametrize(
+    ("statements", "error", "sentence"),
+    [
+        (["update entry set body = cast(body || ' ' as blob) where seq = 7"], EntryBroken,
+         "Entry 7: the stored bytes do not have the stored hash. Stop, and call QA."),
+        (["update entry set type = 'x' where seq = 7"], EntryBroken,
+         "Entry 7: the columns do not agree with the stored bytes. Stop, and call QA."),
+        (["delete from entry where seq = 7"], EntryBroken,
+         "Entry 7: is missing; the next stored is 8. Stop, and call QA."),
+        (["delete from entry where seq = 300"], LedgerBroken,
+         "Checkpoint 300: 299 entries are stored. Stop, and call QA."),
+        (["update entry set leaf = zeroblob(32) where seq = 300"], LedgerBroken,
+         "Checkpoint 300: the stored entries lead to another root. Stop, and call QA."),
+        (["update tile set root = zeroblob(32)"], LedgerBroken,
+         "Checkpoint 300: the stored entries lead to another root. Stop, and call QA."),
+        (["delete from tile"], LedgerBroken, "Ledger: 0 of 1 tiles. Stop, and call QA."),
+        (["delete from checkpoint"], LedgerBroken,
+         "Ledger: 300 entries, no checkpoint. Stop, call QA."),
+        (["update checkpoint set root = zeroblob(32)"], LedgerBroken,
+         "Checkpoint 300: its columns are not its note. Call QA."),
+    ],
+)  # fmt: skip
+def test_a_changed_database_is_refused_with_what_does_not_hold(
+    filled: Path, statements: list[str], error: type[LedgerBroken], sentence: str
+) -> None:
+    attack(filled, *statements)
+    with pytest.raises(error) as refusal:
+        start(filled)
+    assert str(refusal.value) == sentence
+
+
+def test_another_key_is_refused(filled: Path) -> None:
+    with pytest.raises(NoteBroken, match="no signature of"):
+        start(filled, key=LogKey(ORIGIN, bytes(32)))
+
+
+def test_the_audit_reads_what_the_start_does_not(filled: Path) -> None:
+    with reading(filled) as ledger:
+        body = next(body for seq, body in ledger.raw() if seq == 7)
+    forged = encode(decode(body.replace(b"1000.50", b"1000.51")))
+    leaf = leaf_hash(forged)
+    attack(filled, "update entry set body = ?, leaf = ? where seq = 7", values=(forged, leaf))
+    with reading(filled) as ledger, pytest.raises(EntryBroken, match="Entry 14: does not follow"):
+        audit(ledger, KEY.verifier)
+
+
+# Anchors.
+
+
+@pytest.mark.requirement("K3")
+def test_a_rolled_back_database_is_refused_by_its_anchor(tmp_path: Path) -> None:
+    path, anchors = tmp_path / "ledger.db", tmp_path / "anchors"
+    with writing(path, anchors=anchors) as writer:
+        fill(writer, 10)
+    shutil.copy(path, tmp_path / "old.db")
+    with writing(path, anchors=anchors) as writer:
+        writer.submit(job("k1:1", draft())).result(20)
+    shutil.copy(tmp_path / "old.db", path)
+    with pytest.raises(AnchorBroken) as refusal:
+        start(path, anchors)
+    assert "holds a checkpoint of 11 entries, and the ledger holds only 10" in str(refusal.value)
+    start(path)  # control: without the copy outside nothing is seen
+
+
+@pytest.mark.requirement("K3")
+def test_a_rewritten_history_is_refused_by_its_anchor(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        with writing(tmp_path / f"{name}.db", anchors=tmp_path / name) as writer:
+            writer.submit(job(f"{name}:1", draft(said=name))).result(20)
+            writer.submit(job(f"{name}:2", draft(said=name))).result(20)
+    with pytest.raises(AnchorBroken, match="has another root at that size"):
+        start(tmp_path / "a.db", tmp_path / "b")
+
+
+def test_anchors_are_kept_few_and_the_newest_always(tmp_path: Path) -> None:
+    folder = AnchorFolder(tmp_path)
+    for size in range(1, 10):
+        folder.keep(sign(KEY, size, bytes(32)))
+        assert folder.checkpoints(KEY.verifier)[0][1].size == size
+        folder.settle()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [*(f"{size:012d}.note" for size in range(5, 10)), "newest.note"]
+
+
+def test_a_torn_anchor_is_passed_over_while_another_holds(tmp_path: Path) -> None:
+    folder = AnchorFolder(tmp_path)
+    folder.keep(sign(KEY, 3, bytes(32)))
+    folder.close()
+    (tmp_path / "newest.note").write_bytes(b"")
+    assert [c.size for _, c in folder.checkpoints(KEY.verifier)] == [3]
+    (tmp_path / "000000000003.note").write_bytes(b"")
+    with pytest.raises(LedgerBroken, match="none holds"):
+        folder.checkpoints(KEY.verifier)
+
+
+# A database that fails.
+
+
+class LosingStore(SqliteStore):
+    """A home that loses its connection at COMMIT, before or after it took effect."""
+
+    lose = ""
+
+    def commit(self, connection: Connection) -> None:
+        lose, self.lose = self.lose, ""
+        if lose == "before":
+            raise OSError("the connection was lost")
+        super().commit(connection)
+        if lose == "after":
+            raise OSError("the connection was lost")
+
+
+@pytest.mark.parametrize("lose", ["before", "after"])
+def test_a_commit_with_unknown_outcome_is_looked_up(tmp_path: Path, lose: str) -> None:
+    hooks = Recorder()
+    store = LosingStore(tmp_path / "ledger.db")
+    writer = Writer(store, KEY, hooks, anchor_dir=tmp_path / "anchors")
+    writer.start()
+    writer.submit(job("k1:1", draft())).result(20)
+    store.lose = lose
+    future = writer.submit(job("k1:2", draft()))
+    if lose == "after":
+        receipt = future.result(20)
+        assert (receipt.first_seq, receipt.replayed, receipt.checkpoint_size) == (2, False, 2)
+        assert ("foreign", [2]) in hooks.calls
+    else:
+        with pytest.raises(StoreFailed) as refusal:
+            future.result(20)
+        assert str(refusal.value) == (
+            "Ledger database: the connection was lost. Send the command again, same id."
+        )
+    assert ("dropped", None) in hooks.calls
+    assert writer.submit(job("k1:2", draft())).result(20).replayed is (lose == "after")
+    assert writer.submit(job("k1:3", draft())).result(20).first_seq == 3
+    writer.close()
+    store.close()
+    with reading(tmp_path / "ledger.db") as ledger:
+        assert audit(ledger, KEY.verifier) is not None
+
+
+# PostgreSQL: several processes, and a server that goes away.
+
+
+@pytest.mark.requirement("K2")
+def test_two_writers_of_one_database_take_turns(postgres_url: str) -> None:
+    one, two = Recorder(), Recorder()
+    with writing(postgres_url, one) as first, writing(postgres_url, two) as second:
+        futures = []
+        for number in range(60):
+            futures.append(first.submit(job(f"a:{number}", draft(n=number))))
+            futures.append(second.submit(job(f"b:{number}", draft(n=number))))
+            futures.append(second.submit(job(f"a:{number}", draft(n=number))))
+        receipts = [future.result(30) for future in futures]
+        assert sum(not receipt.replayed for receipt in receipts) == 120
+        assert first.submit(job("last:1", draft())).result(20).first_seq == 121
+        assert second.submit(job("last:2", draft())).result(20).first_seq == 122
+        with reading(postgres_url) as ledger:
+            newest = audit(ledger, KEY.verifier)
+            assert newest is not None
+            assert newest.size == 122
+            assert [e.ver for e in ledger.stream("batch/B1")] == list(range(1, 123))
+    for hooks in (one, two):
+        own = [seq for name, seqs in hooks.calls if name == "appended" for seq in seqs]
+        foreign = [seq for name, seqs in hooks.calls if name == "foreign" for seq in seqs]
+        assert sorted(set(own) | set(foreign)) == list(range(1, max(own) + 1))
+
+
+def admin(url: str) -> psycopg.Connection:
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(plain, autocommit=True)
+
+
+def test_a_writer_survives_the_loss_of_its_connection(postgres_url: str) -> None:
+    with writing(postgres_url) as writer:
+        writer.submit(job("k1:1", draft())).result(20)
+        with admin(postgres_url) as other:
+            other.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        assert writer.submit(job("k1:2", draft())).result(20).first_seq == 2
+
+
+def test_entries_that_bypassed_the_writer_stop_it(postgres_url: str) -> None:
+    with writing(postgres_url) as writer:
+        writer.submit(job("k1:1", draft())).result(20)
+        with admin(postgres_url) as other:
+            other.execute("insert into entry select 2, 'x', 1, 'x', null, 'x'::bytea, 'x'::bytea")
+        with pytest.raises(LedgerBroken, match="Entry 2: the stored bytes do not have"):
+            writer.submit(job("k1:2", draft())).result(20)
+        with pytest.raises(LedgerBroken):  # and it stays stopped
+            writer.submit(job("k1:3", draft())).result(20)
+
+
+@pytest.mark.parametrize(
+    "setting", ["synchronous_commit = off", "default_transaction_isolation = 'serializable'"]
+)
+def test_a_server_that_may_lose_entries_is_refused_or_overruled(
+    postgres_url: str, setting: str
+) -> None:
+    with admin(postgres_url) as other:
+        name = make_url(postgres_url).database
+        other.execute(f'alter database "{name}" set {setting}'.encode())
+    if "isolation" in setting:
+        start(postgres_url)
+        return
+    with pytest.raises(StoreUnsafe, match=r"synchronous_commit is off, must be on or remote_apply"):
+        start(postgres_url)
+
+
+def test_a_role_with_our_grants_can_append_and_nothing_else(postgres_url: str) -> None:
+    with writing(postgres_url) as writer:
+        writer.submit(job("k1:1", draft())).result(20)
+    url = make_url(postgres_url)
+    role = f"role_{url.database}"
+    with admin(postgres_url) as other:
+        other.execute(f'create role "{role}" login'.encode())
+        for statement in grants(role):
+            other.execute(statement.encode())
+    try:
+        limited: Store = PostgresStore(url.set(username=role))
+        writer = Writer(limited, KEY, NoHooks())
+        writer.start()
+        assert writer.submit(job("k1:2", draft())).result(20).first_seq == 2
+        writer.close()
+        limited.close()
+        with (
+            admin(url.set(username=role).render_as_string(hide_password=False)) as other,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            other.execute("alter table entry disable trigger all")
+    finally:
+        with admin(postgres_url) as other:
+            other.execute(f'drop owned by "{role}"'.encode())
+            other.execute(f'drop role "{role}"'.encode())
