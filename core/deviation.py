@@ -195,7 +195,7 @@ def decide(plant: Plant, command: DeviationCommand, context: Context) -> Facts:
         f" Assessment: {command.assessment}"
     )
     meaning = "I disposition this deviation"
-    signature = sign(plant, context, command.seen, meaning=meaning, words=words)
+    signature = sign(plant, context, command.seen, record=stream, meaning=meaning, words=words)
     if signature.manifest.signer == deviation.raised_by:
         raise OwnDeviation(deviation.deviation, signature.manifest.name)
     decided = DeviationDispositioned(

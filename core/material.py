@@ -304,7 +304,8 @@ def _change_status(plant: Plant, it: ChangeLotStatus, context: Context) -> Facts
             f"Lot {it.lot}", lot.status, needed="another status", next_step="Nothing to change."
         )
     words = f"Lot {it.lot} of {lot.material}: status from {lot.status} to {it.status}. {it.why}"
-    signature = sign(plant, context, it.seen, meaning="I decide this lot's status", words=words)
+    meaning = "I decide this lot's status"
+    signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
     changed = LotStatusChanged(lot=it.lot, before=lot.status, after=it.status, why=it.why)
     return (Fact(stream, signature, it.why), Fact(stream, changed, it.why))
 

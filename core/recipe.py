@@ -256,7 +256,8 @@ def _approve(plant: Plant, recipe: MasterRecipe, it: ApproveRecipe, *, context: 
         f"Recipe {it.recipe}, content {recipe.sha256[:16]}: approved for {it.party} to make"
         f" {recipe.content.quantity} {recipe.content.unit} of {recipe.content.product_name}."
     )
-    signature = sign(plant, context, it.seen, meaning=f"I approve for {it.party}", words=words)
+    stream, meaning = f"recipe/{it.recipe}", f"I approve for {it.party}"
+    signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
     signer = need(plant, Person, signature.manifest.signer)
     if signer.person == recipe.author:
         raise AuthorMayNotApprove(it.recipe, signer.name)
@@ -270,7 +271,6 @@ def _approve(plant: Plant, recipe: MasterRecipe, it: ApproveRecipe, *, context: 
     approved = MasterRecipeApproved(
         recipe=it.recipe, party=it.party, sha256=recipe.sha256, complete=complete
     )
-    stream = f"recipe/{it.recipe}"
     return (Fact(stream, signature), Fact(stream, approved))
 
 

@@ -259,9 +259,9 @@ def _review_audit_trail(
         )
     words = f"Batch {batch.batch}: audit trail of {it.seen.ver} entries reviewed."
     meaning = "I reviewed the audit trail"
-    signature = sign(plant, context, it.seen, meaning=meaning, words=words)
-    _check_independent(batch, signature.manifest.signer, signature.manifest.name)
     stream = f"batch/{batch.batch}"
+    signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
+    _check_independent(batch, signature.manifest.signer, signature.manifest.name)
     reviewed = AuditTrailReviewed(batch=batch.batch, entries=it.seen.ver)
     return (Fact(stream, signature), Fact(stream, reviewed))
 
@@ -290,7 +290,8 @@ def _release(plant: Plant, batch: Batch, it: ReleaseBatch, *, context: Context) 
     if made is None or any(not gate.passed for gate in gates):
         raise GatesOpen(batch.batch, gates)
     meaning = "I release this batch"
-    signature = sign(plant, context, it.seen, meaning=meaning, words=release_words(batch))
+    stream, words = f"batch/{batch.batch}", release_words(batch)
+    signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
     _check_independent(batch, signature.manifest.signer, signature.manifest.name)
     about: dict[str, Any] = {
         "batch": batch.batch,
@@ -299,7 +300,6 @@ def _release(plant: Plant, batch: Batch, it: ReleaseBatch, *, context: Context) 
         "quantity": made,
         "unit": batch.content.unit,
     }
-    stream = f"batch/{batch.batch}"
     return (
         Fact(stream, signature),
         Fact(stream, BatchReleased(erp_order=batch.erp_order, **about)),
@@ -312,7 +312,8 @@ def _release(plant: Plant, batch: Batch, it: ReleaseBatch, *, context: Context) 
 def _reject(plant: Plant, batch: Batch, it: RejectBatch, *, context: Context) -> Facts:
     words = f"Batch {batch.batch} of {batch.content.product_name}: rejected. {it.why}"
     meaning = "I reject this batch"
-    signature = sign(plant, context, it.seen, meaning=meaning, words=words)
+    stream = f"batch/{batch.batch}"
+    signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
     _check_independent(batch, signature.manifest.signer, signature.manifest.name)
     made = produced(batch) or Decimal(0)
     rejected = BatchRejected(
@@ -324,7 +325,6 @@ def _reject(plant: Plant, batch: Batch, it: RejectBatch, *, context: Context) ->
         unit=batch.content.unit,
         why=it.why,
     )
-    stream = f"batch/{batch.batch}"
     return (
         Fact(stream, signature, it.why),
         Fact(stream, rejected, it.why),

@@ -77,6 +77,19 @@ class RecordMoved(Conflict):
         )
 
 
+class WrongRecord(Refused):
+    """The signer's screen showed another record than the one that is to be signed."""
+
+    is_evidence = True
+
+    def __init__(self, seen: str, *, record: str) -> None:
+        super().__init__(
+            f"{record}: the signature is for {seen}. Open {record}, read it, and sign there.",
+            seen=seen,
+            record=record,
+        )
+
+
 class FirstSigningNeedsBoth(Refused):
     """The secret alone is enough only within a continuous signing period."""
 
@@ -116,18 +129,24 @@ def sign(
     context: Context,
     seen: Seen,
     *,
+    record: str,
     meaning: str,
     words: str,
     step: str | None = None,
 ) -> SignatureApplied:
     """Return the signature event of the person who has just authenticated.
 
+    `record` is the stream that the command concerns, which must be the one that was seen.
+
     Raises:
         SignatureRequired: nobody authenticated for this command.
+        WrongRecord: the signer saw another stream.
         RecordMoved: the stream is not where the signer saw it.
     """
     if context.signer is None:
         raise SignatureRequired(meaning)
+    if seen.stream != record:
+        raise WrongRecord(seen.stream, record=record)
     head = plant.head(seen.stream)
     if (head.ver, head.leaf) != (seen.ver, seen.head):
         raise RecordMoved(seen.stream, seen=seen.ver, current=head.ver)

@@ -29,6 +29,7 @@ from core.quantity import Name, Sentence, grams, kg_text
 from core.reading import ScaleReading, stable_g
 from core.recipe import Step, StepKind
 from core.scale import scale_faults
+from core.scan import LabelDisagrees, UnknownLot, UnreadableScan, WrongMaterial
 
 
 class ScanContainer(Command, frozen=True, kw_only=True, tag="weighing.scan-container"):
@@ -71,64 +72,6 @@ class RecordDeviatingWeight(
     why: Sentence
 
 
-class UnreadableScan(Refused):
-    """The scan names no lot and container."""
-
-    is_evidence = True
-
-    def __init__(self, raw: str, step: str) -> None:
-        super().__init__(
-            f"Scan {raw[:40]}: names no lot and container. Scan the container's own label.",
-            raw=raw,
-            step=step,
-        )
-
-
-class UnknownLot(Refused):
-    """The scanned lot is not known here."""
-
-    is_evidence = True
-
-    def __init__(self, lot: str, step: str) -> None:
-        super().__init__(
-            f"Lot {lot}: not known here. Scan a container that was received, or call QA.",
-            lot=lot,
-            step=step,
-        )
-
-
-class WrongMaterial(Refused):
-    """The container holds another material than the step needs."""
-
-    is_evidence = True
-
-    def __init__(self, lot: Lot, *, name: str, step: Step, wanted: str) -> None:
-        super().__init__(
-            f"This is {name}, lot {lot.lot}. Step {step.step} needs {wanted}."
-            f" Scan a {wanted} container.",
-            lot=lot.lot,
-            material=lot.material,
-            step=step.step,
-            wanted=wanted,
-        )
-
-
-class LabelDisagrees(Refused):
-    """The label says something else than the record of its lot."""
-
-    is_evidence = True
-
-    def __init__(self, lot: Lot, *, what: str, label: object, record: object) -> None:
-        super().__init__(
-            f"Lot {lot.lot}: the label says {what} {label}, the record says {record}."
-            " Put the container aside and call QA.",
-            lot=lot.lot,
-            what=what,
-            label=label,
-            record=record,
-        )
-
-
 class NothingScanned(Refused):
     """A weight needs a source container."""
 
@@ -152,6 +95,33 @@ class TareNegative(Refused):
         super().__init__(
             f"Tare: {kg_text(tare_g)} is below zero. Zero the empty scale, then take the tare.",
             tare_g=tare_g,
+        )
+
+
+class OtherScale(Refused):
+    """Net is a difference of two readings of one scale."""
+
+    is_evidence = True
+
+    def __init__(self, step: str, *, tare: str, gross: str) -> None:
+        super().__init__(
+            f"Step {step}: the tare was taken on scale {tare}, this weight comes from {gross}."
+            f" Weigh on {tare}, or take the tare anew.",
+            step=step,
+            tare=tare,
+            gross=gross,
+        )
+
+
+class NothingWeighed(Refused):
+    """A net weight is above zero; less is no weighing, and no deviation either."""
+
+    def __init__(self, step: Step, net_g: Decimal) -> None:
+        super().__init__(
+            f"{step.material}: net {kg_text(net_g)} is not above zero."
+            " Put the container back on, or take the tare anew.",
+            step=step.step,
+            net_g=net_g,
         )
 
 
@@ -197,7 +167,7 @@ def decide(plant: Plant, command: WeighingCommand, context: Context) -> Facts:
         ContainerUnknown, ContainerShort: the container must not be used.
         NotStable, WrongDevice, CalibrationPastDue, DailyCheckMissing, OverCapacity, TooCoarse:
         the reading must not be used.
-        NothingScanned, NoTare, TareNegative: something was left out.
+        NothingScanned, NoTare, TareNegative, OtherScale, NothingWeighed: something was left out.
         OutOfTolerance, WithinTolerance: the sum is on the wrong side of the limits.
     """
     batch, step, run = open_step(plant, command.batch, command.step, kinds=(StepKind.WEIGH,))
@@ -305,11 +275,15 @@ def _weigh(
         raise NothingScanned(step.step)
     if run.tare_g is None:
         raise NoTare(step.step)
+    if run.tare_scale != scale.equipment:
+        raise OtherScale(step.step, tare=run.tare_scale or "", gross=scale.equipment)
     low_g, high_g = _limits(step)
     net_g = gross_g - run.tare_g
+    if net_g <= 0:
+        raise NothingWeighed(step, net_g)
     sum_g = run.net_g + net_g
     more = isinstance(command, RecordWeight) and command.more
-    within = (more or low_g <= sum_g) and sum_g <= high_g and net_g > 0
+    within = (more or low_g <= sum_g) and sum_g <= high_g
     deviates = isinstance(command, RecordDeviatingWeight)
     if deviates and within:
         raise WithinTolerance(step, sum_g)

@@ -185,10 +185,18 @@ def _verify(plant: Plant, command: VerifyStep, context: Context) -> Facts:
         )
     words = verification_words(batch, step, run)
     meaning = "I verify that this step was done as written"
-    signature = sign(plant, context, command.seen, meaning=meaning, words=words, step=command.step)
+    stream = f"batch/{batch.batch}"
+    signature = sign(
+        plant,
+        context,
+        command.seen,
+        record=stream,
+        meaning=meaning,
+        words=words,
+        step=command.step,
+    )
     if signature.manifest.signer in {run.performed_by, *(one.by for one in run.partials)}:
         raise SamePerson(command.step, signature.manifest.name)
-    stream = f"batch/{batch.batch}"
     verified = StepVerified(
         batch=batch.batch,
         step=command.step,

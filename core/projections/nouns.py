@@ -17,7 +17,7 @@ from core.ledger.entry import Entry
 from core.ledger.merkle import leaf_hash
 from core.ledger.store import Ledger, Store
 
-NAME, VERSION = "nouns", 1
+NAME, VERSION = "nouns", 2
 SCHEMA = (
     "create table if not exists noun("
     " stream text primary key, kind text not null, ver integer not null,"
