@@ -15,7 +15,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
+from core.catalogue import COMMANDS, NOUNS
 from core.errors import Conflict, LedgerBroken, Refused
+from core.execution import Actor, Credentials
 from dashboards import openapi, parts, theme
 from dashboards.login import chosen_scheme
 from dashboards.plant import PlantServices
@@ -26,10 +28,9 @@ KEY = re.compile(r"[\x21-\x7e]{8,200}")
 LARGEST_BODY = 256 * 1024
 # A badge is half of a signature; the interface tells nobody somebody else's.
 PRIVATE = frozenset({"badge", "secret", "secret_hash", "pin"})
-PRIVATE_NOUNS = frozenset({"badge"})
 
 
-class Problem(Exception):  # noqa: N818  (RFC 9457's own word)
+class Problem(Exception):
     """An answer that is no success: status, kind, sentence and facts."""
 
     def __init__(self, status: int, kind: str, detail: str, **facts: object) -> None:
@@ -79,7 +80,7 @@ def parse_command(
             422, "malformed", f"{unknown[0]}: {name} has no such field.", field=f"$.{unknown[0]}"
         )
     try:
-        command = msgspec.json.decode(msgspec.json.encode({"type": name, **given}), type=kind)
+        command: Any = msgspec.json.decode(msgspec.json.encode({"type": name, **given}), type=kind)
     except msgspec.ValidationError as error:
         raise _misfit(error) from error
     return command, _signature(signature), reason
@@ -132,8 +133,8 @@ def _without_private(value: Any) -> Any:
 class Api:
     """The routes below `/api`."""
 
-    def __init__(self, plant: PlantServices, gate: Gate, commands: Mapping[str, type]) -> None:
-        self._plant, self._gate, self._commands = plant, gate, commands
+    def __init__(self, plant: PlantServices, gate: Gate) -> None:
+        self._plant, self._gate, self._commands = plant, gate, COMMANDS
         self._document: bytes | None = None
 
     def router(self) -> APIRouter:
@@ -188,15 +189,13 @@ class Api:
         signature: dict[str, str] | None,
         reason: str | None,
     ) -> Any:
-        from core.execution import Actor, Credentials  # noqa: PLC0415
-
         credentials = None
         if signature is not None:
             credentials = Credentials(
                 user=signature.get("user"), badge=signature.get("badge"),
                 secret=signature["secret"],
             )  # fmt: skip
-        actor = Actor(person=viewer.person, station=viewer.station, simulated=viewer.simulated)
+        actor = Actor(viewer.person, viewer.station)
         try:
             return self._plant.execution.submit(
                 command, actor=actor, idem=key, credentials=credentials, reason=reason
@@ -212,8 +211,7 @@ class Api:
         """List the states of a noun."""
         try:
             self._viewer(request)
-            self._known(noun)
-            states = self._plant.execution.nouns.all(noun)
+            states = self._plant.execution.nouns.all(self._noun(noun))
         except Problem as problem:
             return problem.response()
         return _json([public(state) for state in states])
@@ -222,17 +220,17 @@ class Api:
         """Return one state of a noun."""
         try:
             self._viewer(request)
-            self._known(noun)
-            state = self._plant.execution.nouns.get(noun, name)
+            state = self._plant.execution.nouns.get(self._noun(noun), name)
             if state is None:
                 raise Problem(404, "unknown", f"{noun} {name}: not known here. Check the name.")
         except Problem as problem:
             return problem.response()
         return _json(public(state))
 
-    def _known(self, noun: str) -> None:
-        if noun in PRIVATE_NOUNS or noun not in openapi.noun_kinds():
-            raise Problem(404, "unknown-noun", f"{noun}: no such noun. See /api/docs.")
+    def _noun(self, kind: str) -> type:
+        if kind not in openapi.noun_kinds():
+            raise Problem(404, "unknown-noun", f"{kind}: no such noun. See /api/docs.")
+        return NOUNS[kind].state
 
     def _description(self) -> dict[str, Any]:
         return openapi.document(self._commands, self._plant.name)
@@ -279,7 +277,7 @@ class Api:
                 zone=str(self._plant.zone),
                 here="/help",
                 chosen=chosen_scheme(request),
-            )  # fmt: skip
+            )
         )
 
 

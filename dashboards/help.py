@@ -83,7 +83,7 @@ def router(plant: PlantServices, gate: Gate) -> APIRouter:
                 zone=str(plant.zone),
                 here="/help",
                 chosen=chosen_scheme(request),
-            )  # fmt: skip
+            )
         )
 
     return routes

@@ -60,7 +60,7 @@ class LoginPages:
         user: Annotated[str, Form(max_length=128)],
         password: Annotated[str, Form(max_length=256)],
         station: Annotated[str, Form(max_length=64)] = "",
-        next: Annotated[str, Form(max_length=400)] = "/",  # noqa: A002  (the form's own word)
+        next: Annotated[str, Form(max_length=400)] = "/",
     ) -> Response:
         """Take user and password, and open a session bound to the station."""
         user, goal = user.strip(), menu.next_path(next)

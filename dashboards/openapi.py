@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from core.catalogue import NOUNS
+
 PROBLEM = {
     "description": "A problem (RFC 9457): what, which limit, what to do next.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -22,8 +24,6 @@ SIGNATURE = {
 @cache
 def noun_kinds() -> tuple[str, ...]:
     """Return the nouns that can be read, sorted."""
-    from core.catalogue import NOUNS  # noqa: PLC0415
-
     return tuple(sorted(set(NOUNS) - {"badge"}))
 
 
@@ -99,7 +99,7 @@ def _post(name: str, kind: type) -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             "200": {"description": "The receipt: the entries that were recorded."},
-            **{status: PROBLEM for status in ("400", "401", "403", "404", "409", "422")},
+            **dict.fromkeys(("400", "401", "403", "404", "409", "422"), PROBLEM),
         },
     }
 

@@ -19,13 +19,12 @@ PARTS_CSS = (Path(__file__).parent / "assets" / "parts.css").read_text("utf-8")
 
 # Each state has its own shape, drawn: a font may lack the sign.
 _SHAPES = {
-    State.OK: '<path d="M2 8.5 6 12.5 14 3.5" fill="none" stroke="currentColor" stroke-width="2.6"/>',
-    State.NEAR: '<path d="M8 2 15 14H1Z" fill="currentColor"/>',
-    State.BAD: '<path d="M3 3 13 13M13 3 3 13" fill="none" stroke="currentColor" stroke-width="3"/>',
-    State.INFO: '<circle cx="8" cy="8" r="5.5" fill="currentColor"/>',
-    State.HELD: '<path d="M4 2h3v12H4zM9 2h3v12H9z" fill="currentColor"/>',
-    State.UNKNOWN: '<circle cx="8" cy="8" r="5.5" fill="none" stroke="currentColor" '
-    'stroke-width="2" stroke-dasharray="3 2.2"/>',
+    State.OK: Markup('<path class="line" d="M2 8.5 6 12.5 14 3.5"/>'),
+    State.NEAR: Markup('<path d="M8 2 15 14H1Z"/>'),
+    State.BAD: Markup('<path class="line" d="M3 3 13 13M13 3 3 13"/>'),
+    State.INFO: Markup('<circle cx="8" cy="8" r="5.5"/>'),
+    State.HELD: Markup('<path d="M4 2h3v12H4zM9 2h3v12H9z"/>'),
+    State.UNKNOWN: Markup('<circle class="line dashed" cx="8" cy="8" r="5.5"/>'),
 }
 
 
@@ -50,7 +49,7 @@ def html(*pieces: Markup, **params: Any) -> pn.pane.HTML:
         TypeError: a piece is plain text, which would be read as HTML.
     """
     params.setdefault("sizing_mode", "stretch_width")
-    params.setdefault("margin", 0)
+    params.setdefault("margin", (0, 10))
     return pn.pane.HTML(markup(*pieces), stylesheets=[PARTS_CSS], **params)
 
 
@@ -68,20 +67,20 @@ def markup(*pieces: Markup) -> str:
 
 def sign(state: State) -> Markup:
     """Return the state's shape; decoration beside a word, hidden from screen readers."""
-    return Markup(
-        f'<svg class="sign" viewBox="0 0 16 16" aria-hidden="true">{_SHAPES[state]}</svg>'
+    return Markup('<svg class="sign" viewBox="0 0 16 16" aria-hidden="true">{}</svg>').format(
+        _SHAPES[state]
     )
 
 
 def chip(state: State, word: str, *, testid: str = "") -> Markup:
     """Return a status as colour, sign and word."""
     return Markup('<span class="chip {0}" data-state="{0}"{1}>{2}<span>{3}</span></span>').format(
-        state.value, _attribute("data-testid", testid), sign(state), word
+        state.value, _testid(testid), sign(state), word
     )
 
 
-def _attribute(name: str, value: str) -> Markup:
-    return Markup(' {}="{}"').format(Markup(name), value) if value else Markup("")
+def _testid(value: str) -> Markup:
+    return Markup(' data-testid="{}"').format(value) if value else Markup("")
 
 
 def heading(text: str, level: int = 2, *, note: str = "") -> Markup:
@@ -142,7 +141,7 @@ def card(
             inner, link(Markup('Open<span class="hidden"> {}</span>').format(label), href)
         )
     return Markup('<section class="card {}"{}>{}</section>').format(
-        state.value if state else "", _attribute("data-testid", testid), inner
+        state.value if state else "", _testid(testid), inner
     )
 
 
@@ -200,7 +199,7 @@ def table(
         "<caption{2}>{0}</caption><thead><tr>{3}</tr></thead><tbody>{4}</tbody></table></div>"
     ).format(
         caption,
-        _attribute("data-testid", testid),
+        _testid(testid),
         "" if show_caption else Markup(' class="hidden"'),
         heads,
         body,

@@ -20,7 +20,7 @@ from dashboards.login import LoginPages
 from dashboards.pages import PAGES
 from dashboards.plant import PlantServices
 from dashboards.security import Gate, PageFunction
-from dashboards.session import COOKIE
+from dashboards.session import COOKIE, Sessions
 
 __all__ = ["PlantServices", "create_app", "serve"]
 
@@ -34,7 +34,6 @@ def create_app(
     gate: Gate | None = None,
     routers: Sequence[APIRouter] = (),
     lifespan: Lifespan | None = None,
-    commands: Mapping[str, type] | None = None,
 ) -> FastAPI:
     """Return the whole application.
 
@@ -42,9 +41,8 @@ def create_app(
         pages: the live pages by path; all of them where left out.
         routers: further routes (webhooks, downloads); each guards itself.
         lifespan: starts and stops what runs beside the server.
-        commands: the command registry; the catalogue's where left out.
     """
-    gate = gate if gate is not None else Gate()
+    gate = gate if gate is not None else Gate(Sessions(ended=plant.accounts.signed_out))
 
     @asynccontextmanager
     async def around(_app: FastAPI) -> AsyncIterator[None]:
@@ -62,7 +60,7 @@ def create_app(
     app.include_router(help.router(plant, gate))
     for router in routers:
         app.include_router(router)
-    app.include_router(api.Api(plant, gate, _commands(commands)).router())
+    app.include_router(api.Api(plant, gate).router())
     add_applications(
         {
             path: gate.owned(page, plant)
@@ -80,14 +78,6 @@ def create_app(
     # Added after the pages, or it would not wrap them.
     app.add_middleware(Headers, sessions=gate.sessions)
     return app
-
-
-def _commands(given: Mapping[str, type] | None) -> Mapping[str, type]:
-    if given is not None:
-        return given
-    from core.catalogue import COMMANDS  # noqa: PLC0415
-
-    return COMMANDS
 
 
 def _assets() -> APIRouter:

@@ -45,6 +45,14 @@ class Accounts(Protocol):
         """
         ...
 
+    def signed_out(self, viewer: Viewer, cause: str) -> None:
+        """Hear that a session ended; must not block."""
+        ...
+
+    def name_of(self, user_or_badge: str) -> str | None:
+        """Return the printed name behind a user id or badge, None where there is none."""
+        ...
+
 
 @dataclass(slots=True, kw_only=True)
 class Login:
@@ -68,8 +76,11 @@ class Sessions:
         idle_s: float = IDLE_S,
         absolute_s: float = ABSOLUTE_S,
         clock: Callable[[], float] = time.monotonic,
+        ended: Callable[[Viewer, str], None] | None = None,
     ) -> None:
+        """Make an empty store; `ended` hears of every end and its cause, and must not block."""
         self._idle_s, self._absolute_s, self._clock = idle_s, absolute_s, clock
+        self._ended = ended
         self._lock = threading.Lock()
         self._logins: dict[str, Login] = {}
 
@@ -103,30 +114,31 @@ class Sessions:
                 if touch:
                     login.seen_s = at
                 return login
-        self.end(token)
+        self.end(token, "time")
         return None
 
-    def end(self, token: str | None) -> None:
+    def end(self, token: str | None, cause: str = "sign-out") -> None:
         """End a login and close every page it has open."""
         if not token:
             return
         with self._lock:
             login = self._logins.pop(self._key(token), None)
         if login is not None:
-            self._close(login)
+            self._close(login, cause)
 
-    def end_person(self, person: str) -> int:
+    def end_person(self, person: str, cause: str = "withdrawn") -> int:
         """End every login of a person, as after a lost badge; return how many there were."""
         with self._lock:
             keys = [key for key, login in self._logins.items() if login.viewer.person == person]
             ended = [self._logins.pop(key) for key in keys]
         for login in ended:
-            self._close(login)
+            self._close(login, cause)
         return len(ended)
 
-    @staticmethod
-    def _close(login: Login) -> None:
+    def _close(self, login: Login, cause: str) -> None:
         login.ended = True
+        if self._ended is not None:
+            self._ended(login.viewer, cause)
         for callback in tuple(login.on_end):
             callback()
 

@@ -111,7 +111,7 @@ def _surroundings(
     }
 
 
-class Frame(pu.Column):  # type: ignore[misc]
+class Frame(pu.Column):
     """A page's root: the body, inside the frame's header, menu and `main` landmark."""
 
     def dress(self, title: str, surroundings: dict[str, Any]) -> None:
@@ -182,7 +182,7 @@ def plain(
     template: str = "plain.html",
     **values: Any,
 ) -> str:
-    """Return an ordinary HTML document; `chosen` is the stored scheme, empty follows the browser."""
+    """Return an ordinary HTML document; an empty `chosen` scheme follows the browser."""
     dark = {"dark": True, "light": False}.get(chosen)
     bw = _surroundings(plant=plant, zone=zone, here=here, login=login, dark=dark)
     bw |= {"auto": "no", "theme": chosen or "light"}

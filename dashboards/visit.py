@@ -68,7 +68,8 @@ def _encode(values: dict[str, Any]) -> str:
 
 def is_dark() -> bool:
     """Tell whether this visit is drawn dark: `?theme=` first, then the stored choice, then the
-    scheme the browser last reported."""
+    scheme the browser last reported.
+    """
     asked = query("theme")
     if asked in ("light", "dark"):
         return asked == "dark"
