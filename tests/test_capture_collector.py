@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -243,7 +244,12 @@ def test_line_from_plc_to_rows_over_a_wrap_and_a_pulled_cable(
         plc.stop()
     check_whole(store, store.intervals_after(0)[0][4])
     states = [row[2] for row in store.intervals_after(0)]
-    assert [s for s in states if s != UNKNOWN] == ["idle", "execute", "held", "held"]
+    # held before and after the silence; before it, perhaps for one poll only, which has no length
+    assert [state for state, _ in groupby(s for s in states if s != UNKNOWN)] == [
+        "idle",
+        "execute",
+        "held",
+    ]
     assert UNKNOWN in states[1:]
     made = store.produced_after(0)
     assert sum(row[3] for row in made) == good + 30
