@@ -190,8 +190,9 @@ def test_a_change_with_its_hash_changed_too_does_not_reach_the_signed_root(whole
         (b'"1000.50"', b'"\\u0041"', "is not in canonical form"),
         (b'"1000.50"', b'"\xff"', "is no JSON of ours, 'utf-8'"),
         (b'"v":1', b'"v":0', "seq, ver or v is below 1"),
-        (b'"v":1', b'"v":true', "v is not of its kind"),
-        (b'"actor":"ama"', b'"actor":""', "actor is not of its kind"),
+        (b'"v":1', b'"v":true', "a field is not of its kind"),
+        (b'"reason":null', b'"reason":1', "a field is not of its kind"),
+        (b'"actor":"ama"', b'"actor":""', "actor, stream or type is empty"),
         (b'"station":"K1"', b'"stazion":"K1"', "does not have the fields of an entry"),
         (b'"at":"2026-03-02T08:15:00.000000Z"', b'"at":"2026-03-02T08:15:00Z"', "seq, ver or v"),
         (b'"ver":1', b'"ver":2', "does not follow version 0 of batch/B0"),
@@ -213,8 +214,7 @@ def test_nesting_without_end_is_refused(whole: Path) -> None:
     lines = (whole / "entries.jsonl").read_bytes().splitlines(keepends=True)
     lines[2] = lines[2].replace(b'"n":3', b'"n":' + b"[" * 9000 + b"]" * 9000)
     rebuild(whole, lines)
-    code, said = verify(whole)
-    assert (code, said[:12]) == (1, "NOT PROVEN: ")
+    assert verify(whole)[1].startswith("NOT PROVEN: ")
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_an_anchor_of_another_history_is_refused(whole: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["entries.jsonl", "leaves.txt", "checkpoint", "log.vkey"])
 def test_a_missing_file_is_named(whole: Path, name: str) -> None:
     (whole / name).unlink()
-    assert refused(whole) == f"{name} is missing from the bundle"
+    assert refused(whole).startswith(f"{name} is missing from the bundle")
 
 
 def test_a_changed_other_file_is_named(whole: Path) -> None:
@@ -279,8 +279,7 @@ def test_a_changed_other_file_is_named(whole: Path) -> None:
 
 
 def test_nothing_at_all_is_not_proven(tmp_path: Path) -> None:
-    code, said = verify(tmp_path)
-    assert (code, said) == (1, "NOT PROVEN: log.vkey is missing from the bundle.\n")
+    assert verify(tmp_path) == (1, "NOT PROVEN: log.vkey is missing from the bundle.\n")
     assert verify(tmp_path / "nowhere")[0] == 1
 
 

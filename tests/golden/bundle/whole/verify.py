@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import itertools
 import json
 import re
 import sys
@@ -34,11 +35,11 @@ TEXT, OPTION, COUNTER = (str,), (str, type(None)), (int,)
 FIELDS: dict[str, Any] = {"actor": TEXT, "at": TEXT, "data": (dict,), "idem": OPTION}
 FIELDS.update(prev=OPTION, reason=OPTION, seq=COUNTER, station=OPTION)
 FIELDS.update(stream=TEXT, type=TEXT, v=COUNTER, ver=COUNTER)
-HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+NAMES, SHAPES = list(FIELDS), set(itertools.product(*FIELDS.values()))
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z", re.ASCII)
-COUNT = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 SEQ = re.compile(rb'"seq":([0-9]{1,16}),"station":')
 KEY_NOT_ASCII = re.compile(r'[^\x00-\x7f](?:[^"\\]|\\.)*":')
+COUNT = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 SIGNATURE = re.compile("\u2014 ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})")
 
 
@@ -182,10 +183,7 @@ def root_of(nodes: list[bytes]) -> bytes:
 
 
 def climb(start: bytes, here: int, last: int, *, proof: list[bytes]) -> tuple[bytes, bytes]:
-    """The two roots that a proof leads to from a node (RFC 9162, 2.1.3.2 and 2.1.4.2).
-
-    The second is that of the whole tree, the first that of the tree which ends with the node.
-    """
+    """The roots of the log up to this node, and of the whole log (RFC 9162, 2.1.3.2, 2.1.4.2)."""
     first = second = start
     for other in proof:
         if last == 0:
@@ -220,7 +218,8 @@ def whole(text: str) -> int:
 
 
 DECODER = json.JSONDecoder(parse_float=refuse, parse_constant=refuse, parse_int=whole)
-ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+FORM: Any = {"sort_keys": True, "ensure_ascii": False, "check_circular": False}
+ENCODER = json.JSONEncoder(separators=(",", ":"), **FORM)
 
 
 def read_entry(line: bytes, name: str) -> dict[str, Any]:
@@ -229,53 +228,59 @@ def read_entry(line: bytes, name: str) -> dict[str, Any]:
         raise Broken(f"{name}: the line has no newline at its end")
     try:
         text = line[:-1].decode("utf-8")
-        entry = DECODER.decode(text)
+        entry, _ = DECODER.raw_decode(text)
     except (ValueError, RecursionError) as fault:
         raise Broken(f"{name}: is no JSON of ours, {fault}") from None
-    if ENCODER.encode(entry) != text:  # two equal keys, another order, a space, another escape
+    # two equal keys, another order, a space, another escape: the texts would differ
+    if ENCODER.encode(entry) != text:
         raise Broken(f"{name}: is not in canonical form")
-    if type(entry) is not dict or list(entry) != list(FIELDS):
+    if type(entry) is not dict or list(entry) != NAMES:
         raise Broken(f"{name}: does not have the fields of an entry")
+    if tuple(map(type, entry.values())) not in SHAPES:
+        raise Broken(f"{name}: a field is not of its kind")
     if not line.isascii() and KEY_NOT_ASCII.search(text):
         raise Broken(f"{name}: a key is not ASCII")
-    for field, kinds in FIELDS.items():
-        if type(entry[field]) not in kinds or (kinds is TEXT and not entry[field]):
-            raise Broken(f"{name}: {field} is not of its kind")
+    if not all([entry["actor"], entry["stream"], entry["type"]]):
+        raise Broken(f"{name}: actor, stream or type is empty")
     if min(entry["seq"], entry["ver"], entry["v"]) < 1 or not INSTANT.fullmatch(entry["at"]):
-        raise Broken(f"{name}: seq, ver or v is below 1, or at no UTC instant")
+        raise Broken(f"{name}: seq, ver or v is below 1, or at is no UTC instant")
     return entry
 
 
-def leaves(bundle: Bundle, count: int) -> Iterator[str]:
-    """The hashes in leaves.txt, exactly `count` of them, in hex."""
+def leaves(bundle: Bundle, count: int, roots: dict[int, bytes]) -> Iterator[str]:
+    """The hashes in leaves.txt, exactly `count`, in hex; fills in the roots of the sizes asked."""
+    nodes: list[bytes] = []
     with bundle.open("leaves.txt") as file:
-        for number in range(1, count + 1):
+        for index in range(count):
             line = file.readline(66).decode("latin-1")
-            if line[64:] != "\n" or not HASH.fullmatch(line[:64]):
-                raise Broken(f"leaves.txt: line {number} of {count} is no hash, or missing")
+            if len(line) != 65 or line[64] != "\n":
+                raise Broken(f"leaves.txt: line {index + 1} of {count} is no hash, or missing")
+            push(nodes, bytes.fromhex(line), index)
+            if index + 1 in roots:
+                roots[index + 1] = root_of(nodes)
             yield line[:64]
         if file.read(1):
             raise Broken(f"leaves.txt: holds more than {count} hashes")
 
 
 def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None) -> str:
-    nodes: list[bytes] = []
-    anchor_root = root_of(nodes)
-    for index, leaf in enumerate(leaves(bundle, newest.size)):  # 3.
-        push(nodes, bytes.fromhex(leaf), index)
-        if anchor is not None and index + 1 == anchor.size:
-            anchor_root = root_of(nodes)
-    is_signed = root_of(nodes) == newest.root
-    doubt = "" if is_signed else "; leaves.txt does not lead to the signed root"
+    old = anchor or newest
+    roots = dict.fromkeys((0, old.size, newest.size), root_of([]))
+    hashes = leaves(bundle, newest.size, roots)
+    why = ""
     with bundle.open("entries.jsonl") as file:
         try:
-            verify_lines(file, leaves(bundle, newest.size), newest.size)
+            verify_lines(file, hashes, newest.size)
         except Broken as fault:
-            raise Broken(f"{fault}{doubt}") from None
-    if not is_signed:
-        raise Broken(f"the {newest.size} entries do not lead to the signed root")
-    if anchor is not None and anchor.root != anchor_root:
-        raise Broken(f"the first {anchor.size} entries are not those of the anchor")  # 6.
+            why = str(fault)
+    for _ in hashes:  # the rest, to know the root also after a fault
+        pass
+    if roots[newest.size] != newest.root:  # 3.
+        why = f"{why or 'its entries are others'}; leaves.txt does not lead to the signed root"
+    elif not why and roots[old.size] != old.root:  # 6.
+        why = f"the first {old.size} entries are not those of the anchor"
+    if why:
+        raise Broken(why)
     return f"{newest.size} entries"
 
 
@@ -297,18 +302,16 @@ def verify_lines(file: IO[bytes], hashes: Iterator[str], size: int) -> None:
         heads[entry["stream"]] = (entry["ver"], leaf)
     if seq < size:
         raise Broken(f"entry {seq + 1}: is missing, the checkpoint covers {size}")
-    next(hashes, None)
 
 
 def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None) -> str:
     proofs = DECODER.decode(bundle.text("proofs.json"))
     lasts = {item["stream"]: item for item in proofs["streams"]}
-    found: dict[str, list[tuple[dict[str, Any], bytes]]] = {name: [] for name in lasts}
+    found: dict[str, list[Any]] = {name: [] for name in lasts}
     seq = 0
     with bundle.open("entries.jsonl") as file:
-        for number, line in enumerate(file, 1):
-            claims = SEQ.findall(line)
-            entry = read_entry(line, f"entry {int(claims[-1])}" if claims else f"line {number}")
+        for line in file:
+            entry = read_entry(line, f"entry {int((SEQ.findall(line) or [0])[-1])}")
             if entry["seq"] <= seq or entry["stream"] not in found:  # 5.
                 raise Broken(f"entry {entry['seq']}: is out of order, or its stream has no proof")
             seq = entry["seq"]
@@ -323,17 +326,13 @@ def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None
             raise Broken(f"no proof towards the anchor of {anchor.size}; export with this anchor")
         if not is_prefix(anchor, newest, [bytes.fromhex(text) for text in path]):
             raise Broken(f"the anchor's {anchor.size} entries are no prefix of this log")
-    ends = {name: str(entries[-1][0]["type"]) for name, entries in sorted(found.items())}
-    said = [f"{name} to {end}" for name, end in ends.items()]
-    said += ["NOT CLOSED, later entries may exist"] * any(
-        e[-7:] != ".closed" for e in ends.values()
-    )
+    said = [f"{name} to {entries[-1][0]['type']}" for name, entries in sorted(found.items())]
+    if not all(text.endswith(".closed") for text in said):
+        said.append("NOT CLOSED, later entries may exist")
     return f"{sum(map(len, found.values()))} entries ({'; '.join(said)})"
 
 
-def chain_fault(
-    entries: list[tuple[dict[str, Any], bytes]], last: dict[str, Any], newest: Checkpoint
-) -> tuple[int, str] | None:
+def chain_fault(entries: list[Any], last: dict[str, Any], newest: Checkpoint) -> Any:
     """What does not hold in a stream: its last entry is proven, and each proves the one before."""
     for ver, (entry, _) in enumerate(entries, 1):
         if entry["ver"] != ver:
@@ -341,9 +340,8 @@ def chain_fault(
     if not entries or entries[-1][0]["seq"] != last["seq"]:
         return last["seq"], f"is missing, it ends {last['stream']}"
     path, here = [bytes.fromhex(text) for text in last["proof"]], last["seq"] - 1
-    if here >= newest.size:
-        return last["seq"], f"the checkpoint covers only {newest.size}"
-    if climb(entries[-1][1], here, newest.size - 1, proof=path)[1] != newest.root:  # 4.
+    roots = climb(entries[-1][1], here, newest.size - 1, proof=path)
+    if here >= newest.size or roots[1] != newest.root:  # 4.
         return last["seq"], "is not in the log that was signed"
     for index in range(len(entries) - 1, -1, -1):
         before, leaf = entries[index - 1] if index else (entries[0][0], None)
@@ -370,10 +368,9 @@ def verify(path: str, vkey: str | None, anchor_file: str | None) -> str:
         anchor = read_checkpoint(Path(anchor_file).read_bytes().decode("utf-8"), key, "the anchor")
         if anchor.size > newest.size:  # 6.
             raise Broken(f"the anchor covers {anchor.size} entries, the bundle only {newest.size}")
-    lines = bundle.text("manifest-sha256.txt").splitlines()
-    manifest = {line[66:]: line[:64] for line in lines}
-    is_part = "proofs.json" in manifest
-    said = (verify_streams if is_part else verify_log)(bundle, newest, anchor)
+    manifest = {line[66:]: line[:64] for line in bundle.text("manifest-sha256.txt").splitlines()}
+    check = verify_streams if "proofs.json" in manifest else verify_log
+    said = check(bundle, newest, anchor)
     verify_files(bundle, manifest)
     since = "" if anchor is None else f", continues the anchor of {anchor.size}"
     whose = "found in the bundle: compare it, or give --vkey" if vkey is None else "as given"
