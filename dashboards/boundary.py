@@ -21,7 +21,7 @@ from erp.relay import Relay
 from erp.signing import Keys
 
 PULLER = Actor("service:erp-pull")
-TAKEN = (erp_port.ErpOrderState.PLANNED, erp_port.ErpOrderState.RELEASED)
+RELEASED = erp_port.ErpOrderState.RELEASED  # others cannot be posted against
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +60,9 @@ class Boundary:
     ) -> None:
         self._execution = execution
         self.site = Site(plant=plant, zone=zone)
+        self.receipt_keys = Keys.of([link.receive])
         self.outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
-        self.port = SandboxErp(
-            link.address, send=Keys.of([link.send]), receive=Keys.of([link.receive])
-        )
+        self.port = SandboxErp(link.address, send=Keys.of([link.send]), receive=self.receipt_keys)
         self.relay = Relay(
             execution.ledger,
             self.outbox,
@@ -86,6 +85,7 @@ class Boundary:
         self._execution.writer.listeners.remove(self._grew)
         self.puller.stop()
         self.relay.stop()
+        self.port.close()
         self.outbox.close()
 
     def erp_order(self, order: str) -> str | None:
@@ -108,7 +108,7 @@ class Boundary:
 
     def _on_order(self, found: erp_port.ErpOrder, whence: erp_port.Provenance) -> None:
         known = self._execution.nouns.get(Order, found.id)
-        if known is None and found.state not in TAKEN:
+        if known is None and found.state is not RELEASED:
             return
         command = ReceiveOrder(
             order=found.id,

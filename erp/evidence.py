@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from core.clock import parse_iso
 from erp import tables
+from erp.errors import SignatureRefused
 from erp.outbox import Outbox, row_of
 from erp.port import DocumentRef
 from erp.rows import OPEN, Aside, AttemptRow, ReceiptRow, Row, State
+from erp.signing import Keys, verify
 
 message, receipt, attempt, aside = tables.message, tables.receipt, tables.attempt, tables.aside
 
@@ -70,6 +73,7 @@ def receipts(outbox: Outbox, event_ids: Sequence[str] | None = None) -> list[Rec
             at=row["at"],
             status=row["status"],
             body=bytes(row["body"]),
+            headers=json.loads(row["headers"]),
             documents=tuple(DocumentRef(*parts) for parts in json.loads(row["documents"])),
             period=row["period"],
             checkpoint=(row["checkpoint_size"], row["checkpoint_root"])
@@ -95,6 +99,31 @@ def attempts(outbox: Outbox, event_id: str) -> list[AttemptRow]:
         )
         for row in outbox.read(query)
     ]
+
+
+def unproven(answer: ReceiptRow, keys: Keys) -> str | None:
+    """Return why a kept receipt is not proven to be the ERP's, or None where it is.
+
+    The time limit of a signature is taken at the instant the receipt was stored.
+    """
+    if not answer.body:
+        return "no signed bytes: the posting was found by looking it up"
+    try:
+        signed = verify(keys, answer.headers, at=parse_iso(answer.at), body=answer.body)
+    except SignatureRefused as fault:
+        return fault.why
+    return None if signed == answer.event_id else f"it is signed for {signed}"
+
+
+def moved(outbox: Outbox) -> tuple[object, ...]:
+    """Return a mark that changes whenever a message, an attempt or a fact put aside does."""
+    tried = select(func.max(attempt.c.id).label("n"))
+    without = select(func.count().label("n")).select_from(aside)
+    return (
+        *counts(outbox).values(),
+        outbox.read(tried)[0]["n"],
+        outbox.read(without)[0]["n"],
+    )
 
 
 def asides(outbox: Outbox) -> list[Aside]:

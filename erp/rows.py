@@ -54,6 +54,7 @@ class ReceiptRow:
     at: str
     status: str
     body: bytes = field(repr=False)
+    headers: dict[str, str]
     documents: tuple[DocumentRef, ...]
     period: str | None
     checkpoint: tuple[int, str] | None
