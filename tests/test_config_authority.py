@@ -1,0 +1,112 @@
+"""Who may do what in the tablets plant: every pair of role and action."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.authority import SERVICE_ROLE, NotAuthorized, PlantRules, permit
+from core.batch.steps import CompleteStep
+from core.catalogue import COMMANDS
+from core.fact import Sketch
+from core.material import Lot, ReceiveLot
+from core.people import INSTALLER, ROLES, Locked, Person, PersonState
+from core.refusal import Refusals
+from tests.floor import Floor
+from tests.hands import PACK
+
+# Written from the roles' point of view, so that it is not a copy of the matrix.
+EVERYBODY = {"person.record-sign-in", "person.record-sign-out"}
+FLOOR = {
+    "weighing.scan-container", "weighing.record-tare", "weighing.record-weight",
+    "weighing.record-deviating-weight", "step.complete", "step.verify", "daily-check.record",
+    "line.start-run", "line.end-run", "stop.label",
+}  # fmt: skip
+MAY: dict[str, set[str]] = {
+    "operator": FLOOR,
+    "supervisor": FLOOR | {"order.open", "order.dispatch", "lot.receive", "recipe.approve"},
+    "qa": {
+        "step.verify", "deviation.disposition", "deviation.close", "batch.review-exception",
+        "batch.review-audit-trail", "batch.release", "batch.reject", "lot.change-status",
+        "recipe.approve", "recipe.make-effective", "plant.adopt-authority",
+        "plant.adopt-boundary-policy",
+    },
+    "engineer": {
+        "material.register", "equipment.register", "instrument.record-calibration",
+        "station.bind", "recipe.draft", "recipe.submit", "recipe.approve",
+    },
+    "director": set(),
+    "finance": set(),
+    "admin": {"person.register", "person.change-roles", "person.unlock", "person.retire"},
+    "service": {
+        "order.receive", "bom.receive", "telemetry.seal", "lot.receive",
+        "person.record-failed-authentication",
+    },
+}  # fmt: skip
+RULES = PlantRules(plant="tablets", zone="Europe/Berlin", matrix=PACK.authority.matrix)
+
+
+def allowed(role: str, action: str, rules: PlantRules | None = RULES) -> bool:
+    actor = "service:erp" if role == SERVICE_ROLE else "ama"
+    person = Person(person="ama", name="Ama", badge="1", roles=(role,))
+    try:
+        permit(Sketch({"person/ama": person}), rules, actor=actor, action=action)
+    except NotAuthorized:
+        return False
+    return True
+
+
+@pytest.mark.requirement("B7")
+@pytest.mark.parametrize("action", COMMANDS)
+@pytest.mark.parametrize("role", [*ROLES, SERVICE_ROLE])
+def test_role_and_action(role: str, action: str) -> None:
+    assert allowed(role, action) == (action in MAY[role] | EVERYBODY)
+
+
+def test_matrix_names_every_command() -> None:
+    assert set(PACK.authority.matrix) == set(COMMANDS)
+
+
+def test_before_the_first_matrix_only_the_installer_acts() -> None:
+    plant = Sketch({})
+    permit(plant, None, actor=INSTALLER, action="person.register")
+    with pytest.raises(NotAuthorized) as refused:
+        permit(plant, None, actor="ada", action="person.register")
+    assert str(refused.value) == (
+        "ada: person.register needs the role nobody. Ask someone who holds it."
+    )
+
+
+def test_installer_has_no_right_once_a_matrix_is_in_force() -> None:
+    with pytest.raises(NotAuthorized):
+        permit(Sketch({}), RULES, actor=INSTALLER, action="person.register")
+
+
+def test_action_that_the_matrix_does_not_name_is_nobody_s() -> None:
+    assert not any(allowed(role, "batch.burn") for role in [*ROLES, SERVICE_ROLE])
+
+
+def test_stranger_and_retired_person_may_not_act() -> None:
+    with pytest.raises(NotAuthorized):
+        permit(Sketch({}), RULES, actor="nobody", action="step.complete")
+    retired = Person(
+        person="ama", name="Ama", badge="1", roles=("operator",), state=PersonState.RETIRED
+    )
+    with pytest.raises(Locked):
+        permit(Sketch({"person/ama": retired}), RULES, actor="ama", action="step.complete")
+
+
+@pytest.mark.requirement("B7")
+def test_unauthorized_attempt_is_refused_and_recorded(floor: Floor) -> None:
+    command = ReceiveLot(lot="X-1", material="lactose", supplier="S", unit="g", containers=())
+    with pytest.raises(NotAuthorized) as refused:
+        floor.act(command, "olga")
+    says = "Olga Brandt: lot.receive needs the role supervisor or service."
+    assert str(refused.value) == f"{says} Ask someone who holds it."
+    assert floor.get(Lot, "X-1") is None
+    [attempt] = floor.get(Refusals, "lot/X-1").attempts
+    assert (attempt.rule, attempt.by, attempt.command) == ("NotAuthorized", "olga", "lot.receive")
+
+
+def test_director_cannot_complete_a_step(floor: Floor) -> None:
+    with pytest.raises(NotAuthorized):
+        floor.act(CompleteStep(batch="B26-0001", step="1"), "dora")
