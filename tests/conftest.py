@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from tests.plant import LivingPlant
 
 pytest_plugins = [
-    name for name in ("tests.browser", "tests.servers") if importlib.util.find_spec(name)
+    name
+    for name in ("tests.browser", "tests.servers", "tests.floor")
+    if importlib.util.find_spec(name)
 ]
 
 # A busy machine makes an example slow, not wrong, so no deadline; the blob repeats a failure.
