@@ -166,7 +166,11 @@ class Execution:
         anchor_dir: Path | None = None,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
-        prepare(open_store(where))
+        rebuilding = open_store(where)
+        try:
+            prepare(rebuilding)
+        finally:
+            rebuilding.close()
         self.plant = plant
         self.ledger = Ledger(open_store(where))
         self.nouns = Nouns(self.ledger.store)
@@ -184,6 +188,7 @@ class Execution:
     def close(self) -> None:
         """Write what waits, then stop."""
         self.writer.close()
+        self.writer.store.close()
         self.ledger.close()
         self.secrets.close()
 
@@ -269,6 +274,15 @@ class Execution:
         if head is None:
             return Seen(stream=stream, ver=0, head="")
         return Seen(stream=stream, ver=head.ver, head=head.leaf)
+
+    def shown(self, stream: str) -> tuple[Any, Seen] | None:
+        """Return a stream's state and what a signer of exactly that state has seen, or None."""
+        while True:
+            seen, row = self.seen(stream), self.nouns.row(stream)
+            if row is None:
+                return None
+            if row.ver == seen.ver:
+                return row.state, seen
 
     def authenticate(
         self, user_or_badge: str, secret: str, *, station: str | None, purpose: str = "sign-in"

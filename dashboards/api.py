@@ -6,7 +6,8 @@ Refusals are RFC 9457 problem details that carry the facts of the rule.
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ from dashboards.session import COOKIE, Login, Viewer
 
 KEY = re.compile(r"[\x21-\x7e]{8,200}")
 LARGEST_BODY = 256 * 1024
+MOST_ASKED = 10_000  # retries of a weighing find its first reading among so many requests
 # A badge is half of a signature; the interface tells nobody somebody else's.
 PRIVATE = frozenset({"badge", "secret", "secret_hash", "pin"})
 
@@ -52,9 +54,15 @@ class Problem(Exception):
 
 
 def parse_command(
-    name: str, body: bytes, commands: Mapping[str, type]
+    name: str,
+    body: bytes,
+    commands: Mapping[str, type],
+    *,
+    complete: Callable[[dict[str, Any]], dict[str, Any]] = lambda given: given,
 ) -> tuple[Any, dict[str, str] | None, str | None]:
     """Return the command in a request, the signature sent with it, and the reason.
+
+    `complete` adds what the client must not say itself, such as a scale's reading.
 
     Raises:
         Problem: 404 for a command that does not exist, 422 naming the field that does not fit.
@@ -62,16 +70,14 @@ def parse_command(
     kind = commands.get(name)
     if kind is None:
         raise Problem(404, "unknown-command", f"{name}: no such command. See /api/docs.")
-    try:
-        given = msgspec.json.decode(body or b"{}")
+    try:  # field by field as sent, so that 0.10 stays 0.10
+        given = msgspec.json.decode(body or b"{}", type=dict[str, msgspec.Raw])
     except msgspec.DecodeError as error:
-        raise Problem(422, "malformed", f"The body is no JSON: {error}.") from error
-    if not isinstance(given, dict):
-        raise Problem(422, "malformed", "The body must be one JSON object.", field="$")
-    signature, reason = given.pop("signature", None), given.pop("reason", None)
+        raise Problem(422, "malformed", f"The body must be one JSON object: {error}.") from error
+    signature, reason = _plain(given, "signature"), _plain(given, "reason")
     if reason is not None and not isinstance(reason, str):
         raise Problem(422, "malformed", "reason: must be text.", field="$.reason")
-    if given.pop("type", name) != name:
+    if _plain(given, "type") not in (None, name):
         raise Problem(422, "malformed", f"type: must be {name} or left out.", field="$.type")
     if unknown := sorted(
         set(given) - {field.encode_name for field in msgspec.structs.fields(kind)}
@@ -84,6 +90,12 @@ def parse_command(
     except msgspec.ValidationError as error:
         raise _misfit(error) from error
     return command, _signature(signature), reason
+
+
+def _plain(given: dict[str, msgspec.Raw], name: str) -> Any:
+    """Take one field out of a request and return its value, None where it is missing."""
+    raw = given.pop(name, None)
+    return None if raw is None else msgspec.json.decode(raw)
 
 
 def _misfit(error: msgspec.ValidationError) -> Problem:
@@ -136,6 +148,7 @@ class Api:
     def __init__(self, plant: PlantServices, gate: Gate) -> None:
         self._plant, self._gate, self._commands = plant, gate, COMMANDS
         self._document: bytes | None = None
+        self._asked: OrderedDict[str, tuple[bytes, dict[str, Any]]] = OrderedDict()
 
     def router(self) -> APIRouter:
         """Return the routes; they answer problems themselves, so FastAPI describes none."""
@@ -172,13 +185,40 @@ class Api:
                     " once per request and sent again with every retry.",
                 )  # fmt: skip
             body = await _body(request)
-            command, signature, reason = parse_command(name, body, self._commands)
-            receipt = await asyncio.to_thread(
-                self._submit, viewer, command, key=key, signature=signature, reason=reason
-            )
+            receipt = await asyncio.to_thread(self._take, viewer, name, key=key, body=body)
         except Problem as problem:
             return problem.response()
         return _json(receipt)
+
+    def _take(self, viewer: Viewer, name: str, *, key: str, body: bytes) -> Any:
+        """Submit a request, completed with what the station's own devices say."""
+        try:
+            command, signature, reason = parse_command(
+                name,
+                body,
+                self._commands,
+                complete=lambda given: self._completed(viewer, name, key=key, given=given),
+            )
+        except Refused as no:
+            raise Problem(403, "refused", str(no), rule=no.rule, facts=no.facts) from no
+        return self._submit(viewer, command, key=key, signature=signature, reason=reason)
+
+    def _completed(
+        self, viewer: Viewer, name: str, *, key: str, given: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return a command's body with its reading or label; a retry gets the first one again."""
+        if self._plant.floor is None:
+            return given
+        asked = msgspec.json.encode([viewer.person, name, given], order="sorted")
+        known = self._asked.get(key)
+        if known is not None and known[0] == asked:
+            return known[1]
+        completed = self._plant.floor.complete(name, given, viewer.station)
+        if completed != given:
+            self._asked[key] = (asked, completed)
+            while len(self._asked) > MOST_ASKED:
+                self._asked.popitem(last=False)
+        return completed
 
     def _submit(
         self,
@@ -206,6 +246,11 @@ class Api:
             raise Problem(409, "conflict", str(no), rule=no.rule, facts=no.facts) from no
         except LedgerBroken as no:
             raise Problem(503, "ledger-broken", str(no)) from no
+        except TimeoutError as no:
+            raise Problem(
+                503, "no-answer-yet", "The ledger has not answered. It may still record this: send"
+                " the same request again under the same Idempotency-Key.",
+            ) from no  # fmt: skip
 
     def all(self, request: Request, noun: str) -> Response:
         """List the states of a noun."""
@@ -217,15 +262,17 @@ class Api:
         return _json([public(state) for state in states])
 
     def one(self, request: Request, noun: str, name: str) -> Response:
-        """Return one state of a noun."""
+        """Return one state of a noun, and as `seen` what a signature over it names."""
         try:
             self._viewer(request)
-            state = self._plant.execution.nouns.get(self._noun(noun), name)
-            if state is None:
+            self._noun(noun)
+            shown = self._plant.execution.shown(f"{noun}/{name}")
+            if shown is None:
                 raise Problem(404, "unknown", f"{noun} {name}: not known here. Check the name.")
         except Problem as problem:
             return problem.response()
-        return _json(public(state))
+        state, seen = shown
+        return _json({**public(state), "seen": msgspec.to_builtins(seen)})
 
     def _noun(self, kind: str) -> type:
         if kind not in openapi.noun_kinds():

@@ -68,10 +68,13 @@ def bokeh_theme(dark: bool) -> Theme:
 
 
 def _plain_figure(plot: Any, _element: Any) -> None:
-    """Take toolbar and logo off, and keep the legend out of the data."""
+    """Take toolbar and logo off, and keep the legend's box out of the data."""
     figure = plot.state
     figure.toolbar_location = None
     figure.toolbar.logo = None
+    for legend in figure.legend:
+        legend.border_line_color = None
+        legend.padding, legend.margin = 2, 0
 
 
 def quiet(element: Any, **options: Any) -> Any:

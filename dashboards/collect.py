@@ -12,7 +12,7 @@ from capture.modbus.counter import CounterLimits
 from capture.modbus.decode import Tag
 from capture.segments import HOUR_US, Edges, Run
 from capture.telemetry import Telemetry
-from config.calendar import ShiftCalendar
+from config.calendar import ShiftCalendar, ShiftRows
 from config.plant import LineDevice
 from core.clock import micros
 from core.execution import Actor, Execution
@@ -21,32 +21,6 @@ from core.line import Line, SealTelemetry
 COLLECTOR = Actor("service:collector")
 SEAL_EVERY_S = 20.0
 log = logging.getLogger("batchwright.collect")
-
-
-class Shifts:
-    """The plant's calendar in the shape that capture cuts time by."""
-
-    def __init__(self, calendar: ShiftCalendar) -> None:
-        self._calendar = calendar
-
-    def instance(self, line: str, at_us: int) -> tuple[str, str, int, int, bool]:
-        """Return (shift, business date, start_us, end_us, planned) at a moment."""
-        found = self._calendar.instance(line, at_us)
-        if found is None:
-            return self._between(line, at_us)
-        day = found.business_date.isoformat()
-        return found.shift, day, found.start_us, found.end_us, True
-
-    def _between(self, line: str, at_us: int) -> tuple[str, str, int, int, bool]:
-        """Return the unplanned stretch around a moment, at most an hour long."""
-        start_us = at_us // HOUR_US * HOUR_US
-        end_us = start_us + HOUR_US
-        for near in self._calendar.instances(line, start_us, end_us):
-            if near.end_us <= at_us:
-                start_us = max(start_us, near.end_us)
-            elif near.start_us > at_us:
-                end_us = min(end_us, near.start_us)
-        return "none", self._calendar.local_date(at_us).isoformat(), start_us, end_us, False
 
 
 class Runs:
@@ -83,7 +57,7 @@ def tag(item: Any) -> Tag:
 
 def source(device: LineDevice) -> LineSource:
     """Return a line's source from its device record."""
-    tags = {name: tag(item) for name, item in device.tags.items()}
+    tags: dict[str, Any] = {name: tag(item) for name, item in device.tags.items()}
     return LineSource(
         line=device.line,
         host=device.host,
@@ -111,7 +85,7 @@ class Machines:
     ) -> None:
         self._execution = execution
         self.telemetry = Telemetry(data)
-        edges = Edges(Shifts(calendar), Runs(execution, before or {}))
+        edges = Edges(ShiftRows(calendar), Runs(execution, before or {}))
         self.collector = Collector(self.telemetry, [source(one) for one in devices], edges)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._seal, name="sealing", daemon=True)

@@ -38,14 +38,20 @@ def pace_s(topic: str) -> float:
     return SCALE_PACE_S if topic.startswith("scale/") else PACE_S
 
 
+class Document(Protocol):
+    """The part of a page that the hub needs: run something on the page's own event loop."""
+
+    def add_next_tick_callback(self, callback: Callable[[], None]) -> Any: ...
+
+
 @dataclass(slots=True, eq=False)
 class _Page:
     topics: frozenset[str]
-    document: Any
+    document: Document
     listener: Listener
     dirty: set[str] = field(default_factory=set)
     told_s: dict[str, float] = field(default_factory=dict)
-    queued: bool = False
+    due_s: float | None = None
 
 
 class Hub:
@@ -78,13 +84,16 @@ class Hub:
 
     def subscribe(self, topics: Iterable[str], listener: Listener) -> int:
         """Call the listener on this page's own turn with what is new, until the page is gone."""
-        document = visit.document()
-        with self._lock:
-            self._count += 1
-            number = self._count
-            self._pages[number] = _Page(frozenset(topics), document, listener)
+        number = self.attach(visit.document(), topics, listener)
         visit.on_leave(lambda: self.unsubscribe(number))
         return number
+
+    def attach(self, document: Document, topics: Iterable[str], listener: Listener) -> int:
+        """Subscribe for a document; the caller unsubscribes."""
+        with self._lock:
+            self._count += 1
+            self._pages[self._count] = _Page(frozenset(topics), document, listener)
+            return self._count
 
     def unsubscribe(self, number: int) -> None:
         """Stop calling a listener."""
@@ -102,11 +111,16 @@ class Hub:
             self._lock.notify_all()
 
     def _plan(self, number: int, page: _Page) -> None:
-        """Queue one turn of a page at the earliest time its dirty topics allow; lock held."""
-        if page.queued or not page.dirty:
+        """Queue one turn of a page at the earliest time its dirty topics allow; lock held.
+
+        A turn queued for later is overtaken by an earlier one, and then skipped.
+        """
+        if not page.dirty:
             return
-        page.queued = True
         due = min(page.told_s.get(topic, -1e9) + pace_s(topic) for topic in page.dirty)
+        if page.due_s is not None and page.due_s <= due:
+            return
+        page.due_s = due
         heapq.heappush(self._due, (due, number))
         if self._pacer is None:
             self._pacer = threading.Thread(target=self._pace, name="hub", daemon=True)
@@ -122,9 +136,9 @@ class Hub:
                     self._lock.wait(wait)
                 if not self._open:
                     return
-                _, number = heapq.heappop(self._due)
+                due, number = heapq.heappop(self._due)
                 page = self._pages.get(number)
-            if page is not None:
+            if page is not None and page.due_s == due:
                 self._hand_over(number, page)
 
     def _hand_over(self, number: int, page: _Page) -> None:
@@ -140,7 +154,7 @@ class Hub:
             page = self._pages.get(number)
             if page is None:
                 return
-            page.queued = False
+            page.due_s = None
             at = self._clock()
             ripe = {t for t in page.dirty if at - page.told_s.get(t, -1e9) >= pace_s(t) - 0.01}
             page.dirty -= ripe

@@ -16,26 +16,42 @@ class Entry:
 
     path: str
     label: str
+    note: str
     roles: frozenset[str]
 
 
-def _entry(path: str, label: str, *roles: str) -> Entry:
-    return Entry(path=path, label=label, roles=frozenset(roles) or EVERYONE)
+def _entry(path: str, label: str, note: str, *roles: str) -> Entry:
+    return Entry(path=path, label=label, note=note, roles=frozenset(roles) or EVERYONE)
 
 
 MENU = (
-    _entry("/", "Home"),
-    _entry("/kiosk", "Kiosk", "operator", "supervisor"),
-    _entry("/review", "Review", "qa"),
-    _entry("/deviations", "Deviations", "qa", "director"),
-    _entry("/oee", "OEE", "director", "supervisor"),
-    _entry("/board", "Board", "director", "supervisor"),
-    _entry("/reconcile", "Reconcile", "finance"),
-    _entry("/trace", "Trace", "qa", "finance"),
-    _entry("/office", "Office", "engineer", "qa", "admin"),
-    _entry("/books", "Books"),
-    _entry("/audit", "Audit", "qa"),
-    _entry("/help", "Help"),
+    _entry("/", "Home", "What waits for you"),
+    _entry("/kiosk", "Kiosk", "Take the next step: scan, weigh, sign", "operator", "supervisor"),
+    _entry("/review", "Review", "Exceptions with their evidence, disposition, release", "qa"),
+    _entry(
+        "/deviations",
+        "Deviations",
+        "What recurs, how often, how long it stays open",
+        "qa",
+        "director",
+    ),
+    _entry("/oee", "OEE", "What the lines lost, and why", "director", "supervisor"),
+    _entry("/board", "Board", "The lines at a glance, for the wall", "director", "supervisor"),
+    _entry("/reconcile", "Reconcile", "Every fact of the floor beside its posting", "finance"),
+    _entry(
+        "/trace", "Trace", "A lot, back to its sources and forward to its uses", "qa", "finance"
+    ),
+    _entry(
+        "/office",
+        "Office",
+        "Recipes, materials, equipment, people, stations",
+        "engineer",
+        "qa",
+        "admin",
+    ),
+    _entry("/books", "Books", "Plant notebooks: figures with their proof"),
+    _entry("/audit", "Audit", "Who did what, when and why; verify the ledger", "qa"),
+    _entry("/help", "Help", "The manual"),
 )
 _READERS = {entry.path: entry.roles for entry in MENU}
 

@@ -1,8 +1,10 @@
 """The live pages by path. `{name}` in a path is read with `visit.part("name")`."""
 
 from dashboards.home import home_page
+from dashboards.kiosk.page import kiosk_page
 from dashboards.security import PageFunction
 
 PAGES: dict[str, PageFunction] = {
     "/": home_page,
+    "/kiosk": kiosk_page,
 }

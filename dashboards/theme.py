@@ -55,6 +55,9 @@ def _material(colours: palette.Palette) -> dict[str, Any]:
                 "styleOverrides": {"root": {"minHeight": 44, "fontWeight": 600}},
             },
             "MuiButtonBase": {"defaultProps": {"disableRipple": True}},
+            "MuiOutlinedInput": {
+                "styleOverrides": {"notchedOutline": {"borderColor": colours.control}}
+            },
             "MuiTab": {"styleOverrides": {"root": {"minHeight": 48}}},
         },
     }

@@ -103,8 +103,8 @@ def replay(ledger: Ledger) -> Iterator[Row]:
         yield Row(stream, *at[stream], state)
 
 
-def prepare(store: Store) -> None:
-    """Make the tables, and rebuild them where they are not in step with the ledger.
+def prepare(store: Store, *, anew: bool = False) -> None:
+    """Make the tables, and rebuild them where they are not in step with the ledger, or `anew`.
 
     Called before the writer starts, while nobody else may write.
     """
@@ -118,7 +118,7 @@ def prepare(store: Store) -> None:
         query = "select version, upto_seq from projection where name = ?"
         found = connection.exec_driver_sql(store.sql(query), (NAME,)).fetchone()
         ledger = Ledger(store)
-        if found is None or tuple(found) != (VERSION, ledger.size()):
+        if anew or found is None or tuple(found) != (VERSION, ledger.size()):
             connection.exec_driver_sql("delete from noun")
             write(connection, store, list(replay(ledger)), upto_seq=ledger.size())
         connection.commit()

@@ -73,7 +73,7 @@ def _book(connection: sqlite3.Connection, message: Message) -> dict[str, Any]:
     check_period(connection, data.posting_date)
     if message.type == "mes.posting_reversed.v1":
         _check_original(connection, message)
-    moves = [_move(connection, line) for line in data.lines]
+    moves = [_move(connection, line, product=order["product"]) for line in data.lines]
     if message.type in ("mes.work_order_started.v1", "mes.work_order_completed.v1"):
         kind = "confirmation"
     else:
@@ -140,7 +140,7 @@ def _essence(line: Line, sign: int) -> tuple[str, str | None, str, str, Decimal]
     return (line.item, line.lot, line.movement, line.unit, sign * Decimal(line.quantity))
 
 
-def _move(connection: sqlite3.Connection, line: Line) -> Move:
+def _move(connection: sqlite3.Connection, line: Line, *, product: str) -> Move:
     item = connection.execute("SELECT unit FROM item WHERE code = ?", (line.item,)).fetchone()
     if item is None:
         raise BusinessRefusal("item_unknown", f"Item {line.item} is not known.")
@@ -152,7 +152,8 @@ def _move(connection: sqlite3.Connection, line: Line) -> Move:
         raise BusinessRefusal("movement_unknown", f"Movement {line.movement} is not known.")
     if line.lot is None:
         raise BusinessRefusal("lot_missing", f"Item {line.item} is kept by lot; the line has none.")
-    if line.movement == "receipt":
+    # QA's decision may come before the goods receipt; either one makes the order's lot known.
+    if line.movement == "receipt" or (line.movement in STATUS_MOVES and line.item == product):
         connection.execute(
             "INSERT OR IGNORE INTO lot VALUES (?, ?, ?)", (line.item, line.lot, iso(now()))
         )

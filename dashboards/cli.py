@@ -1,0 +1,156 @@
+"""The command line: `batchwright serve | demo | export | verify | rebuild | erp | books`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.faults import PackFaulty
+from config.load import load_plant
+from core import verify as stand_alone
+from core.errors import MesError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+erp = typer.Typer(no_args_is_help=True, help="The boundary to the ERP.")
+app.add_typer(erp, name="erp")
+
+Data = Annotated[Path, typer.Option("--data", help="the plant's data folder")]
+
+
+def say(line: str) -> None:
+    """Print one line for the person at the terminal, at once."""
+    typer.echo(line)
+    sys.stdout.flush()
+
+
+def give_up(sentence: object) -> typer.Exit:
+    """Print a refusal and return the exit to raise."""
+    typer.echo(str(sentence), err=True)
+    return typer.Exit(1)
+
+
+@app.command()
+def demo(
+    plant: Annotated[str, typer.Option(help="which plant pack")] = "tablets",
+    data: Annotated[Path, typer.Option(help="where its data goes")] = Path(".batchwright/demo"),
+    port: Annotated[int, typer.Option(help="web port; 0 takes a free one")] = 8000,
+    reset: Annotated[bool, typer.Option("--reset", help="begin with empty data")] = False,
+    seconds: Annotated[float | None, typer.Option("--for", help="stop after so long")] = None,
+    report: Annotated[Path | None, typer.Option(help="write what was run as JSON")] = None,
+) -> None:
+    """Start a living plant: ERP, devices, server and a crew that works."""
+    from dashboards.demo.living import Demo, NotOurs, Options
+
+    options = Options(
+        plant=plant, data=data, port=port, reset=reset, seconds=seconds, report=report
+    )
+    try:
+        running = Demo(options, say)
+    except (MesError, OSError, NotOurs) as fault:
+        raise give_up(fault) from fault
+    try:
+        running.start()
+        found = running.run()
+    finally:
+        running.close()
+    if found is not None:
+        say(f"report: {report}")
+
+
+@app.command()
+def export(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="a new folder for the bundle")],
+    batch: Annotated[str | None, typer.Option(help="only this batch and what it names")] = None,
+) -> None:
+    """Write the ledger, or one batch, as a bundle that checks itself."""
+    from core.ledger.export import export_bundle, export_streams
+    from core.ledger.store import open_ledger
+
+    ledger = open_ledger(_ledger_of(data))
+    vkey = (data / "keys" / "log.vkey").read_text("utf-8").strip()
+    try:
+        if batch is None:
+            export_bundle(ledger, out, vkey=vkey)
+        else:
+            export_streams(ledger, [f"batch/{batch}"], out, vkey=vkey)
+    except (MesError, OSError) as fault:
+        raise give_up(fault) from fault
+    finally:
+        ledger.close()
+    say(f"{out}: written. Check it anywhere with: python3 {out / 'verify.py'} {out}")
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="a bundle's folder or zip")],
+    anchor: Annotated[Path | None, typer.Option(help="an older checkpoint to extend")] = None,
+) -> None:
+    """Check a bundle with the verifier that travels in it."""
+    try:
+        say(stand_alone.verify(str(bundle), None, None if anchor is None else str(anchor)))
+    except Exception as fault:  # whatever is wrong with a bundle, it is not proven
+        raise give_up(f"NOT PROVEN: {fault}.") from fault
+
+
+@app.command()
+def rebuild(
+    data: Data,
+    compare: Annotated[bool, typer.Option("--compare", help="only show differences")] = False,
+) -> None:
+    """Fold the projection anew from the ledger, or compare it with what is stored."""
+    from core.ledger.store import open_ledger, open_store
+    from core.projections.nouns import differences, prepare
+
+    where = _ledger_of(data)
+    if not compare:
+        prepare(open_store(where), anew=True)
+    ledger = open_ledger(where)
+    found = differences(ledger)
+    ledger.close()
+    for stream in found:
+        say(f"{stream}: stored state differs from the ledger")
+    say(f"{len(found)} streams differ")
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command("check-plant")
+def check_plant(
+    plant: Annotated[str, typer.Argument(help="a pack's name or folder")],
+) -> None:
+    """Read a plant pack and name every fault in it."""
+    try:
+        load_plant(plant)
+    except PackFaulty as faults:
+        raise give_up(faults) from faults
+    say(f"{plant}: no faults")
+
+
+@erp.command("status")
+def erp_status(data: Data) -> None:
+    """Say what waits for the ERP, what is done and what needs a person."""
+    from erp import evidence
+    from erp.outbox import Outbox
+
+    outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
+    counts = {str(state): count for state, count in evidence.counts(outbox).items()}
+    oldest = evidence.oldest_open(outbox)
+    outbox.close()
+    say(json.dumps({"messages": counts, "oldest_open_at": oldest}, indent=1))
+
+
+def _ledger_of(data: Path) -> str:
+    if not (data / "ledger.db").is_file():
+        raise give_up(f"{data}: holds no ledger.db. Name the plant's data folder.")
+    return f"sqlite:///{data / 'ledger.db'}"
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

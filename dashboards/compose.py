@@ -1,0 +1,168 @@
+"""Put a plant together from its data folder and its pack, and take it apart in order.
+
+This is the one place that knows every floor: core, capture, erp, analytics and the pages.
+"""
+
+import secrets
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from capture.scales.driver import Scale, ScaleSettings
+from capture.segments import Run
+from capture.transport import SerialPort
+from config.calendar import ShiftCalendar
+from config.plant import LineDevice, PlantPack, ScaleDevice
+from core.clock import now, parse_iso
+from core.credentials import Secrets
+from core.equipment import Equipment, Station
+from core.execution import Execution
+from core.ledger.checkpoint import LogKey, load_or_create_key
+from dashboards.accounts import PlantAccounts
+from dashboards.boundary import Boundary, ErpLink
+from dashboards.collect import Machines
+from dashboards.floor import Floor, Weighs, published_scale
+from dashboards.live import Hub, Tailer
+from dashboards.plant import PlantServices
+from dashboards.security import Gate
+from dashboards.session import Sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What a running plant is connected to; None where there is no such thing."""
+
+    scales: tuple[ScaleDevice, ...] = ()
+    lines: tuple[LineDevice, ...] = ()
+    erp: ErpLink | None = None
+    notice: str = ""
+
+
+def log_key(data: Path, plant: str) -> LogKey:
+    """Return the key that signs this plant's checkpoints, made on first use."""
+    key = load_or_create_key(data / "keys" / "log.key", f"batchwright.example/{plant}")
+    (data / "keys" / "log.vkey").write_text(key.vkey + "\n", "utf-8")
+    return key
+
+
+def open_execution(data: Path, plant: str, *, database: str | None = None) -> Execution:
+    """Return a plant's execution core over its data folder, not started yet.
+
+    `database` is a PostgreSQL URL; where left out, the ledger is `DATA/ledger.db`.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    where = database or f"sqlite:///{data / 'ledger.db'}"
+    people = Secrets(database or f"sqlite:///{data / 'credentials.db'}")
+    return Execution(
+        where,
+        log_key(data, plant),
+        plant=plant,
+        secrets=people,
+        anchor_dir=data / "anchors",
+    )
+
+
+def page_key(data: Path) -> str:
+    """Return the secret that signs page tokens, kept over restarts."""
+    path = data / "keys" / "pages.key"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32), "utf-8")
+    return path.read_text("utf-8")
+
+
+class Plant:
+    """A running plant: start it, serve `services`, stop it."""
+
+    def __init__(
+        self,
+        execution: Execution,
+        pack: PlantPack,
+        wiring: Wiring,
+        *,
+        data: Path,
+        history: dict[str, list[Run]] | None = None,
+    ) -> None:
+        self.execution, self.pack, self.data = execution, pack, data
+        self.zone = ZoneInfo(pack.plant.plant.zone)
+        self.calendar = ShiftCalendar(pack.shifts.shifts, self.zone)
+        self.hub = Hub()
+        self._stack = ExitStack()
+        self._tailer = Tailer(execution.ledger, self.hub)
+        self.accounts = PlantAccounts(execution)
+        self.gate = Gate(Sessions(ended=self.accounts.signed_out))
+        self._scales = {one.scale: self._scale(one) for one in wiring.scales}
+        self.machines = (
+            Machines(execution, wiring.lines, self.calendar, data=data, before=history)
+            if wiring.lines
+            else None
+        )
+        self.boundary = (
+            Boundary(execution, wiring.erp, data=data, plant=pack.id, zone=self.zone)
+            if wiring.erp
+            else None
+        )
+        self._wiring = wiring
+
+    def _scale(self, device: ScaleDevice) -> Scale:
+        registered = self.execution.nouns.get(Equipment, device.scale)
+        settings = ScaleSettings(
+            name=device.scale,
+            serial=None if registered is None else registered.serial,
+            unit=device.unit,
+            decimals=device.decimals,
+        )
+        return published_scale(settings, lambda: SerialPort(device.address), self.hub)
+
+    def start(self) -> None:
+        """Start everything that runs beside the server."""
+        self.execution.writer.listeners.append(self._tailer.wake)
+        self._tailer.start()
+        self._stack.callback(self._tailer.stop)
+        self._stack.callback(self.hub.close)
+        self._stack.callback(self.accounts.close)
+        for scale in self._scales.values():
+            scale.start()
+            self._stack.callback(scale.stop)
+        if self.machines is not None:
+            self.machines.start()
+            self._stack.callback(self.machines.stop)
+        if self.boundary is not None:
+            self.boundary.start()
+            self._stack.callback(self.boundary.stop)
+
+    def stop(self) -> None:
+        """Stop what was started, the newest first."""
+        self._stack.close()
+
+    def services(self, readers: dict[str, Any]) -> PlantServices:
+        """Return what the pages are given."""
+        scales: dict[str, Weighs] = dict(self._scales)
+        stations = {one.station: one.room for one in self.execution.nouns.all(Station)}
+        return PlantServices(
+            name=self.pack.plant.plant.name,
+            zone=self.zone,
+            accounts=self.accounts,
+            hub=self.hub,
+            secret_key=page_key(self.data),
+            stations=stations,
+            execution=self.execution,
+            ledger=self.execution.ledger,
+            floor=Floor(self.execution, scales),
+            readers=readers,
+            health=self._health,
+            notice=self._wiring.notice or "Sign in to see what waits for you.",
+        )
+
+    def _health(self) -> dict[str, object]:
+        checkpoint = self.execution.ledger.checkpoint()
+        newest = self.execution.ledger.entry(self.execution.ledger.size())
+        age_s = None if newest is None else int((now() - parse_iso(newest.at)).total_seconds())
+        return {
+            "entries": self.execution.ledger.size(),
+            "checkpoint": None if checkpoint is None else checkpoint.size,
+            "newest_entry_age_s": age_s,
+        }

@@ -1,0 +1,206 @@
+"""Entries of the ledger in words: what happened, what it changed, whether it carries risk."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from core.ledger.entry import Entry
+from core.quantity import kg_text, plain
+from dashboards import parts
+
+LONGEST = 240
+
+# What a reviewer of an audit trail must see before anything else.
+RISKY = frozenset(
+    {
+        "attempt.refused", "batch-exception.raised", "batch-exception.reviewed", "batch.held",
+        "batch.rejected", "batch.resumed", "daily-check.failed", "deviation.closed",
+        "deviation.dispositioned", "deviation.opened", "lot.status-changed",
+        "order-change-request.raised", "person.authentication-failed", "person.locked",
+        "person.roles-changed", "person.unlocked", "step.corrected", "work-order.held",
+    }
+)  # fmt: skip
+
+
+def is_risky(entry: Entry) -> bool:
+    """Tell whether an entry is one that an audit-trail review starts with.
+
+    Exceptions, decisions about them, refused attempts, and values outside their limits.
+    """
+    return entry.type in RISKY or entry.data.get("within") is False
+
+
+def _kg(text: object) -> str:
+    return kg_text(Decimal(str(text)))
+
+
+def _weight(it: dict[str, Any]) -> str:
+    judged = "within limits" if it["within"] else "outside limits"
+    return (
+        f"Step {it['step']}: net {_kg(it['net_g'])} of {it['material']}, lot {it['lot']},"
+        f" container {it['container']}, on {it['scale']}; {judged}."
+    )
+
+
+def _values(it: dict[str, Any]) -> str:
+    unit = f" {it['unit']}" if it.get("unit") else ""
+    given = ", ".join(f"{name} {value}{unit}" for name, value in it["values"].items())
+    judged = "" if it["within"] else "; outside limits"
+    return f"Step {it['step']}: {given or 'done'}{judged}."
+
+
+def _told(text: str) -> str:
+    return text[:1].upper() + text[1:].replace("_", " ")
+
+
+WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "weighing.weight-recorded": _weight,
+    "weighing.tare-recorded": lambda it: f"Step {it['step']}: tare {_kg(it['tare_g'])}.",
+    "scan.accepted": lambda it: (
+        f"Step {it['step']}: scanned {it['material']}, lot {it['lot']},"
+        f" container {it['container']}."
+    ),
+    "step.value-recorded": _values,
+    "step.started": lambda it: f"Step {it['step']} started.",
+    "step.completed": lambda it: f"Step {it['step']} complete.",
+    "step.verified": lambda it: (
+        f"Step {it['step']} of {it['performed_by']} verified by {it['verified_by']}."
+    ),
+    "signature.applied": lambda it: (
+        f"{it['manifest']['name']} signed: {it['manifest']['meaning']}."
+    ),
+    "batch-exception.raised": lambda it: f"{it['exception']}, {it['kind']}: {it['says']}",
+    "batch-exception.reviewed": lambda it: f"{it['exception']} reviewed: {it['assessment']}",
+    "deviation.opened": lambda it: f"{it['deviation']}, {it['kind']}: {it['says']}",
+    "deviation.dispositioned": lambda it: (
+        f"{it['deviation']}: {it['disposition'].replace('_', ' ')}. {it['assessment']}"
+    ),
+    "batch.held": lambda it: f"Held at step {it['step']} by {it['deviation']}.",
+    "batch.resumed": lambda it: (
+        f"Step {it['step']} freed: {it['disposition'].replace('_', ' ')} ({it['deviation']})."
+    ),
+    "batch.created": lambda it: (
+        f"Batch {it['batch']} of order {it['order']}, recipe {it['recipe']}."
+    ),
+    "batch.released": lambda it: f"Released: {it['quantity']} {it['unit']} of {it['product']}.",
+    "batch.rejected": lambda it: f"Rejected: {it['why']}",
+    "attempt.refused": lambda it: f"Refused: {it['says']}",
+    "material.consumed": lambda it: (
+        f"Step {it['step']}: {_kg(it['net_g'])} of {it['material']}, lot {it['lot']}, is in."
+    ),
+    "container.dispensed": lambda it: (
+        f"{it['quantity']} {it['unit']} left container {it['container']} for"
+        f" {it['batch']}, step {it['step']}; {it['left']} {it['unit']} remain."
+    ),
+    "lot.status-changed": lambda it: f"{it['before']} became {it['after']}: {it['why']}",
+    "audit-trail.reviewed": lambda it: f"Audit trail reviewed up to version {it['entries']}.",
+    "work-order.held": lambda it: f"Batch {it['batch']} held: {it['why']}",
+    "person.authentication-failed": lambda it: (
+        f"{it['person']}: failed attempt {it['failures']}, {it['purpose']}."
+    ),
+    "daily-check.passed": lambda it: f"Check weight shown as {_kg(it['shown_g'])}: passed.",
+    "daily-check.failed": lambda it: f"Check weight shown as {_kg(it['shown_g'])}: failed.",
+}
+
+
+def summary(entry: Entry) -> str:
+    """Return in one sentence what an entry says; any type, known here or not."""
+    wording = WORDS.get(entry.type)
+    if wording is not None:
+        try:
+            return _cut(wording(entry.data))
+        except (KeyError, TypeError, ArithmeticError):
+            pass  # an older version of the type; its plain fields follow
+    told = [
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in entry.data.items()
+        if isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+    ]
+    return _cut(", ".join(told[:5])) or _told(entry.type.replace(".", " ").replace("-", " "))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 2] + " …"
+
+
+def shown(value: object, zone: ZoneInfo) -> str:
+    """Return a field's value as people read it; long ones are cut, the body has them whole."""
+    match value:
+        case None | () | "":
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case Decimal():
+            return plain(value)
+        case datetime():
+            return parts.local_time(value, zone)
+        case Enum():
+            return str(value.value).replace("_", " ")
+        case dict():
+            pairs = (f"{key}: {shown(item, zone)}" for key, item in value.items())
+            return _cut(", ".join(pairs)) or "–"
+        case tuple() | list():
+            return _cut("; ".join(shown(item, zone) for item in value)) or "–"
+    names = _names(value)
+    if names:
+        told = ((name, getattr(value, name)) for name in names)
+        return _cut(
+            ", ".join(
+                f"{name.replace('_', ' ')} {shown(item, zone)}"
+                for name, item in told
+                if item not in (None, (), "", {})
+            )
+        )
+    return _cut(str(value))
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """Return the field names of a record, none for a plain value."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return tuple(one.name for one in fields(value))
+    return tuple(getattr(value, "__struct_fields__", ()))
+
+
+def changes(before: object, after: object, zone: ZoneInfo) -> list[tuple[str, str, str]]:
+    """Return what differs between two states of a record: field, old value, new value."""
+    return list(_changes((), before, after, zone=zone))
+
+
+def _changes(
+    path: tuple[str, ...], before: object, after: object, *, zone: ZoneInfo
+) -> Iterator[tuple[str, str, str]]:
+    if before == after:
+        return
+    if before is None and not path:
+        for name in _names(after):
+            value = shown(getattr(after, name), zone)
+            if value != "–":
+                yield name.replace("_", " "), "–", value
+        return
+    names = _names(after)
+    if names and type(before) is type(after):
+        for name in names:
+            label = (*path, name.replace("_", " "))
+            yield from _changes(label, getattr(before, name), getattr(after, name), zone=zone)
+    elif isinstance(before, dict) and isinstance(after, dict):
+        for key in (*before, *(key for key in after if key not in before)):
+            yield from _changes((*path, str(key)), before.get(key), after.get(key), zone=zone)
+    elif isinstance(before, tuple) and isinstance(after, tuple):
+        for at in range(max(len(before), len(after))):
+            old = before[at] if at < len(before) else None
+            new = after[at] if at < len(after) else None
+            label = _label(new if new is not None else old, at)
+            yield from _changes((*path, label), old, new, zone=zone)
+    else:
+        yield " · ".join(path), shown(before, zone), shown(after, zone)
+
+
+def _label(item: object, at: int) -> str:
+    """Return what an item of a list is called: its first field, else its place."""
+    names = _names(item)
+    first = getattr(item, names[0]) if names else None
+    return first if isinstance(first, str) else str(at + 1)

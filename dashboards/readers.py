@@ -1,0 +1,43 @@
+"""What pages ask for figures: the analytics projector, and the reconciliation with the ERP."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from analytics.projector import Projector
+from analytics.rules import rules_of
+from analytics.sources import NoTelemetry, TelemetrySource
+from dashboards.compose import Plant
+
+# what a simulated or real PLC calls a stop -> the category that OEE counts it under
+REASONS = {"jam": "other", "mechanical": "breakdown", "starved": "blocked_starved"}
+
+
+class Readers:
+    """The query objects of one plant, started and stopped together."""
+
+    def __init__(self, plant: Plant) -> None:
+        zone: ZoneInfo = plant.zone
+        telemetry: TelemetrySource = NoTelemetry()
+        if plant.machines is not None:
+            telemetry = plant.machines.telemetry
+        self.projector = Projector(
+            plant.execution.ledger,
+            telemetry,
+            rules_of(plant.pack.rates, zone, REASONS),
+            calendar=plant.calendar,
+            zone=zone,
+        )
+        self._plant = plant
+        self.by_name: dict[str, Any] = {"analytics": self.projector, "plant": plant}
+        if plant.boundary is not None:
+            self.by_name["boundary"] = plant.boundary
+
+    def start(self) -> None:
+        """Read what is there, then follow."""
+        self._plant.execution.writer.listeners.append(self.projector.wake)
+        self.projector.start()
+
+    def stop(self) -> None:
+        """Stop following."""
+        self._plant.execution.writer.listeners.remove(self.projector.wake)
+        self.projector.stop()
