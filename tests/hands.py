@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from config.consistency import ERP_UNITS
 from config.load import load_plant
 from core.batch.state import Batch, StepState
@@ -14,6 +16,7 @@ from core.batch.steps import CompleteStep, VerifyStep
 from core.bom import ReceiveBom
 from core.dispatch import DispatchOrder
 from core.equipment import RecordDailyCheck
+from core.errors import MesError
 from core.fact import Command
 from core.order import Order, Provenance, ReceiveOrder
 from core.quantity import grams
@@ -190,3 +193,10 @@ class Hands:
 
 def say(command: Command) -> str:
     return str(command.__struct_config__.tag)
+
+
+def refusal(kind: type[MesError], call: Callable[[], object]) -> str:
+    """Return the sentence with which a call is refused."""
+    with pytest.raises(kind) as refused:
+        call()
+    return str(refused.value)
