@@ -32,7 +32,11 @@ def relation_text(name: str) -> str:
 
 def open_store(*, threads: int = 2, memory: str = "1GB") -> duckdb.DuckDBPyConnection:
     """Return a new private database with empty tables and the certified relations."""
-    config = {"threads": str(threads), "memory_limit": memory, **OFFLINE}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": str(threads),
+        "memory_limit": memory,
+        **OFFLINE,
+    }
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("set global timezone = 'UTC'")
     for statement in connection.extract_statements(sql("tables")):
