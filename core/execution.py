@@ -32,6 +32,7 @@ from core.people import (
     RecordFailedAuthentication,
     RegisterPerson,
 )
+from core.projections import verifications
 from core.projections.nouns import Nouns, Row, prepare, recorded, write
 from core.refusal import attempt
 from core.signature import FirstSigningNeedsBoth, Seen, SigningPeriod
@@ -124,6 +125,8 @@ class _States:
     def appended(self, view: View, entries: Sequence[Entry]) -> None:
         self._before = {entry.stream: self._row(entry.stream) for entry in entries}
         self._dirty_before = set(self._dirty)
+        if any(entry.type == verifications.VERIFIED for entry in entries):
+            verifications.write(view.connection, self._ledger.store, entries)
         for entry in entries:
             row = self._row(entry.stream)
             apply = NOUNS[entry.stream.split("/", 1)[0]].apply

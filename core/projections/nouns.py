@@ -16,8 +16,9 @@ from core.fact import Recorded, State
 from core.ledger.entry import Entry
 from core.ledger.merkle import leaf_hash
 from core.ledger.store import Ledger, Store
+from core.projections import verifications
 
-NAME, VERSION = "nouns", 2
+NAME, VERSION = "nouns", 3
 SCHEMA = (
     "create table if not exists noun("
     " stream text primary key, kind text not null, ver integer not null,"
@@ -111,7 +112,7 @@ def prepare(store: Store, *, anew: bool = False) -> None:
     connection = store.connect()
     try:
         blob = "bytea" if connection.dialect.name == "postgresql" else "blob"
-        for statement in SCHEMA:
+        for statement in (*SCHEMA, verifications.SCHEMA):
             connection.exec_driver_sql(statement.format(blob=blob))
         connection.commit()
         store.begin(connection)
@@ -120,11 +121,21 @@ def prepare(store: Store, *, anew: bool = False) -> None:
         ledger = Ledger(store)
         if anew or found is None or tuple(found) != (VERSION, ledger.size()):
             connection.exec_driver_sql("delete from noun")
+            connection.exec_driver_sql("delete from step_verification")
             write(connection, store, list(replay(ledger)), upto_seq=ledger.size())
+            _verify_again(connection, store, ledger)
         connection.commit()
     finally:
         connection.close()
         store.release()
+        store.close()
+
+
+def _verify_again(connection: Connection, store: Store, ledger: Ledger) -> None:
+    after = 0
+    while page := ledger.entries(after, 5000):
+        verifications.write(connection, store, page)
+        after = page[-1].seq
 
 
 def differences(ledger: Ledger) -> list[str]:
