@@ -1,12 +1,15 @@
 """The composition root: one FastAPI application with pages, plain HTML, REST and health."""
 
 import os
+import warnings
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 # Read by Bokeh when Panel is first imported: every file comes from this host.
 os.environ.setdefault("BOKEH_RESOURCES", "server")
+# A browser describes a model that was added after loading in full, once; Bokeh keeps its own.
+warnings.filterwarnings("ignore", message="reference already known")
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request

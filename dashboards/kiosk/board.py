@@ -1,0 +1,134 @@
+"""The dispatch list of a room: what runs, what waits, and why something cannot run yet."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from core.batch.state import Batch, BatchState
+from core.dispatch import ready_gates
+from core.errors import Refused
+from core.execution import Execution
+from core.fact import Context, Head, State
+from core.order import Gate, Order, OrderState
+from core.quantity import plain
+from core.recipe import MasterRecipe, Product
+from dashboards.kiosk.choices import Choice
+from dashboards.kiosk.look import look
+from dashboards.palette import State as Tone
+from dashboards.parts import local_time
+
+AT_WORK = (BatchState.IDLE, BatchState.RUNNING, BatchState.HELD)
+WAITING = (OrderState.WAITING, OrderState.READY)
+LONGEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The plant as rules read it, for showing what they would say now."""
+
+    execution: Execution
+
+    def get[S: State](self, noun: type[S], name: str) -> S | None:
+        """Return a noun's state as of the last commit."""
+        return self.execution.nouns.get(noun, name)
+
+    def head(self, stream: str) -> Head:
+        """Return a stream's position."""
+        found = self.execution.ledger.head(stream)
+        return Head(0, None) if found is None else Head(found.ver, found.leaf)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the kiosk stands and when it looks."""
+
+    room: str | None
+    scale: str | None
+    zone: ZoneInfo
+    at: datetime
+
+
+def gates(execution: Execution, order: Order, place: Place) -> tuple[Gate, ...]:
+    """Return every condition for running an order in the room, green and red."""
+    if place.room is None:
+        says = "This kiosk is bound to no room. Choose a station when signing in."
+        return (Gate(gate="room", passed=False, says=says, owner="engineering"),)
+    context = Context(
+        at=place.at, actor="kiosk", station=None, idem="look", zone=str(place.zone)
+    )  # fmt: skip
+    try:
+        return ready_gates(Reading(execution), order, place.room, context=context)
+    except Refused as no:
+        return (Gate(gate=no.rule, passed=False, says=str(no), owner="engineering"),)
+
+
+def batches(execution: Execution, place: Place) -> list[Choice]:
+    """Return the batches at work in the room, those that can go on first."""
+    found = [one for one in execution.nouns.all(Batch) if one.state in AT_WORK]
+    here = [one for one in found if place.room is None or _is_here(one, place.room)]
+    here.sort(key=lambda one: (one.state is BatchState.HELD, one.created_at))
+    return [_batch_row(execution, one, place) for one in here[:LONGEST]]
+
+
+def _is_here(batch: Batch, room: str) -> bool:
+    run = batch.current
+    return batch.room == room or (
+        run is not None and batch.recipe_step(run.step).work_center == room
+    )
+
+
+def _batch_row(execution: Execution, batch: Batch, place: Place) -> Choice:
+    seen = look(execution, batch, scale=place.scale, at=place.at, zone=place.zone)
+    order = execution.nouns.get(Order, batch.order)
+    held = batch.state is BatchState.HELD
+    words = {BatchState.HELD: "Held", BatchState.RUNNING: "Running", BatchState.IDLE: "To start"}
+    why = (
+        (f"Held by deviation {batch.held_by}. QA has been told and can release it.",)
+        if held
+        else ()
+    )
+    return Choice(
+        id=batch.batch,
+        title=f"{batch.batch}  ·  {seen.product}",
+        lines=(
+            f"Order {batch.order}, {_quantity(order)}, due {_due(order, place.zone)}",
+            f"Step {seen.number} of {seen.of}: {seen.title}",
+        ),
+        why=why,
+        tone=Tone.HELD if held else Tone.INFO,
+        word=words[batch.state],
+    )
+
+
+def orders(execution: Execution, place: Place) -> list[Choice]:
+    """Return the waiting orders; red gates say why one cannot be dispatched to this room."""
+    found = [one for one in execution.nouns.all(Order) if one.state in WAITING]
+    found.sort(key=lambda one: (one.due_at is None, one.due_at or place.at, one.order))
+    return [_order_row(execution, one, place) for one in found[:LONGEST]]
+
+
+def _order_row(execution: Execution, order: Order, place: Place) -> Choice:
+    red = [gate for gate in gates(execution, order, place) if not gate.passed and gate.blocks]
+    return Choice(
+        id=order.order,
+        title=f"Order {order.order}  ·  {product_name(execution, order)}",
+        lines=(f"{_quantity(order)}, due {_due(order, place.zone)}",),
+        why=tuple(f"{gate.says} Owner: {gate.owner}." for gate in red),
+        tone=Tone.BAD if red else Tone.OK,
+        word="Not ready" if red else "Ready",
+    )
+
+
+def product_name(execution: Execution, order: Order) -> str:
+    """Return the product's printed name, its code where no recipe names it."""
+    product = execution.nouns.get(Product, order.product)
+    recipe = execution.nouns.get(MasterRecipe, product.effective) if product else None
+    return recipe.content.product_name if recipe else order.product
+
+
+def _quantity(order: Order | None) -> str:
+    return "–" if order is None else f"{plain(order.quantity)} {order.unit}"
+
+
+def _due(order: Order | None, zone: ZoneInfo) -> str:
+    return local_time(order.due_at if order else None, zone, seconds=False)

@@ -1,0 +1,186 @@
+"""What every screen of a kiosk acts through: one submission per press, its answer shown."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from panel.viewable import Viewable
+
+from core.batch.state import Batch
+from core.clock import now
+from core.equipment import Station
+from core.errors import MesError, Refused
+from core.execution import Actor, Credentials, Execution
+from core.fact import Command
+from core.ledger.writer import Receipt
+from core.reading import ScaleReading
+from dashboards import parts, visit
+from dashboards.components.refusal_bar import RefusalBar
+from dashboards.components.signature_dialog import SignatureDialog
+from dashboards.floor import Floor, NoStation
+from dashboards.kiosk import draw
+from dashboards.kiosk.board import Place
+from dashboards.plant import PlantServices
+from dashboards.session import Viewer
+
+log = logging.getLogger(__name__)
+NOT_RECORDED = "Not recorded: the server had a fault. Try again, then call the supervisor."
+
+
+@dataclass(slots=True, kw_only=True)
+class Screen:
+    """What is drawn between the head and the actions, and what the action bar offers."""
+
+    main: list[Viewable] = field(default_factory=list)
+    quiet: list[Viewable] = field(default_factory=list)
+    primary: Viewable | None = None
+    on_weight: Callable[[ScaleReading], None] | None = None
+    topics: tuple[str, ...] = ()
+
+
+class SessionEnded(Refused):
+    """The login of this page is over."""
+
+    def __init__(self) -> None:
+        super().__init__("Session: it has ended. Nothing was recorded. Sign in again.")
+
+
+class Desk:
+    """One kiosk page: who is there, where it stands, and how it records."""
+
+    def __init__(self, plant: PlantServices, viewer: Viewer) -> None:
+        self.plant, self.viewer = plant, viewer
+        self.execution: Execution = plant.execution
+        self.login = visit.login()
+        self.bar = RefusalBar()
+        self.dialog = SignatureDialog(zone=plant.zone, name_of=self._printed)
+        self.said = draw.piece(draw.said("", ""), align="center")
+        self.at: dict[str, str] = {}
+        self.redraw: Callable[[], None] = lambda: None
+        station = viewer.station
+        self.station = self.execution.nouns.get(Station, station) if station else None
+
+    @property
+    def floor(self) -> Floor:
+        """The devices around the kiosk.
+
+        Raises:
+            NoStation: this server has none.
+        """
+        if self.plant.floor is None:
+            raise NoStation
+        return self.plant.floor
+
+    @property
+    def is_supervisor(self) -> bool:
+        """Whether this person may send orders to rooms."""
+        return "supervisor" in self.viewer.roles
+
+    def place(self) -> Place:
+        """Return where the kiosk stands, now."""
+        here = self.station
+        return Place(
+            room=here.room if here else None,
+            scale=here.scale if here else None,
+            zone=self.plant.zone,
+            at=now(),
+        )
+
+    def batch(self, name: str) -> Batch | None:
+        """Return a batch as of the last commit."""
+        return self.execution.nouns.get(Batch, name)
+
+    def go(self, **values: str | None) -> None:
+        """Change where the page is; the URL follows and keeps it over a reload."""
+        for name, value in values.items():
+            self.at[name] = value or ""
+        visit.set_query(**values)
+        self.bar.clear()
+        self.redraw()
+
+    @staticmethod
+    def new_press() -> str:
+        """Return an id for an act that came without a button, such as a scan."""
+        return secrets.token_hex(16)
+
+    @staticmethod
+    def soon(work: Callable[[], Any]) -> None:
+        """Run a coroutine function on this page's own turn."""
+        visit.soon(work)
+
+    def told(self, text: str) -> None:
+        """Say what was recorded; called with a receipt in hand only."""
+        at = f"{now().astimezone(self.plant.zone):%H:%M:%S %Z}"
+        self.said.object = parts.markup(draw.said(text, at))
+
+    def quiet(self) -> None:
+        """Take the last message off."""
+        self.said.object = parts.markup(draw.said("", ""))
+
+    async def submit(
+        self,
+        press: str,
+        make: Callable[[], Command],
+        *,
+        recorded: str | Callable[[Receipt], str] = "",
+        stops: bool = False,
+    ) -> Receipt | None:
+        """Record one command; return its receipt, or None after showing why not.
+
+        Args:
+            press: the press's own id, the command's id.
+            make: builds the command in a worker thread; it may read the scale.
+            recorded: what to say when it is on disk.
+            stops: a refusal covers the whole screen, as for a wrong container.
+        """
+        self.bar.clear()
+        self.quiet()
+        receipt = await self._answered(lambda: self._record(press, make), stops=stops)
+        if receipt is not None:
+            text = recorded if isinstance(recorded, str) else recorded(receipt)
+            self.told(text)
+        self.redraw()
+        return receipt
+
+    async def _answered[T](self, work: Callable[[], T], *, stops: bool) -> T | None:
+        try:
+            self._alive()
+            return await asyncio.to_thread(work)
+        except Refused as no:
+            self.bar.show(no, full=stops)
+        except MesError as no:
+            self.bar.show(no, word="Changed")
+        except Exception:
+            log.exception("a press was not recorded")
+            self.bar.show(NOT_RECORDED, word="Not recorded")
+        return None
+
+    def _record(self, press: str, make: Callable[[], Command]) -> Receipt:
+        command = make()
+        return self.execution.submit(command, actor=self.actor, idem=f"kiosk-{press}")
+
+    def signed(self, command: Command, who: str, secret: str, *, press: str) -> Receipt:
+        """Record a signed command; for the signature dialog, in a worker thread."""
+        self._alive()
+        credentials = Credentials(secret, badge=who)
+        return self.execution.submit(
+            command, actor=self.actor, idem=f"kiosk-{press}", credentials=credentials
+        )
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, and where."""
+        return Actor(self.viewer.person, self.viewer.station)
+
+    def _alive(self) -> None:
+        if self.login.ended:
+            raise SessionEnded
+        # Work at a kiosk comes by websocket, which the login's own clock does not see.
+        self.login.seen_s = time.monotonic()
+
+    def _printed(self, user_or_badge: str) -> str | None:
+        return self.plant.accounts.name_of(user_or_badge)

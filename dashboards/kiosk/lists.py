@@ -1,0 +1,85 @@
+"""The first screens of a kiosk: what runs and waits in this room, and an order's ready gates."""
+
+from core.dispatch import DispatchOrder
+from core.order import Order
+from dashboards.kiosk import board, draw
+from dashboards.kiosk.choices import Choices
+from dashboards.kiosk.desk import Desk, Screen
+from dashboards.kiosk.press import Press, primary
+from dashboards.palette import State
+
+
+def list_screen(desk: Desk) -> Screen:
+    """Show the dispatch list of the room."""
+    place = desk.place()
+    work = Choices(
+        board.batches(desk.execution, place), lambda name: desk.go(batch=name),
+        label="Batches", empty="No batch is at work here.",
+    )  # fmt: skip
+    waiting = Choices(
+        board.orders(desk.execution, place), lambda name: desk.go(order=name),
+        label="Waiting orders", empty="No order is waiting.",
+    )  # fmt: skip
+    who = "tap one to see its gates" + (" and dispatch it" if desk.is_supervisor else "")
+    lines = Press("Lines and stops", lambda _: desk.go(view="lines"), testid="lines",
+                  busy_label="Opening …")  # fmt: skip
+    return Screen(
+        main=[
+            draw.piece(draw.heading("At work", "tap a batch to go on with it")),
+            work,
+            draw.piece(draw.heading("Waiting", who)),
+            waiting,
+        ],
+        quiet=[lines],
+        topics=("kind/batch", "kind/order", "kind/equipment", "kind/lot", "kind/deviation"),
+    )
+
+
+def order_screen(desk: Desk, name: str) -> Screen:
+    """Show an order's gates; a supervisor dispatches it to this room where they are green."""
+    back = Press("Dispatch list", lambda _: desk.go(order=None), testid="list",
+                 busy_label="Opening …")  # fmt: skip
+    order = desk.execution.nouns.get(Order, name)
+    if order is None:
+        return Screen(
+            main=[draw.piece(draw.note(State.BAD, f"Order {name}: not known here."))], quiet=[back]
+        )
+    place = desk.place()
+    found = board.gates(desk.execution, order, place)
+    blocked = any(gate.blocks and not gate.passed for gate in found)
+    screen = Screen(
+        main=[draw.piece(draw.heading("Ready gates", f"for room {place.room}"), draw.gates(found))],
+        quiet=[back],
+        topics=("kind/order", "kind/equipment", "kind/lot", "kind/recipe", "kind/bom"),
+    )
+    if order.state not in board.WAITING:
+        text = f"Order {name} is {order.state.value}: batch {order.batch} in room {order.room}."
+        screen.main = [draw.piece(draw.note(State.INFO, text))]
+    elif desk.is_supervisor and place.room is not None:
+        screen.primary = primary(
+            f"Dispatch to {place.room}",
+            lambda press: _dispatch(desk, name, place.room or "", press),
+            enabled=not blocked,
+        )
+    else:
+        screen.main.append(draw.piece(draw.note(State.INFO, "A supervisor dispatches this order.")))
+    return screen
+
+
+async def _dispatch(desk: Desk, name: str, room: str, press: str) -> None:
+    command = DispatchOrder(order=name, room=room)
+
+    def words(_: object) -> str:
+        found = desk.execution.nouns.get(Order, name)
+        return f"Order {name} is batch {found.batch if found else ''}, room {room}"
+
+    if await desk.submit(press, lambda: command, recorded=words):
+        desk.go(order=None)
+
+
+def title(desk: Desk, name: str) -> str:
+    """Return an order in one line."""
+    order = desk.execution.nouns.get(Order, name)
+    if order is None:
+        return f"Order {name}"
+    return f"Order {name} · {board.product_name(desk.execution, order)}"

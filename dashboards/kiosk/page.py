@@ -1,0 +1,170 @@
+"""The page `/kiosk`: where it is, what it shows, and when it draws anew.
+
+Where the page is stands in the URL (`batch`, `order`, `view`, `line`, `stop`, `do`); how far a
+step is stands in the ledger. So a reload, or another kiosk, shows the same.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import panel as pn
+from markupsafe import Markup
+
+from core.clock import now
+from core.reading import ScaleReading
+from dashboards import parts, visit
+from dashboards.kiosk import draw, hand, lines, lists, second, weigh
+from dashboards.kiosk.desk import Desk, Screen
+from dashboards.kiosk.look import Doing, StepLook, look, scale_look
+from dashboards.live import News
+from dashboards.palette import State
+from dashboards.plant import PlantServices
+from dashboards.session import Viewer
+from dashboards.theme import Frame, frame
+
+WHERE = ("batch", "order", "view", "line", "stop", "do")
+SCREENS = {**weigh.SCREENS, **hand.SCREENS, **second.SCREENS}
+ROOT = """
+:host { min-height: calc(100vh - 140px); width: 100%; padding: 0 10px; box-sizing: border-box; }
+@media (min-width: 1700px) and (min-height: 950px) {
+  :host { zoom: 1.25; min-height: calc(80vh - 112px); }
+}
+"""
+BAR = """
+:host { align-items: center; margin-top: auto; gap: 20px; position: sticky; bottom: 0; z-index: 5;
+  padding: 12px 0 4px; background: var(--bw-page); border-top: 1px solid var(--bw-line); }
+"""
+
+
+class Kiosk:
+    """One open kiosk page."""
+
+    def __init__(self, plant: PlantServices, viewer: Viewer) -> None:
+        self.desk = Desk(plant, viewer)
+        self.desk.at = {name: visit.query(name) for name in WHERE}
+        self.desk.redraw = self.draw
+        self.head = draw.piece()
+        self.task = draw.piece()
+        self.main = pn.Column(margin=0, sizing_mode="stretch_width")
+        self.actions = pn.Row(margin=0, sizing_mode="stretch_width", stylesheets=[BAR])
+        self._shown: object = None
+        self._screen = Screen()
+        self._watched: int | None = None
+        self._topics: tuple[str, ...] = ()
+        self.root = pn.Column(
+            self.head,
+            self.desk.bar,
+            self.task,
+            self.main,
+            self.actions,
+            self.desk.dialog,
+            margin=0,
+            sizing_mode="stretch_width",
+            stylesheets=[ROOT],
+        )
+
+    def draw(self) -> None:
+        """Draw what the ledger and the URL say now; nothing is touched where nothing changed."""
+        with pn.io.hold():
+            name = self.desk.at.get("batch")
+            if name:
+                self._draw_batch(name)
+            else:
+                self._draw_lists()
+
+    def _draw_batch(self, name: str) -> None:
+        batch, desk = self.desk.batch(name), self.desk
+        if batch is None:
+            says = f"Batch {name}: not known here. Go back to the dispatch list."
+            self._put(("unknown", name), Screen(main=[draw.piece(draw.note(State.BAD, says))],
+                                                quiet=[lines.back_to_list(desk)]))  # fmt: skip
+            self._heads("", "")
+            return
+        place = desk.place()
+        seen = look(desk.execution, batch, scale=place.scale, at=place.at, zone=place.zone)
+        deviates = desk.at.get("do") == "deviate" and seen.doing is Doing.POUR
+        if (seen, deviates) == self._shown:
+            return
+        screen = (weigh.deviate_screen if deviates else SCREENS[seen.doing])(desk, seen)
+        if seen.doing not in (Doing.OVER, Doing.HELD) and not deviates:
+            screen.quiet.insert(0, lines.back_to_list(desk))
+        screen.topics = (f"batch/{name}", "kind/deviation", "kind/equipment", "kind/line")
+        self._put((seen, deviates), screen)
+        self._heads(draw.head(seen), self._task(seen, deviates))
+
+    def _task(self, seen: StepLook, deviates: bool) -> Markup:
+        if seen.doing is Doing.OVER:
+            return Markup("")
+        title = f"Step {seen.step} · {seen.title}"
+        if deviates:
+            ask = f"Record that {seen.material} is outside its limits."
+            return draw.task(title, ask, hazards=seen.hazards)
+        why = seen.instruction if seen.instruction not in seen.ask else ""
+        return draw.task(title, seen.ask, hazards=seen.hazards, why=why)
+
+    def _draw_lists(self) -> None:
+        desk = self.desk
+        place, order = desk.place(), desk.at.get("order")
+        if desk.at.get("view") == "lines":
+            screen, title, ask = lines.lines_screen(desk), "Lines", "Name the reason of each stop."
+        elif order:
+            screen, title, ask = lists.order_screen(desk, order), "Order", lists.title(desk, order)
+        else:
+            ask = f"Room {place.room}" if place.room else "All rooms"
+            screen, title = lists.list_screen(desk), "Dispatch list"
+        self._put(None, screen)
+        scale = scale_look(desk.execution, place.scale, at=now(), zone=place.zone)
+        self._heads("", draw.place_task(title, ask, scale=scale, bound=place.room is not None))
+
+    def _heads(self, head: Any, task: Any) -> None:
+        for pane, markup in ((self.head, head), (self.task, task)):
+            text = parts.markup(markup) if markup else ""
+            if pane.object != text:
+                pane.object = text
+
+    def _put(self, key: object, screen: Screen) -> None:
+        self._shown, self._screen = key, screen
+        self.main[:] = screen.main
+        last = [] if screen.primary is None else [screen.primary]
+        self.actions[:] = [*screen.quiet, self.desk.said, *last]
+        self._watch(screen)
+
+    def _watch(self, screen: Screen) -> None:
+        """Follow what this screen shows, and nothing else."""
+        hub, topics = self.desk.plant.hub, screen.topics
+        scale = self.desk.place().scale
+        if screen.on_weight is not None and scale is not None:
+            topics = (*topics, f"scale/{scale}")
+            news = hub.latest(f"scale/{scale}")
+            if news is not None:
+                screen.on_weight(news.value)
+        if topics == self._topics:
+            return
+        if self._watched is not None:
+            hub.unsubscribe(self._watched)
+        self._topics = topics
+        self._watched = hub.subscribe(topics, self._news) if topics else None
+
+    def _news(self, news: Mapping[str, News]) -> None:
+        """Take what is new, on this page's own turn."""
+        weights = [one.value for one in news.values() if isinstance(one.value, ScaleReading)]
+        if len(news) > len(weights) and not self.desk.dialog.is_open:
+            self.draw()
+        if weights and self._screen.on_weight is not None:
+            with pn.io.hold():
+                self._screen.on_weight(weights[-1])
+
+
+def kiosk_page(plant: PlantServices, viewer: Viewer) -> Frame:
+    """Draw the kiosk for one person at one station."""
+    kiosk = Kiosk(plant, viewer)
+    kiosk.draw()
+    return frame(
+        "Kiosk",
+        kiosk.root,
+        viewer=viewer,
+        nav="/kiosk",
+        plant=plant.name,
+        zone=plant.zone,
+        quiet_title=True,
+    )

@@ -1,0 +1,71 @@
+"""The second person: verification by signature, and the batch that is held for QA."""
+
+from core.batch.steps import VerifyStep
+from core.signature import Seen
+from dashboards.kiosk import draw
+from dashboards.kiosk.desk import Desk, Screen
+from dashboards.kiosk.look import Doing, StepLook
+from dashboards.kiosk.press import Press, primary
+from dashboards.palette import State
+
+MEANING = "I verify that this step was done as written"
+
+
+def verify_screen(desk: Desk, seen: StepLook) -> Screen:
+    """Show what was done and exactly what will be signed; a second person signs."""
+    # What is signed is what stands here: the version is taken when the screen is drawn.
+    shown = desk.execution.seen(f"batch/{seen.batch}")
+    press = primary(
+        "Verify and sign",
+        lambda _: _ask(desk, seen, shown),
+        testid="verify",
+        busy_label="Opening …",
+    )
+    return Screen(
+        main=[draw.piece(draw.facts(seen.facts), draw.words(f"{MEANING}. {seen.words}"))],
+        primary=press,
+    )
+
+
+def _ask(desk: Desk, seen: StepLook, shown: Seen) -> None:
+    def sign(who: str, secret: str) -> object:
+        command = VerifyStep(batch=seen.batch, step=seen.step, seen=shown)
+        return desk.signed(command, who, secret, press=desk.new_press())
+
+    def done(_: object) -> None:
+        desk.told(f"Verification of step {seen.step}, {seen.title}")
+        desk.redraw()
+
+    desk.bar.clear()
+    desk.dialog.request(
+        f"Batch {seen.batch}, step {seen.step}",
+        [("What", seen.words), ("Done by", seen.performer)],
+        meaning=MEANING,
+        sign=sign,
+        done=done,
+        cancelled=desk.redraw,
+    )
+
+
+def held_screen(desk: Desk, seen: StepLook) -> Screen:
+    """Say why nothing goes on, and who can change that."""
+    back = Press("Dispatch list", lambda _: desk.go(batch=None), testid="list",
+                 busy_label="Opening …")  # fmt: skip
+    says = dict(seen.facts).get("Deviation", "")
+    rows = [row for row in seen.facts if row[0] != "Deviation"]
+    return Screen(main=[draw.piece(draw.held(says), draw.facts(rows))], quiet=[back])
+
+
+def over_screen(desk: Desk, seen: StepLook) -> Screen:
+    """Nothing is left to do at the kiosk."""
+    back = primary("Dispatch list", lambda _: desk.go(batch=None), testid="list",
+                   busy_label="Opening …")  # fmt: skip
+    state = State.BAD if "rejected" in seen.title else State.OK
+    return Screen(main=[draw.piece(draw.end(state, seen.ask))], primary=back)
+
+
+SCREENS = {
+    Doing.VERIFY: verify_screen,
+    Doing.HELD: held_screen,
+    Doing.OVER: over_screen,
+}
