@@ -1,0 +1,143 @@
+"""People: identities for ever, roles, and the lock after failures."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.credentials import SecretTooShort
+from core.errors import AlreadyKnown, WrongState
+from core.execution import Actor, DoesNotFit
+from core.people import (
+    FAILURES_UNTIL_LOCK,
+    BadgeOwner,
+    ChangeRoles,
+    Locked,
+    MixedAdministrator,
+    Person,
+    PersonState,
+    RecordFailedAuthentication,
+    RecordSignIn,
+    RecordSignOut,
+    RegisterPerson,
+    RetirePerson,
+    UnknownRole,
+    UnlockPerson,
+)
+from tests.floor import Floor
+from tests.hands import refusal
+from tests.paper import paper
+
+
+def new(person: str = "ama", badge: str = "20001", roles: tuple[str, ...] = ("operator",)):
+    return RegisterPerson(person=person, name="Ama Boateng", badge=badge, roles=roles)
+
+
+@pytest.mark.requirement("B7")
+def test_login_name_and_badge_are_given_out_once() -> None:
+    plant = paper()
+    plant.act(new(), "ada")
+    assert refusal(AlreadyKnown, lambda: plant.act(new(badge="20002"), "ada")) == (
+        "Person ama: already registered; names are never reused. Choose another name."
+    )
+    assert refusal(AlreadyKnown, lambda: plant.act(new(person="ama2"), "ada")) == (
+        "Badge 20001: already registered; names are never reused. Choose another name."
+    )
+    assert plant.get(BadgeOwner, "20001").person == "ama"
+
+
+def test_retired_person_keeps_the_name_and_may_do_nothing() -> None:
+    plant = paper()
+    plant.act(RetirePerson(person="viktor"), "ada")
+    assert plant.get(Person, "viktor").state is PersonState.RETIRED
+    refusal(AlreadyKnown, lambda: plant.act(new(person="viktor"), "ada"))
+    assert refusal(WrongState, lambda: plant.act(RecordSignIn(person="viktor"), "viktor")) == (
+        "Viktor Lenz: is retired, must be active. Choose another."
+    )
+
+
+@pytest.mark.requirement("B7")
+def test_roles_are_the_plant_s_and_an_administrator_has_no_other() -> None:
+    plant = paper()
+    assert refusal(UnknownRole, lambda: plant.act(new(roles=("boss",)), "ada")) == (
+        "Role boss: not one of operator, supervisor, qa, engineer, director, finance, admin."
+        " Choose from these."
+    )
+    mixed = ChangeRoles(person="olga", roles=("admin", "qa"))
+    assert refusal(MixedAdministrator, lambda: plant.act(mixed, "ada")) == (
+        "olga: an administrator holds no other role, so that nobody can both grant and use a"
+        " right. Register a second identity for the other work."
+    )
+    plant.act(ChangeRoles(person="olga", roles=("supervisor",)), "ada")
+    assert plant.get(Person, "olga").roles == ("supervisor",)
+
+
+def test_fifth_failure_in_a_row_locks_and_the_fourth_does_not() -> None:
+    plant = paper()
+    failed = RecordFailedAuthentication(person="olga", purpose="sign-in")
+    for _ in range(FAILURES_UNTIL_LOCK - 1):
+        plant.act(failed, "service:security")
+    assert plant.get(Person, "olga").state is PersonState.ACTIVE
+    plant.act(failed, "service:security")
+    assert plant.get(Person, "olga").state is PersonState.LOCKED
+    plant.act(UnlockPerson(person="olga"), "ada")
+    assert (plant.get(Person, "olga").state, plant.get(Person, "olga").failures) == ("active", 0)
+    assert refusal(WrongState, lambda: plant.act(UnlockPerson(person="olga"), "ada")) == (
+        "Olga Brandt: is active, must be locked. Nothing to unlock."
+    )
+
+
+def test_sign_in_ends_a_row_of_failures() -> None:
+    plant = paper()
+    failed = RecordFailedAuthentication(person="olga", purpose="sign-in")
+    plant.act(failed, "service:security")
+    plant.act(RecordSignIn(person="olga"), "olga")
+    plant.act(RecordSignOut(person="olga", cause="idle"), "olga")
+    assert (plant.get(Person, "olga").failures, plant.get(Person, "olga").signed_in_at) == (
+        0, plant.at
+    )  # fmt: skip
+
+
+def test_wrong_secrets_are_counted_and_lock_a_person_out(floor: Floor) -> None:
+    secret = floor.accounts["olga"].secret
+    for number in range(FAILURES_UNTIL_LOCK):
+        said = refusal(
+            DoesNotFit,
+            lambda: floor.execution.authenticate("olga", "not hers", station="kiosk-B1"),
+        )
+        assert said == "Sign-in: user or badge and secret do not fit. Try again."
+        assert floor.get(Person, "olga").failures == number + 1
+    assert refusal(
+        Locked, lambda: floor.execution.authenticate("10011", secret, station="kiosk-B1")
+    ) == (
+        "Olga Brandt: access is locked after 5 failed attempts. Ask an administrator to unlock it."
+    )
+    floor.act(UnlockPerson(person="olga"), "ada")
+    assert floor.execution.authenticate("10011", secret, station="kiosk-B1").person == "olga"
+
+
+def test_unknown_person_is_told_the_same_as_a_wrong_secret(floor: Floor) -> None:
+    before = floor.size()
+    refusal(DoesNotFit, lambda: floor.execution.authenticate("nobody", "12345678", station=None))
+    assert floor.size() == before
+
+
+def test_secret_has_a_least_length(floor: Floor) -> None:
+    def put(secret: str) -> None:
+        floor.execution.secrets.put("olga", secret, set_at="2026-11-23")
+
+    put("123456")
+    assert refusal(SecretTooShort, lambda: put("12345")) == (
+        "Secret: needs at least 6 characters. Choose a longer one."
+    )
+
+
+def test_no_secret_is_in_the_ledger(floor: Floor) -> None:
+    command = new()
+    floor.execution.register(
+        command, secret="Tr1cky-secret", actor=Actor("ada"), idem="register:ama"
+    )
+    stored = b"".join(body for _, body in floor.execution.ledger.raw(0, 1000))
+    assert b"ama" in stored
+    assert b"Tr1cky" not in stored
+    assert b"$argon2" not in stored
+    assert floor.execution.authenticate("ama", "Tr1cky-secret", station=None).name == "Ama Boateng"
