@@ -1,0 +1,64 @@
+export function render({ model }) {
+  const box = document.createElement(model.modal ? 'dialog' : 'div');
+  box.className = model.modal ? 'drawer' : 'sheet';
+  if (model.modal) box.setAttribute('aria-labelledby', 'drawer-title');
+  let busy = false;
+  const press = () => [...crypto.getRandomValues(new Uint8Array(16))].map(x => x.toString(16).padStart(2, '0')).join('');
+  const wait = on => { busy = on; box.setAttribute('aria-busy', String(on)); };
+  const go = search => { history.pushState({}, '', location.pathname + search); wait(true); model.send_msg({ go: search }); };
+  const here = a => a.origin === location.origin && a.pathname === location.pathname && !a.hash && !a.target;
+
+  // Links are real ones: a new tab, a bookmark and the back button work; a plain click stays on the page.
+  box.addEventListener('click', e => {
+    if (e.target === box && model.modal) return leave();
+    const a = e.target.closest('a[href]');
+    if (a) {
+      if (e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey || !here(a)) return;
+      e.preventDefault(); go(a.search);
+      return;
+    }
+    const b = e.target.closest('button[data-act]');
+    if (!b || busy) return;
+    b.disabled = true; b.textContent = b.dataset.busy || 'Sending …'; wait(true);
+    model.send_msg({ act: b.dataset.act, id: press() });
+  });
+  box.addEventListener('submit', e => {
+    const form = e.target.closest('form');
+    if (!form) return;
+    e.preventDefault();
+    const given = [...new FormData(form)].filter(([, value]) => value !== '');
+    go(given.length ? '?' + new URLSearchParams(given) : '');
+  });
+  box.addEventListener('change', e => { if (e.target.dataset.go !== undefined && e.target.value) e.target.form.requestSubmit(); });
+  const leave = () => { const out = box.querySelector('a[data-close]'); if (out) go(out.search); };
+  box.addEventListener('cancel', e => { e.preventDefault(); leave(); });
+
+  const name = el => el && (el.getAttribute('data-key') || el.getAttribute('href'));
+  const draw = () => {
+    const held = name(box.getRootNode().activeElement);
+    const opened = new Set([...box.querySelectorAll('details[open]')].map(name));
+    const at = new Map([...box.querySelectorAll('[data-scroll]')].map(el => [el.dataset.scroll, [el.scrollLeft, el.scrollTop]]));
+    const before = box.querySelector('[data-record]')?.dataset.record, top = box.scrollTop;
+    box.innerHTML = model.markup;               // made and escaped by the server
+    for (const el of box.querySelectorAll('details[data-key]')) if (opened.has(name(el))) el.open = true;
+    for (const el of box.querySelectorAll('[data-scroll]')) { const was = at.get(el.dataset.scroll); if (was) [el.scrollLeft, el.scrollTop] = was; }
+    if (model.modal) {
+      const shown = box.querySelector('[data-record]')?.dataset.record;
+      if (model.markup && !box.open) box.showModal();
+      if (!model.markup && box.open) { box.close(); return; }
+      if (shown === before) box.scrollTop = top;
+    }
+    const again = held && [...box.querySelectorAll('a[href], summary, details, button, input, [data-key]')].find(el => name(el) === held);
+    if (again) again.focus({ preventScroll: true });
+    else if (model.modal && model.markup) box.querySelector('[data-first]')?.focus({ preventScroll: true });
+  };
+  model.on('markup', draw);
+  model.on('answered', () => { wait(false); for (const b of box.querySelectorAll('button[data-act]:disabled')) { b.disabled = false; b.textContent = b.dataset.label || b.textContent; } });
+  if (model.follows) {
+    const back = () => { wait(true); model.send_msg({ go: location.search }); };
+    addEventListener('popstate', back);
+    model.on('remove', () => removeEventListener('popstate', back));
+  }
+  setTimeout(draw);                             // a dialog opens once it is in the page
+  return box;
+}

@@ -1,0 +1,79 @@
+"""Server-made HTML that stays on its page: links to the same page change it in place.
+
+Every link is a real address, so tabs, bookmarks and the back button work. What has the focus,
+what is unfolded and what is scrolled stays so when the content is drawn again.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import param
+from markupsafe import Markup
+from panel.custom import JSComponent
+
+from dashboards import visit
+from dashboards.parts import PARTS_CSS, markup
+
+LONGEST = 1000
+PRESS_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class Sheet(JSComponent):
+    """A piece of a page, or its drawer.
+
+    Args of the constructor:
+        on_go: hears the query of a link to this page.
+        on_act: hears the name of a pressed button and the id of the press.
+        css: rules for what is inside, after those of `dashboards.parts`.
+    """
+
+    markup = param.String(default="")
+    modal = param.Boolean(default=False)
+    follows = param.Boolean(default=False)
+    answered = param.Integer(default=0)
+
+    _esm = (Path(__file__).parent / "sheet.js").read_text("utf-8")
+
+    def __init__(
+        self,
+        on_go: Callable[[Mapping[str, str]], Any],
+        on_act: Callable[[str, str], Any] = lambda _act, _press: None,
+        *,
+        css: str = "",
+        **params: Any,
+    ) -> None:
+        params.setdefault("sizing_mode", "stretch_width")
+        params.setdefault("margin", (0, 10))
+        super().__init__(stylesheets=[PARTS_CSS + css], **params)
+        self._on_go, self._on_act, self._last = on_go, on_act, ""
+
+    def show(self, *pieces: Markup) -> None:
+        """Draw pieces; nothing is sent where nothing changed."""
+        text = markup(*pieces)
+        if text != self.markup:
+            self.markup = text
+
+    def _handle_msg(self, msg: Any) -> None:
+        if not isinstance(msg, dict):
+            return
+        search, act, press = msg.get("go"), msg.get("act"), msg.get("id")
+        if isinstance(search, str) and len(search) <= LONGEST:
+            query = {key: value[:200] for key, value in parse_qsl(search.removeprefix("?"))}
+            visit.soon(lambda: self._run(lambda: self._on_go(query)))
+        elif isinstance(act, str) and isinstance(press, str) and press != self._last:
+            if not PRESS_ID.fullmatch(press):
+                return
+            self._last = press
+            visit.soon(lambda: self._run(lambda: self._on_act(act, press)))
+
+    async def _run(self, answer: Callable[[], Any]) -> None:
+        try:
+            result = answer()
+            if inspect.isawaitable(result):
+                await result
+        finally:
+            self.answered += 1

@@ -1,0 +1,276 @@
+"""Draws the drawer of one row: floor, message and ERP beside each other, with their proof."""
+
+import json
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from core.clock import parse_iso
+from dashboards import parts
+from dashboards.finance import words
+from dashboards.finance.compare import SIDES, MatchRow
+from dashboards.finance.evidence import Proof, RowEvidence, pretty
+from dashboards.finance.view import Ask
+from dashboards.palette import State
+from dashboards.parts import chip, facts, heading, join, local_time, notice, paragraph, sign
+from erp.reconcile import PostingRow
+from erp.rows import AttemptRow
+from erp.rows import State as Sent
+
+LABELS = {
+    "quantity": "Quantity", "item": "Item", "lot": "Lot", "order": "ERP order",
+    "movement": "Movement", "day": "Posting date",
+}  # fmt: skip
+RESENDABLE = (Sent.PENDING, Sent.UNKNOWN, Sent.DEAD)
+
+type Opens = Callable[[str, str], Markup]
+
+
+def drawer(it: RowEvidence, ask: Ask, *, zone: ZoneInfo, opens: Opens, note: Markup) -> Markup:
+    """Return the drawer; `opens` makes a link where the viewer may follow it, else plain text."""
+    row, about = it.row, words.of(it.row.match_class)
+    head = Markup(
+        '<div class="drawer-head" data-record="{}"><div><h2 id="drawer-title" tabindex="-1" '
+        'data-first data-key="title">{}</h2><p class="muted">{}, {}</p></div>{}'
+        '<a class="pick" href="{}" data-close data-key="close">Close</a></div>'
+    ).format(
+        row.key, row.title, row.subject, local_time(row.at, zone),
+        chip(about.state, about.label, testid="drawer-class"), ask.url(row="", resend=False),
+    )  # fmt: skip
+    cause = notice(about.state, about.label + ".", row.cause or about.means)
+    sides = Markup('<div class="sides">{}{}{}</div>').format(
+        _floor(it, zone, opens), _sent(it, zone), _booked(row, zone)
+    )
+    return join(head, note, cause, _side_by_side(row), _action(it, ask), sides, _bytes(it))
+
+
+def gone(ask: Ask) -> Markup:
+    """Return the drawer of a row that is not there."""
+    return Markup(
+        '<div class="drawer-head" data-record="none"><div><h2 id="drawer-title" tabindex="-1" '
+        'data-first>No such row</h2><p class="muted">{} is in none of the three lists now.</p>'
+        '</div><a class="pick" href="{}" data-close>Close</a></div>'
+    ).format(ask.row, ask.url(row="", resend=False))
+
+
+def _side_by_side(row: MatchRow) -> Markup:
+    sides = (row.floor, row.sent, row.booked)
+    lines = []
+    for name in SIDES:
+        cells = [side[name] or "–" if side else None for side in sides]
+        differs = name in row.differs
+        drawn = [_cell(cell, differs) for cell in cells]
+        if not any(cell not in (None, "–") for cell in cells):
+            continue
+        verdict = Markup('<b aria-hidden="true">≠</b> differs') if differs else "equal"
+        if sum(side is not None for side in sides) < len(sides):
+            verdict = verdict if differs else "not on all sides"
+        kind = Markup(' class="differs"') if differs else ""
+        lines.append(
+            Markup('<tr{}><th scope="row">{}</th>{}<td>{}</td></tr>').format(
+                kind, LABELS[name], join(*drawn), verdict
+            )
+        )
+    return Markup(
+        '<div class="scroll" data-scroll="sides" tabindex="0" role="region" aria-label="Side by '
+        'side"><table data-testid="three-sides"><caption class="hidden">The three sides of this '
+        'row</caption><thead><tr><th scope="col">Field</th><th scope="col">Floor did</th>'
+        '<th scope="col">Was sent</th><th scope="col">ERP says</th><th scope="col">Verdict</th>'
+        "</tr></thead><tbody>{}</tbody></table></div>"
+    ).format(join(*lines))
+
+
+def _cell(value: str | None, differs: bool) -> Markup:
+    if value is None:
+        return Markup('<td><span class="none">nothing</span></td>')
+    kind = Markup(' class="differs"') if differs else ""
+    return Markup("<td{}>{}</td>").format(kind, value)
+
+
+def _floor(it: RowEvidence, zone: ZoneInfo, opens: Opens) -> Markup:
+    entry = it.entry
+    if entry is None:
+        text = "The floor made no such movement: no entry of the ledger names it."
+        return _side("What the floor did", State.UNKNOWN, paragraph(text))
+    at = parse_iso(entry.at)
+    batch = it.row.batch
+    rows: list[tuple[str, object]] = [
+        ("Ledger entry", opens(words.number(entry.seq), f"/audit?seq={entry.seq}")),
+        ("Type", entry.type),
+        ("Recorded", local_time(at, zone)),
+        ("In UTC", local_time(at, ZoneInfo("UTC"))),
+        ("By", it.who),
+        ("Station", entry.station or "none"),
+    ]
+    if batch:
+        rows.append(("Batch record", opens(batch, f"/review/batch/{batch}")))
+    data = [(name.replace("_", " ").capitalize(), _plain(value)) for name, value in
+            entry.data.items() if name != "manifest"]  # fmt: skip
+    more = _more("entry-data", "All data of the entry", facts(data))
+    return _side("What the floor did", State.INFO, facts(rows), more)
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _sent(it: RowEvidence, zone: ZoneInfo) -> Markup:
+    message = it.message
+    if message is None:
+        text = "No message was made: the ERP was told nothing of this."
+        return _side("What was sent", State.UNKNOWN, paragraph(text))
+    state, word = words.SENT[message.state]
+    rows: list[tuple[str, object]] = [
+        ("State", chip(state, word)),
+        ("Idempotency key", _code(message.event_id)),
+        ("ERP reference", _code(message.erp_ref)),
+        ("Place in its order", f"{message.lane}, number {message.lane_seq}"),
+        ("Made", local_time(parse_iso(message.made_at), zone)),
+        ("SHA-256 of the bytes", _code(message.sha256)),
+        ("Checked now", _yes(it.digest_holds, "the stored bytes have this digest",
+                             "the stored bytes do NOT have this digest")),
+    ]  # fmt: skip
+    tries = _more(
+        "attempts",
+        words.count(len(it.attempts), "attempt"),
+        parts.table(
+            "Attempts", ("At", "Outcome", "Answer"), (_attempt(one, zone) for one in it.attempts),
+            show_caption=False, empty="Not sent yet.",
+        ),
+    )  # fmt: skip
+    proofs = join(*(_receipt(proof, zone) for proof in it.proofs))
+    if not it.proofs:
+        proofs = paragraph("No receipt yet: the ERP has not confirmed it.", muted=True)
+    return _side("What was sent", State.INFO, facts(rows), tries, heading("Receipt", 4), proofs)
+
+
+def _attempt(one: AttemptRow, zone: ZoneInfo) -> tuple[object, ...]:
+    answer = " ".join(str(part) for part in (one.status, one.code, one.error) if part)
+    return local_time(parse_iso(one.at), zone), one.outcome, answer or "–"
+
+
+def _receipt(proof: Proof, zone: ZoneInfo) -> Markup:
+    it = proof.receipt
+    documents = ", ".join(f"{doc.id}/{doc.year} line {doc.line}" for doc in it.documents)
+    mark = f"{words.number(it.checkpoint[0])} entries, root" if it.checkpoint else "none came back"
+    root = _code(it.checkpoint[1]) if it.checkpoint else ""
+    return facts(
+        [
+            ("Status", it.status),
+            ("Received", local_time(parse_iso(it.at), zone)),
+            ("Documents", documents or "none"),
+            ("Posting period", it.period or "not told"),
+            ("Signature", _yes(proof.fault is None, "proven to be the ERP's", proof.fault or "")),
+            ("Ledger checkpoint sent back", join(mark, " ", root)),
+        ]
+    )
+
+
+def _booked(row: MatchRow, zone: ZoneInfo) -> Markup:
+    if not row.postings:
+        if row.match_class == "not_compared":
+            text = "The ERP's books could not be read. Whether it is there is not known."
+            return _side("What the ERP now says", State.UNKNOWN, paragraph(text))
+        text = "The ERP's books have no line with this reference."
+        return _side("What the ERP now says", State.UNKNOWN, paragraph(text))
+    made = (_posting(one, zone) for one in row.postings)
+    return _side("What the ERP now says", State.INFO, *made)
+
+
+def _posting(it: PostingRow, zone: ZoneInfo) -> Markup:
+    ledger: object = "none: it moves no stock"
+    if it.gl_document:
+        ledger = f"{it.gl_document}, period {it.gl_period or 'not told'}"
+    elif it.kind == "stock":
+        ledger = Markup('<span class="differs"><b aria-hidden="true">≠</b> missing</span>')
+    period: object = it.period
+    if it.gl_period and it.gl_period != it.period:
+        period = Markup(
+            '<span class="differs"><b aria-hidden="true">≠</b> {}, not {}</span>'
+        ).format(it.period, it.gl_period)
+    return facts(
+        [
+            ("Document", it.document),
+            ("Line", f"{it.movement}, {words.quantity(it.quantity, it.unit)}"),
+            ("Item and lot", f"{it.item or '–'}, {it.lot or '–'}"),
+            ("ERP order", it.erp_order or "none"),
+            ("General ledger", ledger),
+            ("Period", period),
+            ("Posting date", it.posting_date.isoformat()),
+            ("Posted", local_time(it.posted_at, zone)),
+            ("Reference", _code(it.event_id or "none: posted by hand")),
+        ]
+    )
+
+
+def _action(it: RowEvidence, ask: Ask) -> Markup:
+    message = it.message
+    if message is None or message.state not in RESENDABLE:
+        return Markup("")
+    if not ask.resend:
+        return Markup(
+            '<p class="bar"><a class="pick strong" href="{}" data-key="ask">Resend, same key …</a>'
+            '<span class="muted">The same bytes under the same key: what the ERP has already, it '
+            "does not book twice.</span></p>"
+        ).format(ask.url(resend=True))
+    step = words.step_for(message.last_code) if message.state is Sent.DEAD else ""
+    return Markup(
+        '<div class="confirm" role="group" aria-label="Resend this message"><p>{} {}</p>'
+        '<p class="muted">{}</p><p class="bar"><a class="pick" href="{}" data-key="keep">Do not '
+        'resend</a><button type="button" class="pick primary" data-act="resend" data-key="resend" '
+        'data-label="Resend now" data-busy="Sending …">Resend now</button></p></div>'
+    ).format(
+        sign(State.INFO),
+        f"Send message {message.lane} number {message.lane_seq} again: the same "
+        f"{words.count(len(message.body), 'byte')}, the same key {message.event_id}?",
+        step,
+        ask.url(resend=False),
+    )
+
+
+def _bytes(it: RowEvidence) -> Markup:
+    made = []
+    if it.message is not None:
+        body = it.message.body
+        size = words.count(len(body), "byte")
+        made.append(_more("pretty", f"The message, indented ({size} as sent)", _pre(pretty(body))))
+        made.append(_more("raw", "The exact bytes sent", _pre(body.decode("utf-8", "replace"))))
+    if it.attempts:
+        newest = it.attempts[-1].sent_headers
+        lines = "\n".join(f"{name}: {value}" for name, value in sorted(newest.items()))
+        made.append(_more("headers", "Headers of the newest attempt, with signature", _pre(lines)))
+    for n, proof in enumerate(it.proofs):
+        if proof.receipt.body:
+            text = pretty(proof.receipt.body)
+            made.append(_more(f"receipt-{n}", "The receipt, as signed by the ERP", _pre(text)))
+    return join(*made)
+
+
+def _side(title: str, state: State, *pieces: Markup) -> Markup:
+    return Markup('<section class="side {}"><h3>{}</h3>{}</section>').format(
+        state.value, title, join(*pieces)
+    )
+
+
+def _more(key: str, title: str, *pieces: Markup) -> Markup:
+    return Markup(
+        '<details data-key="{}"><summary data-key="s-{}">{}</summary>{}</details>'
+    ).format(key, key, title, join(*pieces))
+
+
+def _pre(text: str) -> Markup:
+    return Markup('<pre tabindex="0">{}</pre>').format(text)
+
+
+def _code(text: str) -> Markup:
+    return Markup("<code>{}</code>").format(text)
+
+
+def _yes(holds: bool, yes: str, no: str) -> Markup:
+    state = State.OK if holds else State.BAD
+    return Markup('<span class="mark {}">{} {}</span>').format(
+        state.value, sign(state), yes if holds else no
+    )

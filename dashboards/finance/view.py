@@ -1,0 +1,297 @@
+"""Draws the match: the verdict, classes as cards, ages, and the three sides of every row."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from dashboards import parts
+from dashboards.finance import words
+from dashboards.finance.compare import SIDES, MatchRow
+from dashboards.finance.matching import PAGE, Snapshot, by_class, of_day
+from dashboards.palette import State
+from dashboards.parts import chip, join, local_time, notice, paragraph, sign
+
+HERE = "/reconcile"
+ALWAYS = ("matched", "in_flight", "not_compared")
+NOTHING = Markup('<span class="none">nothing</span>')
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the URL asks for; every state of the page is in it."""
+
+    view: str = ""
+    match_class: str = ""
+    day: date | None = None
+    row: str = ""
+    page: int = 1
+    resend: bool = False
+
+    def url(self, **change: object) -> str:
+        """Return the address of this state with some of it changed."""
+        it = replace(self, **change)  # type: ignore[arg-type]
+        query = {
+            "view": it.view,
+            "class": it.match_class,
+            "day": it.day.isoformat() if it.day else "",
+            "page": str(it.page) if it.page > 1 else "",
+            "row": it.row,
+            "ask": "resend" if it.resend and it.row else "",
+        }
+        given = urlencode({name: value for name, value in query.items() if value})
+        return f"{HERE}?{given}" if given else HERE
+
+
+def ask_of(query: Mapping[str, str]) -> Ask:
+    """Return what a query asks for; what cannot be read asks for nothing."""
+    day, page = query.get("day", ""), query.get("page", "")
+    try:
+        found = date.fromisoformat(day) if day else None
+    except ValueError:
+        found = None
+    return Ask(
+        view="link" if query.get("view") == "link" else "",
+        match_class=query.get("class", "") if query.get("class", "") in words.CLASSES else "",
+        day=found,
+        row=query.get("row", "")[:64],
+        page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
+        resend=query.get("ask") == "resend",
+    )
+
+
+def tabs(ask: Ask, waiting: int | None) -> Markup:
+    """Return the two views of this page."""
+    link = "Link to the ERP"
+    if waiting:
+        link = f"{link}: {words.count(waiting, 'message')} waiting"
+    made = [
+        Markup('<li><a href="{}"{}>{}</a></li>').format(
+            href, Markup(' aria-current="page"') if ask.view == view else "", label
+        )
+        for view, label, href in (
+            ("", "Three-way match", Ask(day=ask.day).url()),
+            ("link", link, Ask(view="link").url()),
+        )
+    ]
+    return Markup('<nav class="tabs" aria-label="Views"><ul>{}</ul></nav>').format(join(*made))
+
+
+def overview(ask: Ask, snap: Snapshot | None, *, zone: ZoneInfo, today: date) -> Markup:
+    """Return the whole match as the URL asks for it, without the drawer."""
+    if snap is None:
+        return paragraph("Reading the ledger, the messages and the ERP's books …", muted=True)
+    rows = of_day(snap.rows, ask.day)
+    shown = [row for row in rows if ask.match_class in ("", row.match_class)]
+    return join(
+        _as_of(snap, zone),
+        _days(ask, today),
+        _fault(snap),
+        _verdict(rows, ask, zone),
+        _cards(rows, ask),
+        _ageing(rows, snap),
+        _list(shown, ask, zone),
+    )
+
+
+def _as_of(snap: Snapshot, zone: ZoneInfo) -> Markup:
+    facts = [
+        ("Ledger", f"as of entry {words.number(snap.upto_seq)}"),
+        ("ERP's books read", "not readable now" if snap.fault else local_time(snap.read_at, zone)),
+        ("Tolerance", snap.verdict.tolerance),
+    ]
+    cells = (Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(*fact) for fact in facts)
+    return Markup('<dl class="asof" data-testid="as-of">{}</dl>').format(join(*cells))
+
+
+def _days(ask: Ask, today: date) -> Markup:
+    near = [("All days", None), ("Today", today), ("Yesterday", today - timedelta(days=1))]
+    links = (
+        Markup('<a class="pick" href="{}"{}>{}</a>').format(
+            replace(ask, row="").url(day=day, page=1),
+            Markup(' aria-current="true"') if ask.day == day else "",
+            label,
+        )
+        for label, day in near
+    )
+    kept = Markup('<input type="hidden" name="class" value="{}">').format(ask.match_class)
+    form = Markup(
+        '<form method="get" action="{}"><label for="day">Posting date</label>'
+        '<input id="day" name="day" type="date" data-go data-key="day" value="{}">{}'
+        '<button type="submit" class="pick">Show</button></form>'
+    ).format(HERE, ask.day.isoformat() if ask.day else "", kept if ask.match_class else "")
+    return Markup('<div class="bar">{}{}</div>').format(join(*links), form)
+
+
+def _fault(snap: Snapshot) -> Markup:
+    if snap.fault is None:
+        return Markup("")
+    text = f"{snap.fault} Nothing is called matched until its books can be read again."
+    return notice(State.UNKNOWN, "The ERP cannot be read.", text)
+
+
+def _verdict(rows: Sequence[MatchRow], ask: Ask, zone: ZoneInfo) -> Markup:
+    """Return the sum: the classes, added up, are the total."""
+    counts, total = by_class(rows), len(rows)
+    when = f" of {ask.day.isoformat()} ({zone.key})" if ask.day else ""
+    if not total:
+        return notice(
+            State.INFO, "No facts", f"{when.strip() or 'yet'}. There is nothing to match."
+        )
+    terms = [f"{words.number(n)} {words.of(name).label.lower()}" for name, n in counts.items() if n]
+    differ = total - sum(counts[name] for name in ALWAYS)
+    if differ:
+        state, word = State.BAD, f"{words.count(differ, 'row')} to clear{when}."
+    elif counts["not_compared"]:
+        state, word = State.UNKNOWN, f"Not proven{when}."
+    elif counts["in_flight"]:
+        state, word = State.INFO, f"No difference{when}; some are on their way."
+    else:
+        state, word = State.OK, f"Everything matches{when}."
+    total_text = Markup('<span data-testid="sum">{} = <b>{}</b></span>').format(
+        " + ".join(terms), words.count(total, "row")
+    )
+    return notice(state, word, total_text)
+
+
+def _cards(rows: Sequence[MatchRow], ask: Ask) -> Markup:
+    counts = by_class(rows)
+    shown = [name for name, n in counts.items() if n or name in ALWAYS or name == ask.match_class]
+    quiet = [words.of(name).label.lower() for name in counts if name not in shown]
+    made = join(*(_card(name, counts[name], ask) for name in shown))
+    none = paragraph(f"None: {', '.join(quiet)}.", muted=True) if quiet else Markup("")
+    return Markup('<div class="classes">{}</div>{}').format(made, none)
+
+
+def _card(name: str, n: int, ask: Ask) -> Markup:
+    it, chosen = words.of(name), ask.match_class == name
+    state = it.state if n else State.UNKNOWN
+    body = Markup(
+        '<span class="head">{}<span>{}</span></span><span class="figure">{}</span>'
+        '<span class="means">{}</span>'
+    ).format(sign(it.state), it.label, words.number(n), it.means)
+    kind = f"class {state.value if n else 'zero'}{' chosen' if chosen else ''}"
+    href = replace(ask, row="").url(match_class="" if chosen else name, page=1)
+    return Markup(
+        '<a class="{0}" href="{1}" data-key="class-{2}" data-testid="class-{2}" data-count="{3}"'
+        "{4}>{5}</a>"
+    ).format(kind, href, name, n, Markup(' aria-current="true"') if chosen else "", body)
+
+
+def _ageing(rows: Sequence[MatchRow], snap: Snapshot) -> Markup:
+    """Return how old what does not agree is; the widest bar is the largest count."""
+    open_rows = [row for row in rows if row.match_class not in words.AGREEING]
+    if not open_rows:
+        return Markup("")
+    labels = snap.verdict.buckets
+    table: dict[str, list[int]] = {label: [0, 0] for label in labels}
+    for row in open_rows:
+        table[row.bucket][0 if row.match_class in words.WAITING else 1] += 1
+    most = max(sum(pair) for pair in table.values()) or 1
+    cells = join(*(_bucket(label, table[label], most) for label in labels))
+    oldest = max(row.age for row in open_rows)
+    return Markup(
+        '<section class="ages" aria-label="Age of what is open" data-testid="ages"><h2>Age of what '
+        "is open <small>{} rows, the oldest {}</small></h2><ul>{}</ul></section>"
+    ).format(words.number(len(open_rows)), words.span(oldest), cells)
+
+
+def _bucket(label: str, pair: Sequence[int], most: int) -> Markup:
+    waits, differs = pair
+    text = f"{waits} waiting, {differs} differ" if waits or differs else "none"
+    bars = Markup(
+        '<svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="differs" width="{}" height="6"/><rect class="waits" x="{}" width="{}" '
+        'height="6"/></svg>'
+    ).format(100 * differs // most, 100 * differs // most, 100 * waits // most)
+    return Markup("<li><b>{}</b>{}<span>{}</span></li>").format(label, bars, text)
+
+
+def _list(rows: Sequence[MatchRow], ask: Ask, zone: ZoneInfo) -> Markup:
+    pages = max(1, -(-len(rows) // PAGE))
+    page = min(ask.page, pages)
+    part = rows[(page - 1) * PAGE : page * PAGE]
+    title = words.of(ask.match_class).label if ask.match_class else "All rows"
+    step = words.of(ask.match_class).step if ask.match_class else ""
+    clear = (
+        Markup('<a class="pick" href="{}">Show all classes</a>').format(
+            ask.url(match_class="", page=1, row="")
+        )
+        if ask.match_class
+        else Markup("")
+    )
+    head = Markup('<div class="bar list-head"><h2>{} <small>{}</small></h2>{}</div>{}').format(
+        title, words.count(len(rows), "row"), clear, paragraph(step) if step else Markup("")
+    )
+    body = join(*(_row(row, ask, zone) for row in part)) or Markup(
+        '<tr><td colspan="5" class="muted">No row here.</td></tr>'
+    )
+    return Markup(
+        '{}<div class="scroll" data-scroll="list" tabindex="0" role="region" aria-label="Rows of '
+        'the match"><table data-testid="rows"><caption class="hidden">What the floor did, what '
+        'was sent, what the ERP says</caption><thead><tr><th scope="col">Fact</th>'
+        '<th scope="col">Floor did</th><th scope="col">Was sent</th><th scope="col">ERP says</th>'
+        '<th scope="col">Class and probable cause</th></tr></thead><tbody>{}</tbody></table>'
+        "</div>{}"
+    ).format(head, body, _pager(ask, page, pages))
+
+
+def _pager(ask: Ask, page: int, pages: int) -> Markup:
+    if pages == 1:
+        return Markup("")
+    back = (
+        Markup('<a class="pick" href="{}">Newer</a>').format(ask.url(page=page - 1, row=""))
+        if page > 1
+        else Markup("")
+    )
+    on = (
+        Markup('<a class="pick" href="{}">Older</a>').format(ask.url(page=page + 1, row=""))
+        if page < pages
+        else Markup("")
+    )
+    words_ = Markup("<span>Page {} of {}, {} rows each</span>").format(page, pages, PAGE)
+    return Markup('<nav class="bar" aria-label="Pages">{}{}{}</nav>').format(back, words_, on)
+
+
+def _row(row: MatchRow, ask: Ask, zone: ZoneInfo) -> Markup:
+    it = words.of(row.match_class)
+    what = Markup(
+        '<th scope="row"><a href="{}" data-testid="row-{}">{}</a><span class="sub">{}</span>'
+        '<span class="sub">{}</span></th>'
+    ).format(
+        ask.url(row=row.key, resend=False),
+        row.key,
+        row.title,
+        row.subject,
+        local_time(row.at, zone),
+    )
+    cells = (_side(side, row.differs) for side in (row.floor, row.sent, row.booked))
+    last = Markup("<td>{}<span class='sub cause'>{}</span></td>").format(
+        chip(it.state, it.label), row.cause
+    )
+    return Markup('<tr data-class="{}">{}{}{}</tr>').format(
+        row.match_class, what, join(*cells), last
+    )
+
+
+def _side(side: Mapping[str, str] | None, differs: Iterable[str]) -> Markup:
+    """Return one side's cell: quantity first, then the fields that differ, marked with a word."""
+    if side is None:
+        return Markup("<td>{}</td>").format(NOTHING)
+    marked = set(differs)
+    lines = [_value("quantity", side["quantity"], marked, strong=True)]
+    lines += [_value(name, side[name], marked) for name in SIDES[1:] if name in marked]
+    if side.get("note"):
+        lines.append(Markup('<span class="sub">{}</span>').format(side["note"]))
+    return Markup("<td>{}</td>").format(join(*lines))
+
+
+def _value(name: str, value: str, marked: set[str], *, strong: bool = False) -> Markup:
+    if name not in marked:
+        return Markup('<span class="qty">{}</span>').format(value) if strong else parts.safe(value)
+    return Markup(
+        '<span class="differs{}"><b aria-hidden="true">≠</b> {} <i>{} differs</i></span>'
+    ).format(" qty" if strong else "", value, "posting date" if name == "day" else name)
