@@ -1,5 +1,6 @@
 """The live pages by path. `{name}` in a path is read with `visit.part("name")`."""
 
+from dashboards.finance.page import reconcile_page
 from dashboards.home import home_page
 from dashboards.kiosk.page import kiosk_page
 from dashboards.review.page import batch_page
@@ -9,6 +10,7 @@ from dashboards.security import PageFunction
 PAGES: dict[str, PageFunction] = {
     "/": home_page,
     "/kiosk": kiosk_page,
+    "/reconcile": reconcile_page,
     "/review": queue_page,
     "/review/batch/{batch}": batch_page,
 }

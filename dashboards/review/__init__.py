@@ -1,0 +1,1 @@
+"""What QA works with: the queue, a batch by its exceptions, its whole record, the decision."""

@@ -1,0 +1,149 @@
+"""The page `/review`: deviations to disposition on top, then batches; filters in the URL."""
+
+from typing import Any
+
+import panel.ui as pu
+from markupsafe import Markup
+
+from core.clock import now
+from dashboards import parts, visit
+from dashboards.names import Names
+from dashboards.palette import State
+from dashboards.plant import PlantServices
+from dashboards.review.dossier import age
+from dashboards.review.evidence import pane
+from dashboards.review.pick import Pick
+from dashboards.review.queue import SHOWS, SORTS, Queue, Queued, read_queue
+from dashboards.review.strip import state_chip
+from dashboards.session import Viewer
+from dashboards.theme import Frame, frame
+
+SEVERITY = {
+    "low": State.INFO, "medium": State.NEAR, "high": State.BAD, "critical": State.BAD,
+}  # fmt: skip
+SORT_NAMES = {"age": "State, then age", "exceptions": "Open exceptions", "batch": "Batch number"}
+
+
+def queue_page(plant: PlantServices, viewer: Viewer) -> Frame:
+    """Draw the queue."""
+    page = QueuePage(plant)
+    plant.hub.subscribe(["kind/deviation", "kind/batch"], lambda _news: page.redraw())
+    return frame(
+        "Review", page.body(), viewer=viewer, nav="/review", plant=plant.name, zone=plant.zone
+    )
+
+
+class QueuePage:
+    """Filters and two tables."""
+
+    def __init__(self, plant: PlantServices) -> None:
+        self._plant, self._names = plant, Names(plant.execution)
+        show, sort = visit.query("show", "open"), visit.query("sort", "age")
+        self._show = Pick(
+            {name: name.capitalize() for name in SHOWS},
+            label="Show",
+            value=show if show in SHOWS else "open",
+            margin=(0, 16, 8, 10),
+        )
+        self._find = pu.TextInput(
+            label="Find a batch, product or order", value=visit.query("find"), width=300,
+            margin=(0, 16, 8, 0), size="small",
+        )  # fmt: skip
+        self._sort = pu.Select(
+            label="Order by",
+            options={words: name for name, words in SORT_NAMES.items()},
+            value=sort if sort in SORTS else "age",
+            width=200,
+            margin=(0, 10, 8, 0),
+            size="small",
+        )
+        self._top, self._table = pane(), pane()
+        for control in (self._show, self._find, self._sort):
+            control.param.watch(self._changed, "value")
+        self.redraw()
+
+    def body(self) -> list[Any]:
+        bar = pu.FlexBox(self._show, self._find, self._sort, align_items="center", margin=0)
+        return [self._top, bar, self._table]
+
+    def _changed(self, *_: Any) -> None:
+        visit.set_query(
+            show=None if self._show.value == "open" else self._show.value,
+            find=self._find.value,
+            sort=None if self._sort.value == "age" else self._sort.value,
+        )
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Read the queue again and show it."""
+        queue = read_queue(
+            self._plant.execution,
+            show=self._show.value or "open",
+            find=self._find.value or "",
+            sort=self._sort.value,
+        )
+        self._show.count(queue.counts)
+        self._top.object = parts.markup(deviations(queue, self._names))
+        self._table.object = parts.markup(batches(queue, self._names))
+
+
+def deviations(queue: Queue, names: Names) -> Markup:
+    """Return the deviations that wait for a disposition, the oldest first."""
+    at = now()
+    rows = []
+    for one in queue.deviations:
+        exception = f"/review/batch/{one.batch}?at={one.deviation}"
+        rows.append(
+            (
+                parts.link(one.deviation, exception),
+                parts.chip(SEVERITY[one.severity.value], one.severity.value.capitalize()),
+                Markup('<span class="nowrap">{}</span>').format(age(one.raised_at, at)),
+                parts.link(one.batch, exception),
+                one.step,
+                Markup('{}<br><span class="muted">Reason given: {}</span>').format(
+                    one.says, one.why
+                ),
+                names.name(one.raised_by),
+            )
+        )
+    head = ("Deviation", "Severity", "Open for", "Batch", "Step", "What happened", "Raised by")
+    return parts.table(
+        f"Deviations to disposition, {len(rows)}",
+        head,
+        rows,
+        empty="None: no batch is held by a deviation.",
+        testid="open-deviations",
+    )
+
+
+def batches(queue: Queue, names: Names) -> Markup:
+    """Return the batches that the filters leave."""
+    head = (
+        "Batch", "Product", "State", "For", "Open exceptions", "Open deviations", "Rules passed",
+        "Gates green",
+    )  # fmt: skip
+    rows = [_row(one) for one in queue.batches]
+    return parts.table(
+        f"Batches, {len(rows)}",
+        head,
+        rows,
+        numbers=head[4:],
+        empty="No batch fits these filters. Show another state, or empty the search field.",
+        testid="batches",
+    )
+
+
+def _row(it: Queued) -> tuple[object, ...]:
+    batch = it.batch
+    return (
+        parts.link(batch.batch, f"/review/batch/{batch.batch}"),
+        Markup('{}<br><span class="muted">Order {} · {}</span>').format(
+            batch.content.product_name, batch.order, batch.room
+        ),
+        state_chip(batch.state),
+        Markup('<span class="nowrap">{}</span>').format(age(it.since, now())),
+        f"{it.open_exceptions} of {len(batch.exceptions)}",
+        f"{it.open_deviations} of {len(batch.deviations)}",
+        it.passed,
+        f"{it.green} of {len(it.gates)}" if it.gates else "–",
+    )
