@@ -7,6 +7,7 @@ from analytics.projector import Projector
 from analytics.rules import rules_of
 from analytics.sources import NoTelemetry, TelemetrySource
 from dashboards.compose import Plant
+from dashboards.finance.matching import reconciliation
 
 # what a simulated or real PLC calls a stop -> the category that OEE counts it under
 REASONS = {"jam": "other", "mechanical": "breakdown", "starved": "blocked_starved"}
@@ -31,6 +32,7 @@ class Readers:
         self.by_name: dict[str, Any] = {"analytics": self.projector, "plant": plant}
         if plant.boundary is not None:
             self.by_name["boundary"] = plant.boundary
+            self.by_name["reconcile"] = reconciliation(plant.boundary)
 
     def start(self) -> None:
         """Read what is there, then follow."""
@@ -40,4 +42,6 @@ class Readers:
     def stop(self) -> None:
         """Stop following."""
         self._plant.execution.writer.listeners.remove(self.projector.wake)
+        if "reconcile" in self.by_name:
+            self.by_name["reconcile"].stop()
         self.projector.stop()
