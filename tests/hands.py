@@ -159,6 +159,9 @@ class Hands:
         state = self.batch(batch)
         assert state.current is not None
         step = state.recipe_step(state.current.step)
+        if state.current.state is StepState.DONE:
+            self.verify(batch, step.step)
+            return
         if step.kind is StepKind.WEIGH:
             self.scan(batch, step.step, GOOD_LOTS[step.material or ""])
             self.tare(batch, step.step)
