@@ -116,12 +116,19 @@ def read(
 
     Instants are read as numbers, since DuckDB hands out zoned ones only with a library of its own.
     """
+    columns, rows = read_table(cursor, query, values)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def read_table(
+    cursor: duckdb.DuckDBPyConnection, query: str, values: object = None
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Return a query's columns and its rows, with exact values."""
     relation = cursor.sql(query, params=values)
-    if relation is None:
-        return []
+    assert relation is not None, query
     table = relation.to_arrow_table()
     columns = [_column(table.column(n)) for n in range(table.num_columns)]
-    return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return tuple(table.column_names), list(zip(*columns, strict=True))
 
 
 def _column(column: pa.ChunkedArray) -> list[Any]:

@@ -1,0 +1,372 @@
+"""Runs books: on a read-only snapshot without external access, within a time limit and a row cap.
+
+Each snapshot is a copy of the projection at one watermark, opened by a database of its own in
+which nothing can be written, loaded or configured.
+"""
+
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from analytics.books.format import Book, BookFault, BookRefused, Narrative, Param, View
+from analytics.books.lint import choices, lint, order
+from analytics.books.narrative import fill
+from analytics.books.provenance import Provenance, QueryProof, plain, result_sha256, text_sha256
+from analytics.projector import Projector, Watermark
+from analytics.store import OFFLINE, read_table
+from core.clock import now
+from core.errors import Refused
+
+TIME_LIMIT_S = 10.0
+ROW_CAP = 100_000
+KEPT = 64
+YOUNG_S = 2.0
+
+
+class QueryTooLong(Refused):
+    """A query did not finish in its time."""
+
+    def __init__(self, book: str, query: str, limit_s: float) -> None:
+        super().__init__(
+            f"Book {book}, query {query}: stopped after {limit_s:g} s. Ask for fewer days.",
+            book=book,
+            query=query,
+        )
+
+
+class ParamRefused(Refused):
+    """A parameter's value is not one that the book takes."""
+
+    def __init__(self, name: str, value: str, rule: str) -> None:
+        super().__init__(f"{name}: {value!r} is not {rule}. Choose another value.", name=name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A result: exact values, aware instants. `cut` says that the row cap left some out."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    cut: bool = False
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The first row by column, empty where there is none."""
+        return dict(zip(self.columns, self.rows[0], strict=True)) if self.rows else {}
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """Return the rows by column."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextBlock:
+    """Markdown whose inserted values are escaped; render it without raw HTML."""
+
+    markdown: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewBlock:
+    """A result and how to show it; `options` are the keys of the view fence."""
+
+    query: str
+    kind: str
+    options: Mapping[str, Any]
+    table: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParamField:
+    """A parameter as a form shows it; `value` is text for the URL."""
+
+    name: str
+    kind: str
+    label: str
+    value: str
+    options: tuple[str, ...] = ()
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A book at one watermark with its parameters: blocks in the file's order, and the footer."""
+
+    book: Book
+    params: tuple[ParamField, ...]
+    blocks: tuple[TextBlock | ViewBlock, ...]
+    provenance: Provenance
+
+
+class Snapshot:
+    """A read-only copy of the certified relations at one watermark."""
+
+    def __init__(self, projector: Projector) -> None:
+        with tempfile.TemporaryDirectory(prefix="batchwright-") as folder:
+            path = str(Path(folder) / "snapshot.duckdb")
+            self.watermark: Watermark = projector.publish(path)
+            # the open file stays readable after its name is gone
+            self.connection = duckdb.connect(
+                path,
+                read_only=True,
+                config={
+                    "enable_external_access": "false",
+                    "memory_limit": "512MB",
+                    "threads": "2",
+                    "allow_community_extensions": "false",
+                    **OFFLINE,
+                },
+            )
+        self.connection.execute("set global timezone = 'UTC'")
+        self.connection.execute("set lock_configuration = true")
+        self.made_s = time.monotonic()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give one query its own cursor."""
+        cursor = self.connection.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+
+class BookRunner:
+    """Runs books for everybody; equal requests at one watermark are computed once."""
+
+    def __init__(
+        self, projector: Projector, *, time_limit_s: float = TIME_LIMIT_S, row_cap: int = ROW_CAP
+    ) -> None:
+        self._projector = projector
+        self._time_limit_s, self._row_cap = time_limit_s, row_cap
+        self._lock = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._kept: OrderedDict[tuple[Any, ...], Rendered] = OrderedDict()
+
+    def check(self, book: Book) -> list[BookFault]:
+        """Return every fault of a book: form, SQL, narrative, and columns that are not there."""
+        snapshot = self.snapshot()
+        with snapshot.cursor() as cursor:
+            reads, faults = lint(book, cursor)
+            return faults or _column_faults(book, reads, cursor)
+
+    def run(self, book: Book, values: Mapping[str, str] | None = None) -> Rendered:
+        """Return the book with its parameters filled in.
+
+        Args:
+            book: a loaded book.
+            values: parameters as text, as they stand in a URL; what is missing is the default.
+
+        Raises:
+            BookRefused: the book does not pass the linter; nothing was run.
+            ParamRefused: a value is not one of the parameter's.
+            QueryTooLong: a query was stopped.
+        """
+        snapshot = self.snapshot()
+        key = (book.sha256, tuple(sorted((values or {}).items())), snapshot.watermark)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        rendered = self._render(book, values or {}, snapshot)
+        with self._lock:
+            self._kept[key] = rendered
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return rendered
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest snapshot, made anew when the watermark has moved and it is not young."""
+        with self._lock:
+            kept = self._snapshot
+            if kept is not None:
+                is_young = time.monotonic() - kept.made_s < YOUNG_S
+                if is_young or kept.watermark == self._projector.watermark:
+                    return kept
+            self._snapshot = Snapshot(self._projector)
+            return self._snapshot
+
+    def _render(self, book: Book, values: Mapping[str, str], snapshot: Snapshot) -> Rendered:
+        with snapshot.cursor() as cursor:
+            reads, faults = lint(book, cursor)
+            faults = faults or _column_faults(book, reads, cursor)
+        if faults:
+            raise BookRefused(book.id, faults)
+        proofs: list[QueryProof] = []
+        asked = {query.name: query for query in choices(book)}
+        fields: list[ParamField] = []
+        for param in book.params.values():
+            options = param.values
+            query = asked.get(f"parameter {param.name}")
+            if query is not None:
+                found = self._ask(snapshot, book, query.name, sql=query.sql, values={})[0]
+                options = tuple(str(plain(row[0])) for row in found.rows)
+            fields.append(_field(param, options, values.get(param.name)))
+        bound = {one.name: _bound(book.params[one.name], one.value) for one in fields}
+        tables: dict[str, Table] = {}
+        for name in book.queries:
+            sql = compiled(book, reads, name)
+            tables[name], proof = self._ask(snapshot, book, name, sql=sql, values=bound)
+            proofs.append(proof)
+        first = {name: table.first for name, table in tables.items()}
+        blocks = [
+            _block(one, tables, bound, first=first, zone=self._projector.zone)
+            for one in book.blocks
+        ]
+        provenance = Provenance(
+            book=book.id,
+            version=book.version,
+            book_sha256=book.sha256,
+            engine=f"DuckDB {duckdb.__version__}",
+            watermark=snapshot.watermark,
+            queries=tuple(proofs),
+            rendered_at=now(),
+        )
+        return Rendered(
+            book=book, params=tuple(fields), blocks=tuple(blocks), provenance=provenance
+        )
+
+    def _ask(
+        self, snapshot: Snapshot, book: Book, name: str, *, sql: str, values: Mapping[str, Any]
+    ) -> tuple[Table, QueryProof]:
+        """Run one compiled query within its limits."""
+        text = f"select * from (\n{sql}\n) limit {self._row_cap + 1}"
+        started = time.perf_counter()
+        with snapshot.cursor() as cursor:
+            [statement] = cursor.extract_statements(text)
+            given = {one: values[one] for one in statement.named_parameters}
+            timer = threading.Timer(self._time_limit_s, cursor.interrupt)
+            timer.start()
+            try:
+                columns, rows = read_table(cursor, text, given or None)
+            except duckdb.InterruptException as stopped:
+                raise QueryTooLong(book.id, name, self._time_limit_s) from stopped
+            except duckdb.Error as fault:
+                says = str(fault).splitlines()[0]
+                line = book.queries[name].line if name in book.queries else 2
+                one = BookFault(file=book.file, line=line, name=name, text=f"{says}.")
+                raise BookRefused(book.id, [one]) from fault
+            finally:
+                timer.cancel()
+        cut = len(rows) > self._row_cap
+        table = Table(columns=columns, rows=tuple(rows[: self._row_cap]), cut=cut)
+        proof = QueryProof(
+            name=name,
+            sql=sql,
+            sql_sha256=text_sha256(sql),
+            params={one: str(plain(value)) for one, value in given.items()},
+            result_sha256=result_sha256(columns, table.rows),
+            rows=len(table.rows),
+            cut=cut,
+            ms=round((time.perf_counter() - started) * 1000),
+        )
+        return table, proof
+
+
+def compiled(book: Book, reads: Mapping[str, set[str]], name: str) -> str:
+    """Return a query with the queries that it reads in front of it."""
+    needs = order(reads, name)[:-1]
+    own = book.queries[name].sql
+    if not needs:
+        return own
+    ctes = ",\n".join(f'"{one}" as (\n{book.queries[one].sql}\n)' for one in needs)
+    return f"with {ctes}\nselect * from (\n{own}\n)"
+
+
+def _column_faults(
+    book: Book, reads: Mapping[str, set[str]], cursor: duckdb.DuckDBPyConnection
+) -> list[BookFault]:
+    """Return faults of queries that do not bind, and of views and holes without a column."""
+    faults: list[BookFault] = []
+    columns: dict[str, set[str]] = {}
+    for query in book.queries.values():
+        sql = f"select * from (\n{compiled(book, reads, query.name)}\n) limit 0"
+        try:
+            [statement] = cursor.extract_statements(sql)
+            given = {one: _any(book.params[one]) for one in statement.named_parameters}
+            columns[query.name] = set(read_table(cursor, sql, given or None)[0])
+        except duckdb.Error as fault:
+            says = f"{str(fault).splitlines()[0]}."
+            faults.append(BookFault(file=book.file, line=query.line, name=query.name, text=says))
+    for block in book.blocks:
+        if isinstance(block, View) and block.query in columns:
+            keys = ("x", "y", "series", "start", "end", "state", "lane", "reason")
+            named = [block.options[key] for key in keys if key in block.options]
+            named += block.options.get("columns") or ()
+            faults += [
+                BookFault(
+                    file=book.file,
+                    line=block.line,
+                    name=block.query,
+                    text=f"the query has no column {one}.",
+                )
+                for one in named
+                if one not in columns[block.query]
+            ]
+    return faults
+
+
+def _any(param: Param) -> Any:
+    """Return some value of a parameter's type, to see whether a query binds."""
+    return "" if param.kind == "choice" and param.default is None else param.default
+
+
+def _field(param: Param, options: tuple[str, ...], given: str | None) -> ParamField:
+    """Return a parameter with its value checked."""
+    value = given
+    if value is None or value == "":
+        value = "" if param.default is None else str(plain(param.default))
+        if param.kind == "choice" and value not in options:
+            value = options[0] if options else ""
+    elif param.kind == "choice" and value not in options:
+        raise ParamRefused(param.label, value, "one of the options")
+    try:
+        bound = _bound(param, value)
+    except ValueError as fault:
+        rule = "a whole number" if param.kind == "int" else "a day such as 2026-03-02"
+        raise ParamRefused(param.label, value, rule) from fault
+    if param.kind == "int":
+        assert param.low is not None
+        assert param.high is not None
+        if not param.low <= bound <= param.high:
+            raise ParamRefused(param.label, value, f"{param.low} to {param.high}")
+    return ParamField(
+        name=param.name,
+        kind=param.kind,
+        label=param.label,
+        value=value,
+        options=options,
+        low=param.low,
+        high=param.high,
+    )
+
+
+def _bound(param: Param, value: str) -> Any:
+    if param.kind == "int":
+        return int(value)
+    return date.fromisoformat(value) if param.kind == "date" else value
+
+
+def _block(
+    block: Narrative | View,
+    tables: Mapping[str, Table],
+    bound: Mapping[str, Any],
+    *,
+    first: Mapping[str, Mapping[str, Any]],
+    zone: Any,
+) -> TextBlock | ViewBlock:
+    if isinstance(block, Narrative):
+        return TextBlock(markdown=fill(block.text, bound, first, zone=zone))
+    return ViewBlock(
+        query=block.query, kind=block.kind, options=block.options, table=tables[block.query]
+    )
