@@ -128,9 +128,9 @@ class Hands:
         self.act(RecordDailyCheck(equipment=scale, reading=reading(shown, scale=scale)), "olga")
 
     def scan(self, batch: str, step: str, lot: str | None, **fields: Any) -> Any:
-        container = None if lot is None else "C01"
+        by, container = fields.pop("by", "olga"), None if lot is None else "C01"
         given = {"lot": lot, "container": container, "raw": f"{lot} {container}"} | fields
-        return self.act(ScanContainer(batch=batch, step=step, **given), fields.pop("by", "olga"))
+        return self.act(ScanContainer(batch=batch, step=step, **given), by)
 
     def tare(self, batch: str, step: str, tare_g: Decimal | str = TARE_G, **fields: Any) -> Any:
         command = RecordTare(batch=batch, step=step, reading=reading(tare_g, **fields))

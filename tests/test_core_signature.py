@@ -1,0 +1,188 @@
+"""Signatures: who proved to be whom, over exactly what was seen, at this record and no other."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+
+from core.batch.steps import SamePerson, VerifyStep
+from core.errors import WrongState
+from core.execution import Credentials, DoesNotFit
+from core.material import ChangeLotStatus, Lot, LotStatus
+from core.people import Locked, RetirePerson
+from core.signature import (
+    PERIOD,
+    FirstSigningNeedsBoth,
+    RecordMoved,
+    Seen,
+    SignatureApplied,
+    WrongRecord,
+    manifest_bytes,
+)
+from tests.floor import Floor
+from tests.hands import refusal
+from tests.paper import Paper, paper
+
+
+def weighed() -> tuple[Paper, str]:
+    plant = paper()
+    batch = plant.upto(plant.dispatched(), "3")
+    plant.scan(batch, "3", "PV-1107")
+    plant.tare(batch, "3")
+    plant.weigh(batch, "3", "1809")
+    return plant, batch
+
+
+@pytest.mark.requirement("I1", "I3")
+def test_signature_commits_to_stream_version_and_head_of_what_was_seen() -> None:
+    plant, batch = weighed()
+    seen = plant.seen(f"batch/{batch}")
+    facts = plant.verify(batch, "3")
+    signature = facts[0].event
+    assert isinstance(signature, SignatureApplied)
+    manifest = signature.manifest
+    assert (manifest.record, manifest.ver, manifest.head) == (seen.stream, seen.ver, seen.head)
+    assert (manifest.signer, manifest.name, manifest.zone) == (
+        "viktor", "Viktor Lenz", "Europe/Berlin"
+    )  # fmt: skip
+    assert manifest.meaning == "I verify that this step was done as written"
+    assert manifest.words == (
+        "Batch B26-0001, step 3, Weigh povidone. povidone net 1809.0 g from lot PV-1107."
+    )
+    assert signature.manifest_sha256 == sha256(manifest_bytes(manifest)).hexdigest()
+    shown = plant.batch(batch).signatures[-1]
+    assert (shown.name, shown.meaning, shown.at) == (manifest.name, manifest.meaning, plant.at)
+
+
+@pytest.mark.requirement("C2")
+def test_performer_is_not_the_verifier() -> None:
+    plant, batch = weighed()
+    assert refusal(SamePerson, lambda: plant.verify(batch, "3", by="olga")) == (
+        "Olga Brandt did this step (3); a second person must verify."
+    )
+    plant.verify(batch, "3", by="viktor")
+
+
+@pytest.mark.requirement("C2")
+def test_nobody_who_weighed_a_part_verifies_the_whole() -> None:
+    plant = paper()
+    batch = plant.upto(plant.dispatched(), "3")
+    plant.scan(batch, "3", "PV-1107")
+    plant.tare(batch, "3")
+    plant.weigh(batch, "3", "900", more=True, by="viktor")
+    plant.scan(batch, "3", "PV-1107")
+    plant.tare(batch, "3")
+    plant.weigh(batch, "3", "900")
+    refusal(SamePerson, lambda: plant.verify(batch, "3", by="viktor"))
+    plant.verify(batch, "3", by="sana")
+
+
+@pytest.mark.requirement("I3")
+def test_record_that_moved_is_not_signed() -> None:
+    plant, batch = weighed()
+    now = plant.seen(f"batch/{batch}")
+    old = Seen(stream=now.stream, ver=now.ver - 1, head=now.head)
+    command = VerifyStep(batch=batch, step="3", seen=old)
+    assert refusal(RecordMoved, lambda: plant.sign(command, "viktor")) == (
+        f"batch/B26-0001: changed while you looked; you saw version {old.ver}, it is now"
+        f" {now.ver}. Read what changed and sign again."
+    )
+    forged = Seen(stream=now.stream, ver=now.ver, head="00" * 32)
+    command = VerifyStep(batch=batch, step="3", seen=forged)
+    refusal(RecordMoved, lambda: plant.sign(command, "viktor"))
+
+
+@pytest.mark.requirement("I3")
+def test_signature_for_another_record_does_not_count_here() -> None:
+    plant, batch = weighed()
+    other = plant.dispatched("1000179", room="B2")
+    command = VerifyStep(batch=batch, step="3", seen=plant.seen(f"batch/{other}"))
+    assert refusal(WrongRecord, lambda: plant.sign(command, "viktor")) == (
+        "batch/B26-0001: the signature is for batch/B26-0002."
+        " Open batch/B26-0001, read it, and sign there."
+    )
+
+
+def test_step_that_was_not_done_cannot_be_verified() -> None:
+    plant = paper()
+    batch = plant.dispatched()
+    assert refusal(WrongState, lambda: plant.verify(batch, "1")) == (
+        "Step 1: is idle, must be done. Do the step first."
+    )
+
+
+def release_lot(floor: Floor) -> ChangeLotStatus:
+    return ChangeLotStatus(
+        lot="CC-3102", status=LotStatus.RELEASED, why="CoA.", seen=floor.seen("lot/CC-3102")
+    )
+
+
+def hold_lot(floor: Floor) -> ChangeLotStatus:
+    return ChangeLotStatus(
+        lot="CC-3102", status=LotStatus.ON_HOLD, why="Ask.", seen=floor.seen("lot/CC-3102")
+    )
+
+
+@pytest.mark.requirement("I2")
+def test_first_signing_asks_for_both_and_later_ones_for_the_secret(floor: Floor) -> None:
+    secret = Credentials(secret=floor.accounts["quinn"].secret)
+
+    def alone() -> object:
+        return floor.sign(release_lot(floor), "quinn", station="office", credentials=secret)
+
+    both = "Signature: the first signing of a period needs badge or user id, and secret. Give both."
+    assert refusal(FirstSigningNeedsBoth, alone) == both
+    floor.sign(hold_lot(floor), "quinn", station="office")
+    alone()
+    assert floor.get(Lot, "CC-3102").status is LotStatus.RELEASED
+    entries = floor.execution.ledger.stream("lot/CC-3102")
+    signed = [one.data["components"] for one in entries if one.type == "signature.applied"]
+    assert signed == [["badge", "secret"], ["secret"]]
+
+
+@pytest.mark.requirement("I2")
+def test_signing_period_ends_by_time_station_and_sign_out(floor: Floor) -> None:
+    secret = Credentials(secret=floor.accounts["quinn"].secret)
+
+    def alone(station: str | None) -> object:
+        return floor.sign(release_lot(floor), "quinn", station=station, credentials=secret)
+
+    floor.sign(hold_lot(floor), "quinn", station="office")
+    refusal(FirstSigningNeedsBoth, lambda: alone("kiosk-B2"))
+    refusal(FirstSigningNeedsBoth, lambda: alone(None))
+    floor.clock.at += PERIOD
+    floor.clock.pass_time(seconds=1)
+    refusal(FirstSigningNeedsBoth, lambda: alone("office"))
+    floor.clock.pass_time(seconds=-10)
+    floor.execution.end_signing_period("office")
+    refusal(FirstSigningNeedsBoth, lambda: alone("office"))
+
+
+@pytest.mark.requirement("I2")
+def test_secret_of_another_person_does_not_sign_in_an_open_period(floor: Floor) -> None:
+    floor.sign(hold_lot(floor), "quinn", station="office")
+    others = Credentials(secret=floor.accounts["ines"].secret)
+    refusal(
+        DoesNotFit,
+        lambda: floor.sign(release_lot(floor), "ines", station="office", credentials=others),
+    )
+    assert floor.get(Lot, "CC-3102").status is LotStatus.ON_HOLD
+
+
+@pytest.mark.requirement("I2")
+def test_who_signs_is_who_proved_it_not_who_the_screen_says(floor: Floor) -> None:
+    account = floor.accounts["ines"]
+    credentials = Credentials(secret=account.secret, user="ines")
+    floor.sign(hold_lot(floor), "quinn", station="office", credentials=credentials)
+    [entry] = [
+        one
+        for one in floor.execution.ledger.stream("lot/CC-3102")
+        if one.type == "lot.status-changed"
+    ]
+    assert entry.actor == "ines"
+
+
+def test_retired_person_cannot_sign(floor: Floor) -> None:
+    floor.act(RetirePerson(person="quinn"), "ada")
+    refusal(Locked, lambda: floor.sign(hold_lot(floor), "quinn", station="office"))
