@@ -57,6 +57,7 @@ class LoginPages:
     def sign_in(
         self,
         request: Request,
+        *,
         user: Annotated[str, Form(max_length=128)],
         password: Annotated[str, Form(max_length=256)],
         station: Annotated[str, Form(max_length=64)] = "",

@@ -1,95 +1,30 @@
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from functools import partial
 
-import panel.ui as pu
 import pytest
 from playwright.sync_api import Page, expect
 
 from core.errors import Refused
-from dashboards import theme
 from dashboards.components.keypad import Keypad
 from dashboards.components.live_weight import Link, LiveWeight, judge
 from dashboards.components.refusal_bar import RefusalBar
 from dashboards.components.scan_field import ScanField
-from dashboards.components.signature_dialog import SignatureDialog
-from dashboards.plant import PlantServices
-from dashboards.session import Viewer
-from dashboards.theme import Frame, frame
 from tests.browser import Screen, grave_findings
-from tests.ui_plant import SECRET, create_app, plant_of, running
-
-LIMITS = (Decimal(9900), Decimal(10000), Decimal(10100))
-PLANT = plant_of()
-HEARD: list[str] = []
-SIGNED: list[tuple[str, str]] = []
-WEIGHTS: list[LiveWeight] = []
-WRONG_LOT = "Lot L-77: expired on 2026-10-01. Take a released lot."
-
-
-def bench_page(plant: PlantServices, viewer: Viewer) -> Frame:
-    """Draw every component once."""
-    stop = RefusalBar(lambda: HEARD.append("understood"), sound=False)
-
-    def scanned(text: str) -> None:
-        HEARD.append(text)
-        if text == "L-77":
-            stop.show(WRONG_LOT, full=True)
-        else:
-            scan.accepted(text)
-
-    scan = ScanField(scanned)
-    weight = LiveWeight()
-    weight.limits(*LIMITS)
-    WEIGHTS.append(weight)
-    dialog = SignatureDialog(zone=plant.zone, name_of=plant.accounts.name_of)
-
-    def sign(who: str, secret: str) -> str:
-        SIGNED.append((who, secret))
-        return plant.accounts.authenticate(who, secret, None).name
-
-    def ask(_event: Any) -> None:
-        dialog.request(
-            "Batch B26-0178, weigh lactose", [("Net", "10.000 kg"), ("Lot", "L-1")],
-            meaning="I weighed this material.", sign=sign,
-            done=lambda name: scan.accepted(f"Signed by {name}"),
-            cancelled=lambda: scan.refused("Not signed"),
-        )  # fmt: skip
-
-    button = {"sx": theme.KIOSK_BUTTON, "margin": 10}
-    body = [
-        stop,
-        pu.Row(
-            pu.Column(
-                weight,
-                scan,
-                pu.Row(
-                    pu.Button(label="Ask", on_click=ask, **button),
-                    pu.Button(label="Tap", on_click=lambda _: HEARD.append("tap"), **button),
-                    pu.Button(label="No", on_click=lambda _: stop.show("Too heavy."), **button),
-                ),
-                pu.TextInput(label="Comment", sx=theme.KIOSK_INPUT),
-                sizing_mode="stretch_width",
-            ),
-            Keypad(HEARD.append, label="Tare", unit="kg"),
-        ),
-        Keypad(HEARD.append, label="Secret number", mode="pin"),
-        dialog,
-    ]
-    return frame("Bench", body, viewer=viewer, nav="/kiosk", plant=plant.name, zone=plant.zone)
+from tests.ui_bench import HEARD, LIMITS, PAGES, PLANT, WEIGHTS, WRONG_LOT, forget
+from tests.ui_plant import SECRET, create_app, running
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with running(create_app(PLANT, pages={"/": bench_page, "/kiosk": bench_page})) as address:
+    with running(create_app(PLANT, pages=PAGES)) as address:
         yield address
 
 
 @pytest.fixture
 def page(url: str, open_screen: Callable[..., Screen]) -> Page:
-    for kept in (HEARD, SIGNED, WEIGHTS):
-        kept.clear()
+    forget()
     screen = open_screen(url)
     screen.sign_in("ama", SECRET)
     opened = screen.go("/kiosk")
@@ -107,15 +42,16 @@ def until(holds: Callable[[], bool], seconds: float = 8) -> None:
 
 @pytest.mark.requirement("E2")
 @pytest.mark.parametrize("delay_ms", [0, 2, 10])
-@pytest.mark.parametrize("gap_ms", [0, 120])
-def test_twenty_of_twenty_scans_arrive_whole(page: Page, delay_ms: int, gap_ms: int) -> None:
-    codes = [f"01047000{n:06d}" for n in range(20)]
-    for code in codes:
-        page.keyboard.type(code, delay=delay_ms)
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(gap_ms)
-    until(lambda: len(HEARD) >= 20)
-    assert codes == HEARD
+def test_twenty_of_twenty_scans_arrive_whole(page: Page, delay_ms: int) -> None:
+    for gap_ms in (0, 120):
+        HEARD.clear()
+        codes = [f"0104{gap_ms:03d}{n:06d}" for n in range(20)]
+        for code in codes:
+            page.keyboard.type(code, delay=delay_ms)
+            page.keyboard.press("Enter")
+            page.wait_for_timeout(gap_ms)
+        until(lambda: len(HEARD) >= 20)
+        assert codes == HEARD
 
 
 def test_scan_right_after_a_tap_on_a_button_arrives_and_presses_nothing(page: Page) -> None:
@@ -212,29 +148,26 @@ def test_a_scale_that_cannot_weigh_has_no_weight(link: Link) -> None:
     assert weight.reading["net"] == ""
 
 
-@pytest.mark.parametrize(
-    ("net", "state", "word", "hint"),
-    [
-        ("10000", "in_tolerance", "IN TOLERANCE", "Stable"),
-        ("9905", "near_limit", "NEAR LIMIT", "Stable"),
-        ("9000", "out_of_tolerance", "OUT OF TOLERANCE", "Stable · 1.000 kg to go"),
-        ("10250", "out_of_tolerance", "OUT OF TOLERANCE", "Stable · 0.250 kg over target"),
-    ],
-)
-def test_live_weight_tells_by_word_and_state(
-    page: Page, net: str, state: str, word: str, hint: str
-) -> None:
+SHOWN = [
+    ("10000", "in_tolerance", "IN TOLERANCE", "Stable"),
+    ("9905", "near_limit", "NEAR LIMIT", "Stable"),
+    ("9000", "out_of_tolerance", "OUT OF TOLERANCE", "Stable · 1.000 kg to go"),
+    ("10250", "out_of_tolerance", "OUT OF TOLERANCE", "Stable · 0.250 kg over target"),
+]
+
+
+def test_live_weight_tells_by_word_and_state(page: Page) -> None:
     weight = WEIGHTS[-1]
-    document = (
-        next(iter(weight._documents), None) or next(iter(weight._models.values()))[0].document
-    )
-    document.add_next_tick_callback(lambda: weight.show(Decimal(net), stable=True))
-    shown = page.get_by_test_id("live-weight")
-    expect(shown).to_have_attribute("data-state", state)
-    expect(shown).to_have_attribute("data-stable", "true")
-    expect(page.get_by_test_id("weight-state")).to_have_text(word)
-    expect(page.get_by_test_id("weight-hint")).to_have_text(hint)
-    expect(page.get_by_test_id("net")).to_have_text(f"{Decimal(net) / 1000:.3f}kg")
+    document = next(iter(weight._models.values()))[0].document
+    for net, state, word, hint in SHOWN:
+        show = partial(weight.show, Decimal(net), stable=True)
+        document.add_next_tick_callback(show)
+        shown = page.get_by_test_id("live-weight")
+        expect(shown).to_have_attribute("data-state", state)
+        expect(shown).to_have_attribute("data-stable", "true")
+        expect(page.get_by_test_id("weight-state")).to_have_text(word)
+        expect(page.get_by_test_id("weight-hint")).to_have_text(hint)
+        expect(page.get_by_test_id("net")).to_have_text(f"{Decimal(net) / 1000:.3f}kg")
     size = page.get_by_test_id("net").evaluate("e => getComputedStyle(e).fontSize")
     assert size == "96px"
     expect(page.get_by_test_id("net")).to_have_attribute("aria-live", "off")
@@ -246,93 +179,6 @@ def test_live_weight_without_news_says_so(page: Page) -> None:
         "data-state", "stale", timeout=8000
     )
     expect(page.get_by_test_id("weight-state")).to_have_text("NO NEW READING")
-
-
-def focused(page: Page) -> str:
-    return page.evaluate(
-        "() => { let a = document.activeElement; while (a?.shadowRoot?.activeElement)"
-        " a = a.shadowRoot.activeElement; return a?.dataset.testid || a?.tagName; }"
-    )
-
-
-@pytest.mark.requirement("F1")
-def test_signature_dialog_names_itself_and_what_is_signed(page: Page) -> None:
-    page.get_by_role("button", name="Ask").click()
-    dialog = page.get_by_role("dialog", name="Electronic signature")
-    expect(dialog).to_be_visible()
-    expect(page.get_by_test_id("signature-badge")).to_be_focused()
-    expect(page.get_by_test_id("signature-what")).to_contain_text("Batch B26-0178, weigh lactose")
-    expect(page.get_by_test_id("signature-what")).to_contain_text("10.000 kg")
-    expect(page.get_by_test_id("signature-time")).to_contain_text("Europe/Zurich")
-    expect(page.get_by_test_id("signature-meaning")).to_contain_text("I weighed this material.")
-    expect(page.get_by_test_id("signature-sign")).to_be_disabled()
-    assert grave_findings(page) == []
-
-
-def test_focus_stays_inside_the_dialog(page: Page) -> None:
-    page.get_by_role("button", name="Ask").click()
-    expect(page.get_by_test_id("signature-badge")).to_be_focused()
-    page.get_by_label("Badge").fill("B-1")
-    page.get_by_label("PIN", exact=True).fill("1")
-    seen = []
-    for _ in range(6):
-        page.keyboard.press("Tab")
-        seen.append(focused(page))
-    names = ["cancel", "sign", "badge", "pin", "cancel", "sign"]
-    assert seen == [f"signature-{name}" for name in names]
-    page.keyboard.press("Shift+Tab")
-    assert focused(page) == "signature-cancel"
-
-
-def test_wrong_secret_keeps_the_dialog_open_and_empties_the_field(page: Page) -> None:
-    page.get_by_role("button", name="Ask").click()
-    expect(page.get_by_test_id("signature-badge")).to_be_focused()
-    page.keyboard.type("B-1")
-    page.keyboard.press("Enter")
-    expect(page.get_by_test_id("signature-name")).to_have_text("Signs as: Ama Mensah")
-    for attempt in ("wrong", "again"):
-        page.keyboard.type(attempt)
-        page.keyboard.press("Enter")
-        expect(page.get_by_test_id("signature-refusal")).to_contain_text("do not fit")
-        expect(page.get_by_test_id("signature-pin")).to_have_value("")
-        expect(page.get_by_test_id("signature-pin")).to_be_focused()
-    page.keyboard.press("Escape")
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_be_visible()
-    page.keyboard.type(SECRET)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.get_by_test_id("scan-result")).to_contain_text("Signed by Ama Mensah")
-    assert SIGNED == [("B-1", "wrong"), ("B-1", "again"), ("B-1", SECRET)]
-
-
-def test_two_presses_of_sign_are_one_signature(page: Page) -> None:
-    page.get_by_role("button", name="Ask").click()
-    page.get_by_label("Badge").fill("B-1")
-    page.get_by_label("PIN", exact=True).fill(SECRET)
-    page.get_by_test_id("signature-sign").dblclick()
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    assert len(SIGNED) == 1
-
-
-def test_digits_of_the_dialog_write_into_the_secret_field(page: Page) -> None:
-    page.get_by_role("button", name="Ask").click()
-    page.get_by_label("Badge").fill("B-1")
-    for key in ("4", "7", "1", "Delete the last digit", "2"):
-        page.get_by_role("dialog").get_by_role("button", name=key, exact=True).click()
-    expect(page.get_by_test_id("signature-pin")).to_have_value("472")
-    page.get_by_role("button", name="Clear the PIN").click()
-    expect(page.get_by_test_id("signature-pin")).to_have_value("")
-
-
-def test_cancel_leaves_without_a_signature(page: Page) -> None:
-    page.get_by_role("button", name="Ask").click()
-    page.get_by_test_id("signature-cancel").click()
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.get_by_test_id("scan-result")).to_contain_text("Not signed")
-    assert SIGNED == []
-    page.get_by_role("button", name="Ask").click()  # a second time it starts empty
-    expect(page.get_by_test_id("signature-badge")).to_have_value("")
 
 
 def test_wrong_lot_stops_everything_until_it_is_understood(page: Page) -> None:
@@ -396,3 +242,47 @@ def test_bench_has_large_targets_and_no_grave_finding(
 def test_a_refused_signature_is_a_sentence_not_a_fault() -> None:
     with pytest.raises(Refused, match="do not fit"):
         PLANT.accounts.authenticate("B-1", "x", None)
+
+
+def test_signing_out_in_one_tab_takes_the_other_to_the_form(
+    url: str, open_screen: Callable[..., Screen]
+) -> None:
+    screen = open_screen(url)
+    screen.sign_in("ama", SECRET)
+    kept = screen.go("/kiosk")
+    other = screen.page.context.new_page()
+    other.goto(url + "/logout")
+    other.get_by_role("button", name="Sign out now").click()
+    kept.wait_for_url(lambda address: "/login?next=%2Fkiosk" in address, timeout=10_000)
+    screen.errors.clear()  # the browser logs the 401 by which the page learned it
+
+
+def test_a_page_says_when_the_server_is_gone_and_comes_back(
+    open_screen: Callable[..., Screen],
+) -> None:
+    with running(create_app(PLANT, pages=PAGES)) as address:
+        screen = open_screen(address)
+        screen.sign_in("ama", SECRET)
+        page = screen.go("/kiosk")
+        expect(page.locator("#bw-lost")).to_be_hidden()
+    expect(page.locator("#bw-lost")).to_contain_text(
+        "Nothing entered now is recorded", timeout=9000
+    )
+    expect(page.locator("#bw-lost")).to_contain_text("Last data at ")
+    screen.errors.clear()
+
+
+def test_scheme_follows_the_choice_before_the_browser(
+    url: str, open_screen: Callable[..., Screen]
+) -> None:
+    screen = open_screen(url, dark=True)
+    screen.sign_in("ama", SECRET)
+    page = screen.go("/kiosk?theme=light")
+    root = page.locator("html")
+    expect(root).to_have_attribute("data-theme", "light")
+    screen.go("/kiosk")
+    expect(root).to_have_attribute("data-theme", "dark")
+    page.get_by_role("button", name="Light", exact=True).click()
+    expect(root).to_have_attribute("data-theme", "light")
+    screen.go("/kiosk")
+    expect(root).to_have_attribute("data-theme", "light")

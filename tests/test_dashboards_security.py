@@ -20,6 +20,7 @@ NONCE = re.compile(r"'nonce-([^']+)'")
 
 
 def page(plant: PlantServices, viewer: Viewer) -> Frame:
+    plant.hub.subscribe(["ledger"], lambda news: None)
     body = parts.html(parts.facts([("Name", viewer.name)]))
     return frame("Page", body, viewer=viewer, nav="/", plant=plant.name, zone=plant.zone)
 
@@ -350,8 +351,10 @@ def test_all_logins_of_a_person_end_together() -> None:
 def test_closed_pages_are_forgotten(url: str) -> None:
     ama = signed_in(url, "ama")
     before = len(GATE.owners)
+    subscribed = len(PLANT.hub)
     assert knock(url, "/kiosk", token_of(ama, "/kiosk"), cookie=cookie_of(ama)) == 101
     end = time.monotonic() + 45
     while len(GATE.owners) > before and time.monotonic() < end:
         time.sleep(0.5)
     assert len(GATE.owners) <= before
+    assert len(PLANT.hub) <= subscribed

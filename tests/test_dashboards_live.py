@@ -1,0 +1,175 @@
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from dashboards.live import Hub, News, Tailer, pace_s
+
+
+class Page:
+    """A document that runs its turns when the test says so."""
+
+    def __init__(self) -> None:
+        self.turns: list[Callable[[], None]] = []
+        self.gone = False
+
+    def add_next_tick_callback(self, turn: Callable[[], None]) -> None:
+        if self.gone:
+            raise RuntimeError("document is gone")
+        self.turns.append(turn)
+
+    def run(self) -> int:
+        done, self.turns = self.turns, []
+        for turn in done:
+            turn()
+        return len(done)
+
+
+@pytest.fixture
+def page() -> Page:
+    return Page()
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    made = Hub()
+    yield made
+    made.close()
+
+
+def until(holds: Callable[[], Any], seconds: float = 3) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_news_between_two_turns_are_one_and_the_newest(hub: Hub, page: Page) -> None:
+    told: list[Mapping[str, News]] = []
+    hub.attach(page, ["batch/1", "ledger"], told.append)
+    for value in range(50):
+        hub.publish("batch/1", value)
+        hub.publish("other", value)
+    until(lambda: page.turns)
+    assert page.run() == 1
+    assert [{topic: news.value for topic, news in one.items()} for one in told] == [{"batch/1": 49}]
+
+
+@pytest.mark.parametrize(("topic", "most"), [("ledger", 3), ("scale/SC-1", 6)])
+def test_a_page_is_told_at_its_pace(hub: Hub, page: Page, topic: str, most: int) -> None:
+    told: list[float] = []
+    hub.attach(page, [topic], lambda news: told.append(time.monotonic()))
+    stop = time.monotonic() + 1.05
+    value = 0
+    while time.monotonic() < stop:
+        hub.publish(topic, value := value + 1)
+        page.run()
+        time.sleep(0.005)
+    assert 2 <= len(told) <= most
+    gaps = [later - earlier for earlier, later in pairwise(told)]
+    assert min(gaps) >= pace_s(topic) - 0.02
+
+
+def test_the_last_news_arrive_although_nothing_follows(hub: Hub, page: Page) -> None:
+    values: list[Any] = []
+    hub.attach(page, ["ledger"], lambda news: values.append(news["ledger"].value))
+    hub.publish("ledger", 1)
+    until(page.run)
+    hub.publish("ledger", 2)  # inside the pause
+    until(page.run)
+    assert values == [1, 2]
+
+
+def test_a_slow_topic_does_not_hold_up_the_scale(hub: Hub, page: Page) -> None:
+    seen: list[set[str]] = []
+    hub.attach(page, ["ledger", "scale/SC-1"], lambda news: seen.append(set(news)))
+    hub.publish("ledger", 1)
+    hub.publish("scale/SC-1", 1)
+    until(page.run)
+    hub.publish("ledger", 2)
+    hub.publish("scale/SC-1", 2)
+    until(page.run)
+    assert seen == [{"ledger", "scale/SC-1"}, {"scale/SC-1"}]
+    until(page.run)
+    assert seen[-1] == {"ledger"}
+
+
+def test_a_page_that_leaves_is_told_no_more(hub: Hub, page: Page) -> None:
+    told: list[Any] = []
+    number = hub.attach(page, ["ledger"], told.append)
+    hub.publish("ledger", 1)
+    until(lambda: page.turns)
+    hub.unsubscribe(number)
+    page.run()
+    assert (told, len(hub)) == ([], 0)
+
+
+def test_a_document_that_is_gone_is_forgotten(hub: Hub, page: Page) -> None:
+    hub.attach(page, ["ledger"], lambda news: None)
+    page.gone = True
+    hub.publish("ledger", 1)
+    until(lambda: len(hub) == 0)
+
+
+@dataclass
+class Line:
+    seq: int
+    stream: str
+
+
+class Ledger:
+    def __init__(self) -> None:
+        self.lines = [Line(n + 1, "batch/1") for n in range(5)]
+        self.lock = threading.Lock()
+
+    def entries(self, after: int = 0, limit: int = 1000) -> list[Line]:
+        with self.lock:
+            return [line for line in self.lines if line.seq > after][:limit]
+
+    def size(self) -> int:
+        return len(self.lines)
+
+
+def test_the_tailer_starts_at_the_end_and_publishes_by_kind_and_stream(hub: Hub) -> None:
+    ledger = Ledger()
+    tailer = Tailer(ledger, hub, poll_s=0.02)
+    tailer.start()
+    with ledger.lock:
+        ledger.lines += [Line(6, "batch/1"), Line(7, "lot/L-1"), Line(8, "batch/2")]
+    tailer.wake()
+    until(lambda: hub.latest("ledger"))
+    tailer.stop()
+    topics = ("ledger", "kind/batch", "kind/lot", "batch/1", "batch/2", "lot/L-1")
+    assert {topic: hub.latest(topic).value.seq for topic in topics} == {  # type: ignore[union-attr]
+        "ledger": 8, "kind/batch": 8, "kind/lot": 7, "batch/1": 6, "batch/2": 8, "lot/L-1": 7,
+    }  # fmt: skip
+    assert hub.latest("kind/order") is None
+
+
+class Flaky(Ledger):
+    """A ledger whose next read fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = threading.Event()
+
+    def entries(self, after: int = 0, limit: int = 1000) -> list[Line]:
+        if not self.broken.is_set():
+            self.broken.set()
+            raise OSError("disk")
+        return super().entries(after, limit)
+
+
+def test_the_tailer_goes_on_after_a_fault(hub: Hub) -> None:
+    ledger = Flaky()
+    tailer = Tailer(ledger, hub, poll_s=0.02)
+    tailer.start()
+    until(ledger.broken.is_set)
+    with ledger.lock:
+        ledger.lines.append(Line(6, "batch/9"))
+    until(lambda: hub.latest("batch/9"), 5)
+    tailer.stop()
