@@ -165,6 +165,7 @@ class Sandbox:
     events: str = field(default_factory=new_secret)
     receipts: str = field(default_factory=new_secret)
     process: subprocess.Popen[bytes] | None = None
+    seed: dict[str, Any] = field(default_factory=lambda: SEED)
 
     @property
     def address(self) -> str:
@@ -172,7 +173,7 @@ class Sandbox:
 
     def start(self) -> None:
         seed = self.folder / "seed.json"
-        seed.write_text(json.dumps(SEED), "utf-8")
+        seed.write_text(json.dumps(self.seed), "utf-8")
         command = [sys.executable, "-m", "erp.sandbox", "--db", str(self.folder / "erp.db")]
         command += ["--port", str(self.port), "--seed", str(seed)]
         secrets = {

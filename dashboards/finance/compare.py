@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from analytics import reconciliation as judged
 from dashboards.finance import words
 from erp.reconcile import Collected, FactRow, MessageRow, PostingRow
-from erp.rows import State
+from erp.rows import OPEN, State
 
 SIDES = ("quantity", "item", "lot", "order", "movement", "day")
 # what analytics calls a difference -> the field of a side
@@ -118,7 +118,22 @@ def differing(sides: Sequence[Mapping[str, str] | None]) -> tuple[str, ...]:
     return tuple(name for name in SIDES if len({side[name] for side in speaking}) > 1)
 
 
-def cause_of(match_class: str, fact: FactRow | None, message: MessageRow | None) -> str:
+def refused_at(messages: Sequence[MessageRow]) -> dict[str, int]:
+    """Return which message of an order the ERP refused first: what comes after it waits."""
+    found: dict[str, int] = {}
+    for one in messages:
+        if one.state == State.DEAD:
+            found[one.lane] = min(one.lane_seq, found.get(one.lane, one.lane_seq))
+    return found
+
+
+def cause_of(
+    match_class: str,
+    fact: FactRow | None,
+    message: MessageRow | None,
+    *,
+    stuck: Mapping[str, int],
+) -> str:
     """Return the probable cause of a row, as a sentence."""
     if match_class == "matched":
         return ""
@@ -127,6 +142,10 @@ def cause_of(match_class: str, fact: FactRow | None, message: MessageRow | None)
     if message is not None and message.state == State.DEAD:
         why = (message.last_error or message.last_code or "refused").rstrip(".")
         return f"The ERP refused it: {why}. {words.step_for(message.last_code)}"
+    if message is not None and message.state in OPEN:
+        first = stuck.get(message.lane, message.lane_seq)
+        if first < message.lane_seq:
+            return f"Waits behind message {first} of its order, which the ERP refused."
     if message is None and fact is not None and fact.erp_order is None:
         return f"Order {fact.order}: the ERP does not know it. Link the order to an ERP order."
     if match_class == "in_flight":
@@ -155,13 +174,14 @@ def match(found: Collected) -> Verdict:
         (facts, found.facts), (messages, found.messages), (lines or (), found.postings or ()),
     ):  # fmt: skip
         ours.update(zip(map(id, records), originals, strict=True))
-    rows = [_row(one, ours) for one in verdict.rows]
+    stuck = refused_at(found.messages)
+    rows = [_row(one, ours, stuck) for one in verdict.rows]
     rows.sort(key=lambda row: (row.at, row.key), reverse=True)
     rules = verdict.rules
-    amount = f"{rules.quantity} in quantity" if rules.quantity else "0 in quantity, lot and unit"
+    amount = f"{rules.quantity}" if rules.quantity else "0"
     return Verdict(
         rows=tuple(rows),
-        tolerance=f"{amount}; in flight up to {words.span(rules.sla)}, late after "
+        tolerance=f"{amount} in quantity; in flight up to {words.span(rules.sla)}, late after "
         f"{words.span(rules.late)}",
         buckets=BUCKETS,
         outside=verdict.outside,
@@ -240,7 +260,7 @@ def _is_changed(it: PostingRow, answer: MessageRow) -> bool:
     return answer.receipt_period is not None and answer.receipt_period != it.period
 
 
-def _row(it: judged.MatchRow, ours: Mapping[int, object]) -> MatchRow:
+def _row(it: judged.MatchRow, ours: Mapping[int, object], stuck: Mapping[str, int]) -> MatchRow:
     fact, message = ours.get(id(it.fact)), ours.get(id(it.message))
     postings = tuple(ours[id(line)] for line in it.lines)
     assert fact is None or isinstance(fact, FactRow)
@@ -265,7 +285,7 @@ def _row(it: judged.MatchRow, ours: Mapping[int, object]) -> MatchRow:
         sent=sent,
         booked=booked_side(booked, it.differs) if booked else None,
         differs=tuple(name for name in SIDES if name in told),
-        cause=cause_of(it.match_class.value, fact, message),
+        cause=cause_of(it.match_class.value, fact, message, stuck=stuck),
         posting_date=first.posting_date,
         at=at,
         age=it.age,

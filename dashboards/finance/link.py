@@ -81,7 +81,7 @@ def _figures(link: LinkState, *, size: int, zone: ZoneInfo) -> Markup:
         parts.card(
             "Refused", words.number(counts[Sent.DEAD]),
             state=State.BAD if counts[Sent.DEAD] else None,
-            word="a person decides" if counts[Sent.DEAD] else "", testid="dead",
+            word="to decide" if counts[Sent.DEAD] else "", testid="dead",
         ),
         parts.card(
             "Receipted", words.number(counts[Sent.DONE]),

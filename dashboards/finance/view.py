@@ -87,8 +87,7 @@ def overview(ask: Ask, snap: Snapshot | None, *, zone: ZoneInfo, today: date) ->
     rows = of_day(snap.rows, ask.day)
     shown = [row for row in rows if ask.match_class in ("", row.match_class)]
     return join(
-        _as_of(snap, zone),
-        _days(ask, today),
+        Markup('<div class="top">{}{}</div>').format(_as_of(snap, zone), _days(ask, today)),
         _fault(snap),
         _verdict(rows, ask, zone),
         _cards(rows, ask),
@@ -120,7 +119,9 @@ def _days(ask: Ask, today: date) -> Markup:
     kept = Markup('<input type="hidden" name="class" value="{}">').format(ask.match_class)
     form = Markup(
         '<form method="get" action="{}"><label for="day">Posting date</label>'
-        '<input id="day" name="day" type="date" data-go data-key="day" value="{}">{}'
+        '<input id="day" name="day" size="11" maxlength="10" placeholder="YYYY-MM-DD" '
+        'pattern="[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}" title="A date as 2026-11-23" '
+        'autocomplete="off" data-key="day" value="{}">{}'
         '<button type="submit" class="pick">Show</button></form>'
     ).format(HERE, ask.day.isoformat() if ask.day else "", kept if ask.match_class else "")
     return Markup('<div class="bar">{}{}</div>').format(join(*links), form)
@@ -141,7 +142,9 @@ def _verdict(rows: Sequence[MatchRow], ask: Ask, zone: ZoneInfo) -> Markup:
         return notice(
             State.INFO, "No facts", f"{when.strip() or 'yet'}. There is nothing to match."
         )
-    terms = [f"{words.number(n)} {words.of(name).label.lower()}" for name, n in counts.items() if n]
+    terms = [
+        f"{words.number(n)} {words.within(words.of(name).label)}" for name, n in counts.items() if n
+    ]
     differ = total - sum(counts[name] for name in ALWAYS)
     if differ:
         state, word = State.BAD, f"{words.count(differ, 'row')} to clear{when}."
@@ -160,7 +163,7 @@ def _verdict(rows: Sequence[MatchRow], ask: Ask, zone: ZoneInfo) -> Markup:
 def _cards(rows: Sequence[MatchRow], ask: Ask) -> Markup:
     counts = by_class(rows)
     shown = [name for name, n in counts.items() if n or name in ALWAYS or name == ask.match_class]
-    quiet = [words.of(name).label.lower() for name in counts if name not in shown]
+    quiet = [words.within(words.of(name).label) for name in counts if name not in shown]
     made = join(*(_card(name, counts[name], ask) for name in shown))
     none = paragraph(f"None: {', '.join(quiet)}.", muted=True) if quiet else Markup("")
     return Markup('<div class="classes">{}</div>{}').format(made, none)

@@ -214,15 +214,26 @@ def span(age: timedelta) -> str:
     ('58 min', '4 s')
     >>> span(timedelta(hours=26)), span(timedelta(hours=3, minutes=7))
     ('1 d 2 h', '3 h 7 min')
+    >>> span(timedelta(hours=1))
+    '1 h'
     """
     seconds = max(0, int(age.total_seconds()))
     days, hours = divmod(seconds // 3600, 24)
     minutes = seconds // 60 % 60
     if days:
-        return f"{days} d {hours} h"
+        return f"{days} d {hours} h" if hours else f"{days} d"
     if hours:
-        return f"{hours} h {minutes} min"
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def within(label: str) -> str:
+    """Return a label as it stands within a sentence.
+
+    >>> within("Missing in ERP"), within("GL without stock")
+    ('missing in ERP', 'GL without stock')
+    """
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
 
 
 def count(n: int, one: str, many: str = "") -> str:

@@ -1,0 +1,107 @@
+"""A living plant with an ERP beside it: pull, relay, books, and what finance reads of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.authority import AdoptAuthority
+from core.bom import ErpBom
+from core.dispatch import DispatchOrder
+from core.order import Order
+from dashboards.boundary import Boundary, ErpLink
+from dashboards.finance.matching import ReconcileReader
+from erp import evidence
+from erp.rows import State
+from tests.erp_plant import Sandbox, eventually
+from tests.plant import LOTS, MATERIALS, MATRIX, ZONE, LivingPlant
+
+ERP_SEED: dict[str, Any] = {
+    "items": [
+        {"code": code, "name": name, "unit": "KGM", "gtin": gtin, "standard_cost": "1"}
+        for code, (name, gtin, _) in MATERIALS.items()
+    ]
+    + [{"code": "PARA500", "name": "Tablets", "unit": "KGM", "gtin": None, "standard_cost": "9"}],
+    "boms": [
+        {"product": "PARA500", "quantity": "60", "unit": "KGM", "lines": [
+            {"item": "PVP", "quantity": "1.8", "unit": "KGM"},
+            {"item": "CCNA", "quantity": "2.4", "unit": "KGM"},
+        ]}
+    ],
+    "orders": [
+        {"id": f"100{n}", "product": "PARA500", "quantity": "60", "unit": "KGM",
+         "due_at": "2027-11-25T06:00:00Z", "priority": None, "customer": None}
+        for n in range(1, 5)
+    ],
+    "lots": [
+        {"item": item, "lot": lot, "quantity": "75", "unit": "KGM"} for lot, item in LOTS.items()
+    ],
+}  # fmt: skip
+PULLED = {"order.receive": ("service",), "bom.receive": ("service",)}
+
+
+@dataclass(eq=False)
+class FinancePlant:
+    """A plant whose facts go to an ERP, and hands to change both sides."""
+
+    plant: LivingPlant
+    erp: Sandbox
+    boundary: Boundary
+    reader: ReconcileReader
+
+    def made(self, order: str, upto: str = "50") -> str:
+        """Dispatch one of the ERP's orders, make it up to a step, and return its batch."""
+        self.plant.do(DispatchOrder(order=order, room="B1"), "sana")
+        found = self.plant.execution.nouns.get(Order, order)
+        assert found is not None
+        assert found.batch is not None
+        self.plant.brought_to(found.batch, upto)
+        return found.batch
+
+    def told(self) -> None:
+        """Wait until the ERP has answered for every fact."""
+
+        def drained() -> bool:
+            at_end = self.boundary.relay.status().upto_seq == self.plant.execution.ledger.size()
+            open_ = sum(evidence.counts(self.boundary.outbox)[s] for s in State if s != State.DONE)
+            return at_end and not open_
+
+        eventually(drained, within_s=20)
+
+    def by_hand(self, sql: str, *values: object) -> int:
+        """Change the ERP's own database, as a clerk with too many rights would."""
+        with closing(sqlite3.connect(self.erp.folder / "erp.db", timeout=10)) as books:
+            for name in ("ledger_line_no_update", "ledger_line_no_delete"):
+                books.execute(f"DROP TRIGGER IF EXISTS {name}")
+            changed = books.execute(sql, values).rowcount
+            books.commit()
+        return changed
+
+
+def _is_pulled(plant: LivingPlant) -> bool:
+    nouns = plant.execution.nouns
+    return len(nouns.all(Order)) == len(ERP_SEED["orders"]) and bool(nouns.all(ErpBom))
+
+
+@contextmanager
+def finance_plant(plant: LivingPlant, folder: Path) -> Iterator[FinancePlant]:
+    """Run an ERP beside a plant, and connect both."""
+    plant.do(AdoptAuthority(plant="test", zone=str(ZONE), matrix=MATRIX | PULLED), "ada")
+    erp = Sandbox(folder, seed=ERP_SEED)
+    erp.start()
+    link = ErpLink(address=erp.address, send=erp.events, receive=erp.receipts, pull_every_s=2)
+    boundary = Boundary(plant.execution, link, data=folder, plant="test", zone=ZONE)
+    reader = ReconcileReader(boundary, look_s=0.3, reread_s=1)
+    plant.services.readers["reconcile"] = reader  # type: ignore[index]
+    boundary.start()
+    try:
+        eventually(lambda: _is_pulled(plant), within_s=20)
+        yield FinancePlant(plant, erp, boundary, reader)
+    finally:
+        reader.stop()
+        boundary.stop()
+        erp.stop()
