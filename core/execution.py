@@ -178,6 +178,7 @@ class Execution:
         self.ledger = Ledger(open_store(where))
         self.nouns = Nouns(self.ledger.store)
         self.secrets = secrets
+        self.verifier, self.anchor_dir = key.verifier, anchor_dir
         self._now = now
         self._states = _States(self.nouns, self.ledger)
         self.writer = Writer(open_store(where), key, self._states, anchor_dir=anchor_dir)

@@ -102,6 +102,44 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "person.authentication-failed": lambda it: (
         f"{it['person']}: failed attempt {it['failures']}, {it['purpose']}."
     ),
+    "person.signed-in": lambda it: f"{it['person']} signed in.",
+    "person.signed-out": lambda it: f"{it['person']} signed out: {it['cause']}.",
+    "person.registered": lambda it: f"{it['name']} registered as {', '.join(it['roles'])}.",
+    "person.locked": lambda it: f"{it['person']} locked after {it['failures']} failed attempts.",
+    "work-order.received": lambda it: (
+        f"Order {it['order']}: {it['quantity']} {it['unit']} of {it['product']},"
+        f" {'from the ERP' if it['origin'] == 'erp' else 'opened here'}."
+    ),
+    "work-order.made-ready": lambda it: f"Order {it['order']} is ready: every gate is green.",
+    "work-order.dispatched": lambda it: (
+        f"Order {it['order']} went to {it['room']} as batch {it['batch']}."
+    ),
+    "work-order.started": lambda it: f"Order {it['order']} started, batch {it['batch']}.",
+    "work-order.resumed": lambda it: f"Order {it['order']} goes on, batch {it['batch']}.",
+    "work-order.completed": lambda it: (
+        f"Order {it['order']} completed: {it['quantity']} {it['unit']}, batch {it['batch']}."
+    ),
+    "batch.completed": lambda it: f"Batch {it['batch']}: every step is complete.",
+    "batch.closed": lambda it: f"Batch {it['batch']}: the record is closed.",
+    "material.produced": lambda it: (
+        f"{it['quantity']} {it['unit']} of {it['product']} produced, lot {it['lot']}."
+    ),
+    "lot.created": lambda it: f"Lot {it['lot']} of {it['material']} from {it['supplier']}.",
+    "material.registered": lambda it: f"{it['material']}: {it['name']}, in {it['unit']}.",
+    "equipment.registered": lambda it: f"{it['equipment']}: {it['name']}, {it['kind']}.",
+    "instrument.calibrated": lambda it: (
+        f"{it['equipment']} calibrated, certificate {it['certificate']}, due {it['due_on']}."
+    ),
+    "instrument.used": lambda it: (
+        f"{it['equipment']} weighed {_kg(it['net_g'])} for {it['batch']}, step {it['step']}."
+    ),
+    "station.bound": lambda it: f"Station {it['station']}: room {it['room']}, {it['scale']}.",
+    "master-recipe.approved": lambda it: f"{it['recipe']} approved for {it['party']}.",
+    "master-recipe.made-effective": lambda it: f"{it['recipe']} is effective.",
+    "sequence.drawn": lambda it: f"{it['name']} drawn for {it['for_']}.",
+    "telemetry.sealed": lambda it: (
+        f"{it['line']}: {it['rows']} rows sealed, SHA-256 {it['sha256'][:16]} …."
+    ),
     "daily-check.passed": lambda it: f"Check weight shown as {_kg(it['shown_g'])}: passed.",
     "daily-check.failed": lambda it: f"Check weight shown as {_kg(it['shown_g'])}: failed.",
 }

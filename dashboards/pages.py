@@ -1,5 +1,6 @@
 """The live pages by path. `{name}` in a path is read with `visit.part("name")`."""
 
+from dashboards.audit.page import audit_page
 from dashboards.finance.page import reconcile_page
 from dashboards.home import home_page
 from dashboards.kiosk.page import kiosk_page
@@ -11,6 +12,7 @@ PAGES: dict[str, PageFunction] = {
     "/": home_page,
     "/kiosk": kiosk_page,
     "/reconcile": reconcile_page,
+    "/audit": audit_page,
     "/review": queue_page,
     "/review/batch/{batch}": batch_page,
 }

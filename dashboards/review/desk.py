@@ -48,7 +48,7 @@ class Ask:
     recorded: str
 
 
-class ReviewDesk(param.Parameterized):  # type: ignore[misc]
+class ReviewDesk(param.Parameterized):
     """One batch under review: the dossier, what is looked at, and the last answer."""
 
     file: Dossier = param.Parameter(constant=True, doc="The record as shown.")

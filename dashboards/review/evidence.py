@@ -111,7 +111,10 @@ class Draw:
         serial = "–" if scale is None or scale.serial is None else scale.serial
         due = None if scale is None else scale.calibration_due_on
         return [
-            ("Scale", f"{name}, serial {serial}"),
+            (
+                "Scale",
+                parts.link(f"{name}, serial {serial}", f"/audit?stream=equipment/{last.scale}"),
+            ),
             ("Certificate then in force", last.certificate or "–"),
             ("Calibration now due on", "–" if due is None else due.isoformat()),
             ("Gross, tare, net of the last weighing", _weights(last)),
@@ -226,30 +229,32 @@ class Draw:
             testid="attempts",
         )
 
-    def entries(self, rows: Iterable[Entry], caption: str, *, own: int = 0) -> Markup:
-        """Return entries of the ledger, the given one marked."""
+    def entries(
+        self, rows: Iterable[Entry], caption: str, *, own: int = 0, keep: str = ""
+    ) -> Markup:
+        """Return entries of the ledger, the given one marked; `keep` goes on in their links."""
         body = []
         for entry in rows:
             kind = "own" if entry.seq == own else "risk" if is_risky(entry) else ""
             body.append(
                 Markup(
                     '<tr class="{}"><td class="number">{}</td><td class="nowrap">{}</td>'
-                    "<td>{}</td><td><code>{}</code></td><td>{}{}</td></tr>"
+                    '<td>{}</td><td>{}{}<br><span class="type">{}</span></td></tr>'
                 ).format(
                     kind,
-                    parts.link(entry.seq, f"/audit?entry={entry.seq}"),
+                    parts.link(entry.seq, f"/audit?{keep}entry={entry.seq}"),
                     self.time(parse_iso(entry.at)),
                     self.names.name(entry.actor),
-                    entry.type,
                     summary(entry),
                     _why(entry),
+                    entry.type,
                 )
             )
         head = Markup("").join(
             Markup('<th scope="col"{}>{}</th>').format(
                 Markup(' class="number"') if name == "Entry" else "", name
             )
-            for name in ("Entry", "When", "Who", "Type", "What")
+            for name in ("Entry", "When", "Who", "What")
         )
         return Markup(
             '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table>'
@@ -263,13 +268,18 @@ class Draw:
                 gate.gate,
                 parts.chip(*((State.OK, "Green") if gate.passed else (State.BAD, "Red"))),
                 gate.says,
-                "QA" if gate.owner == "qa" else gate.owner,
+                owner(gate),
                 _evidence_of(file, gate),
             )
             for gate in file.gates
         ]
         head = ("Gate", "State", "What it says", "Owner", "Evidence")
-        return parts.table("Release gates", head, rows, testid="gates")
+        return parts.table("Release gates", head, rows, show_caption=False, testid="gates")
+
+
+def owner(gate: Gate) -> str:
+    """Return who can mend a gate, as people say it."""
+    return "QA" if gate.owner == "qa" else gate.owner
 
 
 def _why(entry: Entry) -> Markup:

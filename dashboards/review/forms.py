@@ -10,7 +10,7 @@ from core.deviation import DeviationState, Disposition
 from dashboards import parts
 from dashboards.palette import State
 from dashboards.review.desk import DECISION, TRAIL, Ask, ReviewDesk
-from dashboards.review.evidence import pane
+from dashboards.review.evidence import owner, pane
 from dashboards.review.pick import Pick
 
 FRAME = {
@@ -136,7 +136,7 @@ class Forms:
         if not file.red:
             text = "All gates are green. The signature closes the record; the ERP is told."
             return Markup("").join((head, parts.paragraph(text)))
-        reasons = " ".join(f"{gate.says} ({gate.owner})" for gate in file.red)
+        reasons = " ".join(f"{gate.says} (Owner: {owner(gate)}.)" for gate in file.red)
         return Markup("").join((head, parts.notice(State.BAD, "Release is off.", reasons)))
 
     def _on_disposition(self, _: Any) -> None:

@@ -41,7 +41,7 @@ def batch_page(plant: PlantServices, viewer: Viewer) -> Frame:
     page = RecordPage(desk, draw) if whole else ReviewPage(plant, desk, draw, names=names)
     batch = desk.file.batch
     topics = [f"batch/{batch.batch}", f"refusal/batch/{batch.batch}", "kind/deviation"]
-    plant.hub.subscribe(topics, lambda _news: desk.refresh())
+    plant.hub.subscribe(topics, lambda _news: page.follow())
     return frame(
         f"Batch {batch.batch} · {batch.content.product_name}",
         page.body(),
@@ -64,6 +64,10 @@ class RecordPage:
     def body(self) -> list[Any]:
         return [self._about, self._record]
 
+    def follow(self) -> None:
+        """Show the record as it is now."""
+        self._desk.refresh()
+
     def _redraw(self, *_: Any) -> None:
         file = self._desk.file
         self._about.object = parts.markup(about(file, whole=True))
@@ -84,6 +88,10 @@ class ReviewPage:
         desk.param.watch(self._say, ["message", "tone"])
         self._redraw()
         self._say()
+
+    def follow(self) -> None:
+        """Show the record as it is now; half-written texts stay."""
+        self._desk.refresh()
 
     def body(self) -> list[Any]:
         left = pu.Column(self._list, width=LIST_WIDTH, margin=(0, 14, 0, 10))

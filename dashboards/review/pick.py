@@ -8,7 +8,7 @@ import param
 from panel.custom import JSComponent
 
 
-class Pick(JSComponent):  # type: ignore[misc]
+class Pick(JSComponent):
     """A row of named buttons; `value` is the id of the pressed one, empty for none."""
 
     label = param.String(default="Choose")

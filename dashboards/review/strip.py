@@ -52,7 +52,10 @@ def about(file: Dossier, *, whole: bool) -> Markup:
     )
 
 
-def _block(title: str, count: Markup | str, says: str, *, state: State | None, id: str) -> Markup:
+def block(
+    title: str, count: Markup | str, says: str, *, state: State | None = None, id: str = ""
+) -> Markup:
+    """Return one block of a strip: a figure and what it says."""
     return Markup(
         '<section class="{0}" data-testid="{1}"><h2>{2}</h2><p class="count">{3}</p>'
         '<p class="says{4}">{5}{6}</p></section>'
@@ -85,21 +88,21 @@ def strip(file: Dossier) -> Markup:
     green = len(file.gates) - len(file.red)
     red = _some([gate.gate for gate in file.red])
     blocks = (
-        _block(
+        block(
             "Rules passed",
             _of(len(file.passed), file.judged),
             "every rule held" if not exceptions else f"{len(exceptions)} broken, see exceptions",
             state=State.OK if not exceptions else None,
             id="rules",
         ),
-        _block(
+        block(
             "Exceptions reviewed",
             _of(len(exceptions) - waits, len(exceptions)),
             classes or "none raised",
             state=State.NEAR if waits else State.OK,
             id="exceptions",
         ),
-        _block(
+        block(
             "Deviations dispositioned",
             _of(len(file.deviations) - opened, len(file.deviations)),
             f"open: {', '.join(one.deviation for one in file.open_deviations)}"
@@ -108,14 +111,14 @@ def strip(file: Dossier) -> Markup:
             state=State.HELD if opened else State.OK,
             id="deviations",
         ),
-        _block(
+        block(
             "Refused attempts",
             str(len(file.attempts)),
             "recorded, changed nothing" if file.attempts else "none",
             state=None,
             id="refused",
         ),
-        _block(
+        block(
             "Release gates green",
             _of(green, len(file.gates)),
             f"red: {red}" if red else "all green",

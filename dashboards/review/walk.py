@@ -23,7 +23,7 @@ class Item:
     sub: str = ""
 
 
-class WalkList(JSComponent):  # type: ignore[misc]
+class WalkList(JSComponent):
     """A list with one current item, keys for the page, and a help for the keys."""
 
     label = param.String(default="To review")

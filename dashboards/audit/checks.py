@@ -1,0 +1,149 @@
+"""The check of the whole ledger at a press, and how far it is proven outside. No widgets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.clock import now, parse_iso
+from core.errors import LedgerBroken
+from core.execution import Execution
+from core.ledger.anchor import AnchorFolder
+from core.ledger.audit import audit, check_anchors
+from core.ledger.checkpoint import Checkpoint
+from core.ledger.store import EntryRow, Ledger
+from core.projections.nouns import differences
+
+STREAMS_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the check found; `says` is the whole result in one sentence."""
+
+    holds: bool
+    says: str
+    at: datetime
+    size: int
+    root: str
+    took_s: str
+
+
+class _Counted:
+    """A ledger that tells how far it was read; the check itself is the core's."""
+
+    def __init__(self, ledger: Ledger, told: Callable[[int], None]) -> None:
+        self._ledger, self._told = ledger, told
+
+    def checkpoint(self) -> Checkpoint | None:
+        return self._ledger.checkpoint()
+
+    def rows(self, after: int = 0, limit: int = 1000) -> list[EntryRow]:
+        found = self._ledger.rows(after, limit)
+        if found:
+            self._told(found[-1].seq)
+        return found
+
+
+class ProjectionsDiffer(LedgerBroken):
+    """The states that screens read are not what the entries lead to."""
+
+    def __init__(self, streams: list[str]) -> None:
+        named = ", ".join(streams[:STREAMS_NAMED])
+        more = f" and {len(streams) - STREAMS_NAMED} more" if len(streams) > STREAMS_NAMED else ""
+        super().__init__(
+            f"Projections: {named}{more} differ from the entries; the entries themselves hold."
+            " Stop the server and start it again: it rebuilds them."
+        )
+
+
+def verify(execution: Execution, told: Callable[[int, int], None]) -> Verdict:
+    """Check every entry, stream, the checkpoint, the anchors and the projections.
+
+    Runs for seconds: give it a thread. `told` hears entries read and entries in all.
+    """
+    began, ledger = now(), execution.ledger
+    whole = ledger.size()
+    try:
+        checkpoint = _check(execution, lambda seq: told(min(seq, whole), whole))
+    except LedgerBroken as fault:
+        return Verdict(
+            holds=False, says=str(fault), at=now(), size=whole, root="", took_s=_since(began)
+        )
+    if checkpoint is None:
+        says = "The ledger is empty: there is nothing to verify yet."
+        return Verdict(holds=True, says=says, at=now(), size=0, root="", took_s=_since(began))
+    root = checkpoint.root.hex()
+    says = (
+        f"All {checkpoint.size} entries hold: every stored byte has its hash, every stream is"
+        " unbroken, the signed checkpoint has this size and root, and the states that screens"
+        " show are what the entries lead to."
+    )
+    return Verdict(
+        holds=True, says=says, at=now(), size=checkpoint.size, root=root, took_s=_since(began)
+    )
+
+
+def _check(execution: Execution, told: Callable[[int], None]) -> Checkpoint | None:
+    counted: Ledger = _Counted(execution.ledger, told)  # type: ignore[assignment]
+    checkpoint = audit(counted, execution.verifier)
+    if execution.anchor_dir is not None:
+        folder = AnchorFolder(execution.anchor_dir)
+        check_anchors(execution.ledger, folder, execution.verifier)
+    differing = differences(execution.ledger)
+    for _ in range(3):  # a command may be recorded between the two reads of a comparison
+        if differing:
+            differing = differences(execution.ledger)
+    if differing:
+        raise ProjectionsDiffer(differing)
+    return checkpoint
+
+
+def _since(began: datetime) -> str:
+    return f"{(now() - began).total_seconds():.1f} s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """What a thief of the database could still change without being seen.
+
+    `since` is when the oldest entry without an outside anchor was recorded.
+    """
+
+    size: int
+    checkpoint: Checkpoint | None
+    anchored: int
+    place: str
+    anchored_at: datetime | None
+    since: datetime | None
+    copies: int
+    newest_copy: int
+
+    @property
+    def entries(self) -> int:
+        return self.size - self.anchored
+
+
+def exposure(execution: Execution) -> Exposure:
+    """Return how much of the ledger no outside place has confirmed yet."""
+    ledger = execution.ledger
+    size, anchors = ledger.size(), ledger.anchors()
+    newest = anchors[-1] if anchors else None
+    anchored = newest.size if newest else 0
+    first_open = ledger.entry(anchored + 1)
+    copies: list[Checkpoint] = []
+    if execution.anchor_dir is not None:
+        try:
+            folder = AnchorFolder(execution.anchor_dir)
+            copies = [one for _, one in folder.checkpoints(execution.verifier)]
+        except LedgerBroken:
+            copies = []  # the check at a press says what is wrong with them
+    return Exposure(
+        size=size,
+        checkpoint=ledger.checkpoint(),
+        anchored=anchored,
+        place=newest.place if newest else "",
+        anchored_at=parse_iso(newest.at) if newest else None,
+        since=None if first_open is None else parse_iso(first_open.at),
+        copies=len(copies),
+        newest_copy=max((one.size for one in copies), default=0),
+    )
