@@ -5,21 +5,23 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from core.batch.steps import CompleteStep
 from core.catalogue import COMMANDS, DECIDERS, EVENTS, NOUNS
 from core.errors import IdemReused
 from core.execution import Recalled
+from core.ledger.entry import NotCanonical
 from core.ledger.store import open_store
 from core.material import Lot
 from core.order import Order
 from core.people import Person, RegisterPerson
 from core.projections.nouns import differences, prepare, replay
 from core.refusal import Refusals
-from core.weighing import OutOfTolerance, RecordWeight, ScanContainer, WrongMaterial
+from core.weighing import OutOfTolerance, RecordTare, ScanContainer, WrongMaterial
 from tests.floor import Floor, open_floor
-from tests.hands import reading, refusal
+from tests.hands import AT, reading, refusal
 
 
 def register(person: str, badge: str) -> RegisterPerson:
@@ -140,17 +142,22 @@ def test_plant_goes_on_after_a_restart(floor: Floor, tmp_path: Path) -> None:
         assert again.batch(batch).run("4").net_g == 2400
 
 
-def test_float_or_naive_time_never_reaches_the_ledger(floor: Floor) -> None:
+@pytest.mark.parametrize(
+    ("change", "stops"),
+    [
+        ({"read_at": AT.replace(tzinfo=None)}, msgspec.ValidationError),
+        ({"value": 412.5}, NotCanonical),
+    ],
+)
+def test_float_or_naive_time_never_reaches_the_ledger(
+    floor: Floor, change: dict[str, object], stops: type[Exception]
+) -> None:
     batch = at_step(floor, "3")
     floor.scan(batch, "3", "PV-1107")
-    bad = reading("412")
-    naive = type(bad)(
-        **{name: getattr(bad, name) for name in bad.__struct_fields__}
-        | {"read_at": bad.read_at.replace(tzinfo=None)}
-    )
     before = floor.size()
-    with pytest.raises(Exception):  # noqa: B017 -- our own mistake, however it shows
-        floor.act(RecordWeight(batch=batch, step="3", reading=naive), "olga")
+    bad = msgspec.structs.replace(reading("412"), **change)
+    with pytest.raises(stops):
+        floor.act(RecordTare(batch=batch, step="3", reading=bad), "olga")
     assert floor.size() == before
     floor.tare(batch, "3")
 
