@@ -29,7 +29,7 @@ def us(year: int, month: int, day: int, *clock: int) -> int:
     ("day", "hours"),
     [((2026, 3, 28), 7), ((2026, 10, 24), 9), ((2026, 3, 27), 8), ((2026, 10, 25), 8)],
 )
-@pytest.mark.requirement("M5")
+@pytest.mark.requirement("O1")
 def test_night_on_which_clocks_change_has_its_true_length(
     day: tuple[int, int, int], hours: int
 ) -> None:

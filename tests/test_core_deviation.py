@@ -92,7 +92,7 @@ def test_nobody_decides_about_his_own() -> None:
     )
 
 
-@pytest.mark.requirement("G2", "I3")
+@pytest.mark.requirement("G2", "H3")
 def test_disposition_needs_a_signature_over_this_deviation_as_it_is_now() -> None:
     plant, batch = held()
     refusal(SignatureRequired, lambda: plant.act(disposition(plant), "quinn"))

@@ -33,7 +33,7 @@ def checked() -> Equipment:
     return plant.get(Equipment, "B1-S1")
 
 
-@pytest.mark.requirement("D3")
+@pytest.mark.requirement("D3", "F3")
 @pytest.mark.parametrize(
     ("shown", "passes"),
     [("4995", True), ("5000.2", True), ("5005.0", True), ("4994.9", False), ("5005.1", False)],
@@ -46,7 +46,7 @@ def test_daily_check_holds_both_limits(shown: str, passes: bool) -> None:
     assert scale.check_shown_g == Decimal(shown)
 
 
-@pytest.mark.requirement("D3")
+@pytest.mark.requirement("D3", "F3")
 def test_failed_check_locks_the_scale_until_a_pass() -> None:
     plant = paper()
     plant.check_scale()
@@ -57,7 +57,7 @@ def test_failed_check_locks_the_scale_until_a_pass() -> None:
     assert scale_faults(plant.get(Equipment, "B1-S1"), at=AT, today=TODAY) == ()
 
 
-@pytest.mark.requirement("D3")
+@pytest.mark.requirement("D3", "F3")
 def test_daily_check_holds_until_its_instant_and_not_after() -> None:
     scale = checked()
     end = AT + timedelta(hours=8)

@@ -34,7 +34,7 @@ def red(plant: Paper, batch: str) -> list[str]:
     return [gate.gate for gate in release_gates(plant, plant.batch(batch)) if not gate.passed]
 
 
-@pytest.mark.requirement("H1")
+@pytest.mark.requirement("I3")
 def test_gates_turn_green_by_evidence_only() -> None:
     plant = paper()
     batch = plant.dispatched()
@@ -53,7 +53,7 @@ def test_gates_turn_green_by_evidence_only() -> None:
     assert gates["yield"] == "Yield 59.2 kg of 60 kg, 98.7 %."
 
 
-@pytest.mark.requirement("H1", "I1")
+@pytest.mark.requirement("I3")
 def test_release_closes_batch_and_order() -> None:
     plant, batch = complete()
     plant.review(batch)
@@ -75,7 +75,7 @@ def test_release_closes_batch_and_order() -> None:
     )
 
 
-@pytest.mark.requirement("H1")
+@pytest.mark.requirement("I3")
 def test_deviation_and_exception_keep_their_gates_red() -> None:
     plant, batch = held()
     assert {"deviations decided", "exceptions reviewed"} <= set(red(plant, batch))
@@ -86,7 +86,7 @@ def test_deviation_and_exception_keep_their_gates_red() -> None:
     plant.release(batch)
 
 
-@pytest.mark.requirement("H1")
+@pytest.mark.requirement("I3")
 def test_rejected_material_blocks_release_and_the_batch_can_be_rejected() -> None:
     plant, batch = held()
     plant.sign(disposition(plant, Disposition.REJECT), "quinn")
@@ -98,7 +98,7 @@ def test_rejected_material_blocks_release_and_the_batch_can_be_rejected() -> Non
     assert plant.get(Order, ORDER).state is OrderState.COMPLETED
 
 
-@pytest.mark.requirement("H1")
+@pytest.mark.requirement("I3")
 def test_who_worked_on_the_batch_does_not_decide_about_it() -> None:
     plant, batch = complete()
     seen = plant.seen(f"batch/{batch}")
@@ -121,7 +121,7 @@ def test_audit_trail_is_reviewed_when_the_batch_is_complete() -> None:
     )
 
 
-@pytest.mark.requirement("H2")
+@pytest.mark.requirement("I2")
 def test_exception_is_reviewed_once() -> None:
     plant, batch = held()
     review = ReviewException(batch=batch, exception="X1", assessment="Harmless.")
@@ -162,7 +162,7 @@ def test_labels_sum_to_the_issued_ones() -> None:
     plant.complete(batch, "14", issued=100, used=90, returned=8, destroyed=2)
 
 
-@pytest.mark.requirement("H2")
+@pytest.mark.requirement("I2")
 def test_passed_rules_are_counted_for_review_by_exception() -> None:
     plant, batch = complete()
     passed = rules_passed(plant.batch(batch))
@@ -171,7 +171,7 @@ def test_passed_rules_are_counted_for_review_by_exception() -> None:
     assert len(passed) == 5 * 12 + 14 * 2 + 3 + 1 + 8
 
 
-@pytest.mark.requirement("H1")
+@pytest.mark.requirement("I3")
 def test_release_needs_a_signature() -> None:
     plant, batch = complete()
     plant.review(batch)

@@ -34,7 +34,7 @@ def weighed() -> tuple[Paper, str]:
     return plant, batch
 
 
-@pytest.mark.requirement("I1", "I3")
+@pytest.mark.requirement("H2", "H3")
 def test_signature_commits_to_stream_version_and_head_of_what_was_seen() -> None:
     plant, batch = weighed()
     seen = plant.seen(f"batch/{batch}")
@@ -78,7 +78,7 @@ def test_nobody_who_weighed_a_part_verifies_the_whole() -> None:
     plant.verify(batch, "3", by="sana")
 
 
-@pytest.mark.requirement("I3")
+@pytest.mark.requirement("H3")
 def test_record_that_moved_is_not_signed() -> None:
     plant, batch = weighed()
     now = plant.seen(f"batch/{batch}")
@@ -93,7 +93,7 @@ def test_record_that_moved_is_not_signed() -> None:
     refusal(RecordMoved, lambda: plant.sign(command, "viktor"))
 
 
-@pytest.mark.requirement("I3")
+@pytest.mark.requirement("H3")
 def test_signature_for_another_record_does_not_count_here() -> None:
     plant, batch = weighed()
     other = plant.dispatched("1000179", room="B2")
@@ -124,7 +124,7 @@ def hold_lot(floor: Floor) -> ChangeLotStatus:
     )
 
 
-@pytest.mark.requirement("I2")
+@pytest.mark.requirement("H1")
 def test_first_signing_asks_for_both_and_later_ones_for_the_secret(floor: Floor) -> None:
     secret = Credentials(secret=floor.accounts["quinn"].secret)
 
@@ -141,7 +141,7 @@ def test_first_signing_asks_for_both_and_later_ones_for_the_secret(floor: Floor)
     assert signed == [["badge", "secret"], ["secret"]]
 
 
-@pytest.mark.requirement("I2")
+@pytest.mark.requirement("H1")
 def test_signing_period_ends_by_time_station_and_sign_out(floor: Floor) -> None:
     secret = Credentials(secret=floor.accounts["quinn"].secret)
 
@@ -159,7 +159,7 @@ def test_signing_period_ends_by_time_station_and_sign_out(floor: Floor) -> None:
     refusal(FirstSigningNeedsBoth, lambda: alone("office"))
 
 
-@pytest.mark.requirement("I2")
+@pytest.mark.requirement("H1")
 def test_secret_of_another_person_does_not_sign_in_an_open_period(floor: Floor) -> None:
     floor.sign(hold_lot(floor), "quinn", station="office")
     others = Credentials(secret=floor.accounts["ines"].secret)
@@ -170,7 +170,7 @@ def test_secret_of_another_person_does_not_sign_in_an_open_period(floor: Floor) 
     assert floor.get(Lot, "CC-3102").status is LotStatus.ON_HOLD
 
 
-@pytest.mark.requirement("I2")
+@pytest.mark.requirement("H1")
 def test_who_signs_is_who_proved_it_not_who_the_screen_says(floor: Floor) -> None:
     account = floor.accounts["ines"]
     credentials = Credentials(secret=account.secret, user="ines")
