@@ -1,5 +1,6 @@
 """The manual, served by the plant itself: Markdown files to plain HTML, no HTML let through."""
 
+import itertools
 import re
 from pathlib import Path
 from typing import Annotated
@@ -31,12 +32,26 @@ def title_of(text: str, name: str) -> str:
     return found.group(1).strip() if found else name.replace("-", " ").capitalize()
 
 
+def anchor_of(heading: str) -> str:
+    """Return the part of an address that leads to a heading.
+
+    >>> anchor_of("When a scale may be used"), anchor_of("idempotency-key")
+    ('when-a-scale-may-be-used', 'idempotency-key')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
+
+
 def render(text: str) -> Markup:
     """Return Markdown as HTML; HTML inside it is shown as text.
 
-    Links and pictures are relative to the manual: `weighing.md` leads to `/help/weighing`.
+    Links and pictures are relative to the manual: `weighing.md` leads to `/help/weighing`, and
+    `api.md#refused` to a heading of it.
     """
-    body = _markdown.render(text)
+    tokens = _markdown.parse(text)
+    for token, words in itertools.pairwise(tokens):
+        if token.type == "heading_open":
+            token.attrSet("id", anchor_of(words.content))
+    body = _markdown.renderer.render(tokens, _markdown.options, {})
     body = re.sub(r'href="(?!/|#|https?:)([a-z0-9-]+)\.md(#[^"]*)?"', r'href="/help/\1\2"', body)
     body = re.sub(r'src="(?!/|https?:)([a-z0-9_-]+\.(?:png|svg|webp))"', r'src="/help/\1"', body)
     return Markup(body)  # noqa: S704  (made with html disabled)
