@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
+from msgspec.structs import replace
 
 from config.faults import Positive, Record
 from core.equipment import EquipmentKind
@@ -309,6 +310,10 @@ class ScaleDevice(Record, frozen=True, kw_only=True):
     decimals: Annotated[int, Meta(ge=0, le=6)]
     protocol: Literal["mtsics"] = "mtsics"
 
+    def reached_at(self, address: str) -> "ScaleDevice":
+        """Return the same scale at another address, as a simulator in its place."""
+        return replace(self, address=address)
+
 
 class TagItem(Record, frozen=True, kw_only=True):
     """A Modbus holding register, or two."""
@@ -330,6 +335,10 @@ class LineDevice(Record, frozen=True, kw_only=True):
     max_per_min: Count
     tags: dict[str, TagItem]
     reasons: dict[str, str] = field(default_factory=dict)
+
+    def reached_at(self, host: str, port: int) -> "LineDevice":
+        """Return the same line at another address, as a simulator in its place."""
+        return replace(self, host=host, port=port)
 
 
 class PrinterDevice(Record, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from dashboards.session import COOKIE, Login, Viewer
 
 KEY = re.compile(r"[\x21-\x7e]{8,200}")
 LARGEST_BODY = 256 * 1024
+READ_BY_FLOOR = ("raw", "equipment")  # the fields that completing a command looks at
 MOST_ASKED = 10_000  # retries of a weighing find its first reading among so many requests
 # A badge is half of a signature; the interface tells nobody somebody else's.
 PRIVATE = frozenset({"badge", "secret", "secret_hash", "pin"})
@@ -79,6 +80,7 @@ def parse_command(
         raise Problem(422, "malformed", "reason: must be text.", field="$.reason")
     if _plain(given, "type") not in (None, name):
         raise Problem(422, "malformed", f"type: must be {name} or left out.", field="$.type")
+    given = complete(given)
     if unknown := sorted(
         set(given) - {field.encode_name for field in msgspec.structs.fields(kind)}
     ):
@@ -213,7 +215,8 @@ class Api:
         known = self._asked.get(key)
         if known is not None and known[0] == asked:
             return known[1]
-        completed = self._plant.floor.complete(name, given, viewer.station)
+        told = {n: msgspec.json.decode(given[n]) for n in READ_BY_FLOOR if n in given}
+        completed = self._plant.floor.complete(name, {**given, **told}, viewer.station)
         if completed != given:
             self._asked[key] = (asked, completed)
             while len(self._asked) > MOST_ASKED:

@@ -33,6 +33,7 @@ def give_up(sentence: object) -> typer.Exit:
 
 @app.command()
 def demo(
+    *,
     plant: Annotated[str, typer.Option(help="which plant pack")] = "tablets",
     data: Annotated[Path, typer.Option(help="where its data goes")] = Path(".batchwright/demo"),
     port: Annotated[int, typer.Option(help="web port; 0 takes a free one")] = 8000,
@@ -61,6 +62,7 @@ def demo(
 
 @app.command()
 def export(
+    *,
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="a new folder for the bundle")],
     batch: Annotated[str | None, typer.Option(help="only this batch and what it names")] = None,

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from capture.segments import Run
 from capture.simulated.line import LineModel
 from capture.telemetry import Telemetry
 from config.accounts import accounts_of
 from config.calendar import ShiftCalendar
 from config.load import erp_seed, load_plant
-from config.plant import LineDevice, ScaleDevice
+from config.plant import LineDevice
 from config.seed import Seeder
 from core.clock import micros, now
 from core.equipment import EquipmentKind
@@ -117,11 +115,15 @@ class Demo:
         self._stack.callback(execution.close)
         self.accounts = self._seed(execution)
         lines = tuple(
-            _at(device, *reached["lines"][device.line]) for device in self.pack.devices.lines
+            device.reached_at(LOOPBACK, reached["lines"][device.line][0])
+            for device in self.pack.devices.lines
         )
         past = self._history(lines, reached["lines"])
         wiring = Wiring(
-            scales=tuple(_scale(one, reached["scales"]) for one in self.pack.devices.scales),
+            scales=tuple(
+                device.reached_at(f"socket://{LOOPBACK}:{reached['scales'][device.scale][0]}")
+                for device in self.pack.devices.scales
+            ),
             lines=lines,
             erp=link,
             notice=NOTICE,
@@ -286,13 +288,3 @@ class Demo:
     def close(self) -> None:
         """End the crew, the server, the plant and every child, in that order."""
         self._stack.close()
-
-
-def _at(device: LineDevice, port: int, _control: int) -> LineDevice:
-    return msgspec.structs.replace(device, host=LOOPBACK, port=port)
-
-
-def _scale(device: ScaleDevice, reached: dict[str, list[int]]) -> ScaleDevice:
-    return msgspec.structs.replace(
-        device, address=f"socket://{LOOPBACK}:{reached[device.scale][0]}"
-    )

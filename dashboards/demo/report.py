@@ -2,11 +2,15 @@
 
 import time
 from collections import Counter
+from fractions import Fraction
 from typing import Any
 
+from analytics.oee import oee
+from analytics.projector import Projector
 from core.clock import iso, now
 from core.ledger.store import Ledger
 from dashboards.compose import Plant
+from dashboards.finance.matching import by_class
 from erp import evidence
 from erp.rows import State
 
@@ -64,7 +68,7 @@ def report(plant: Plant, readers: dict[str, Any], *, patience_s: float) -> dict[
         "signatures": types["signature.applied"],
         "erp": _erp(plant),
         "reconciliation": _reconciliation(readers),
-        "oee": _oee(readers),
+        "oee": _oee(plant, readers),
     }
 
 
@@ -80,8 +84,32 @@ def _erp(plant: Plant) -> dict[str, int]:
 
 
 def _reconciliation(readers: dict[str, Any]) -> dict[str, int]:
-    return {}
+    """Return how many rows of the three-way match each class has; classes without rows are out."""
+    reader = readers.get("reconcile")
+    if reader is None:
+        return {}
+    found = by_class(reader.read().rows)
+    return {name: count for name, count in found.items() if count}
 
 
-def _oee(readers: dict[str, Any]) -> dict[str, Any]:
-    return {}
+def _oee(plant: Plant, readers: dict[str, Any]) -> dict[str, dict[str, str | None]]:
+    """Return today's ratios of each line as decimal text; None where a figure is unknown."""
+    projector: Projector = readers["analytics"]
+    projector.wait_for(plant.execution.ledger.size())
+    today = now().astimezone(plant.zone).date()
+    with projector.reader() as reader:
+        rows = oee(reader, by=("line",), from_date=today, to_date=today)
+    return {
+        str(row.line): {
+            "availability": _text(row.availability),
+            "performance": _text(row.performance),
+            "quality": _text(row.quality),
+            "oee": _text(row.oee),
+            "coverage": _text(row.coverage),
+        }
+        for row in rows
+    }
+
+
+def _text(ratio: Fraction | None) -> str | None:
+    return None if ratio is None else f"{float(ratio):.4f}"
