@@ -53,6 +53,7 @@ export function render({ model }) {
     else if (model.modal && model.markup) box.querySelector('[data-first]')?.focus({ preventScroll: true });
   };
   model.on('markup', draw);
+  model.on('url', () => { if (model.url) history.replaceState({}, '', model.url); });
   model.on('answered', () => { wait(false); for (const b of box.querySelectorAll('button[data-act]:disabled')) { b.disabled = false; b.textContent = b.dataset.label || b.textContent; } });
   if (model.follows) {
     const back = () => { wait(true); model.send_msg({ go: location.search }); };

@@ -35,6 +35,7 @@ class Sheet(JSComponent):
     modal = param.Boolean(default=False)
     follows = param.Boolean(default=False)
     answered = param.Integer(default=0)
+    url = param.String(default="")
 
     _esm = (Path(__file__).parent / "sheet.js").read_text("utf-8")
 
@@ -56,6 +57,11 @@ class Sheet(JSComponent):
         text = markup(*pieces)
         if text != self.markup:
             self.markup = text
+
+    def at(self, url: str) -> None:
+        """Put another address of this page into the URL, without a step in the history."""
+        self.url = ""
+        self.url = url
 
     def _handle_msg(self, msg: Any) -> None:
         if not isinstance(msg, dict):

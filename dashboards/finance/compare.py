@@ -112,6 +112,13 @@ def booked_side(postings: Sequence[PostingRow], differs: Sequence[str] = ()) -> 
     }
 
 
+def odd(sides: Sequence[Mapping[str, str] | None], name: str) -> tuple[bool, ...]:
+    """Return which sides say something else than the first that speaks; all, where none does."""
+    speaking = [side[name] for side in sides if side is not None]
+    alike = len(set(speaking)) <= 1
+    return tuple(side is not None and (alike or side[name] != speaking[0]) for side in sides)
+
+
 def differing(sides: Sequence[Mapping[str, str] | None]) -> tuple[str, ...]:
     """Return the fields in which the sides that speak do not agree."""
     speaking = [side for side in sides if side is not None]
@@ -279,7 +286,7 @@ def _row(it: judged.MatchRow, ours: Mapping[int, object], stuck: Mapping[str, in
     return MatchRow(
         key=it.key,
         match_class=it.match_class.value,
-        title=kind if fact or message else f"{kind}, by the ERP alone",
+        title=kind,
         subject=", ".join(part for part in named if part),
         floor=floor,
         sent=sent,

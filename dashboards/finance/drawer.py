@@ -9,7 +9,7 @@ from markupsafe import Markup
 from core.clock import parse_iso
 from dashboards import parts
 from dashboards.finance import words
-from dashboards.finance.compare import SIDES, MatchRow
+from dashboards.finance.compare import SIDES, MatchRow, odd
 from dashboards.finance.evidence import Proof, RowEvidence, pretty
 from dashboards.finance.view import Ask
 from dashboards.palette import State
@@ -60,10 +60,11 @@ def _side_by_side(row: MatchRow) -> Markup:
     for name in SIDES:
         cells = [side[name] or "–" if side else None for side in sides]
         differs = name in row.differs
-        drawn = [_cell(cell, differs) for cell in cells]
+        marks = odd(sides, name)
+        drawn = [_cell(cell, differs and mark) for cell, mark in zip(cells, marks, strict=True)]
         if not any(cell not in (None, "–") for cell in cells):
             continue
-        verdict = Markup('<b aria-hidden="true">≠</b> differs') if differs else "equal"
+        verdict = "differs" if differs else "equal"
         if sum(side is not None for side in sides) < len(sides):
             verdict = verdict if differs else "not on all sides"
         kind = Markup(' class="differs"') if differs else ""
@@ -84,8 +85,9 @@ def _side_by_side(row: MatchRow) -> Markup:
 def _cell(value: str | None, differs: bool) -> Markup:
     if value is None:
         return Markup('<td><span class="none">nothing</span></td>')
-    kind = Markup(' class="differs"') if differs else ""
-    return Markup("<td{}>{}</td>").format(kind, value)
+    if not differs:
+        return Markup("<td>{}</td>").format(value)
+    return Markup('<td class="differs"><b aria-hidden="true">≠</b> {}</td>').format(value)
 
 
 def _floor(it: RowEvidence, zone: ZoneInfo, opens: Opens) -> Markup:
@@ -105,16 +107,17 @@ def _floor(it: RowEvidence, zone: ZoneInfo, opens: Opens) -> Markup:
     ]
     if batch:
         rows.append(("Batch record", opens(batch, f"/review/batch/{batch}")))
-    data = [(name.replace("_", " ").capitalize(), _plain(value)) for name, value in
-            entry.data.items() if name != "manifest"]  # fmt: skip
+    data = [_datum(name, value) for name, value in entry.data.items() if name != "manifest"]
     more = _more("entry-data", "All data of the entry", facts(data))
     return _side("What the floor did", State.INFO, facts(rows), more)
 
 
-def _plain(value: object) -> str:
-    if value is None:
-        return "–"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _datum(name: str, value: object) -> tuple[str, str]:
+    """Return one member of an entry's data with its unit."""
+    is_mass = name.endswith("_g")
+    label = name.removesuffix("_g").replace("_", " ").capitalize().replace("Erp", "ERP")
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return label, "–" if value is None else f"{text} g" if is_mass else text
 
 
 def _sent(it: RowEvidence, zone: ZoneInfo) -> Markup:

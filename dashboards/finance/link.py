@@ -56,6 +56,9 @@ def _headline(link: LinkState, zone: ZoneInfo) -> Markup:
     if endpoint is Endpoint.PAUSED:
         text = f"{queue} {link.relay.reason or ''}. Ask IT to check the secrets and the address."
         return notice(State.HELD, "Sending is paused.", text)
+    if not link.answers:
+        text = f"{queue} The last pull of master data failed; it is asked again by itself."
+        return notice(State.BAD, "The ERP does not answer.", text)
     if link.dead:
         n = words.count(len(link.dead), "message")
         return notice(State.BAD, f"{n} refused by the ERP.", f"Each holds up its order. {queue}")
@@ -65,6 +68,8 @@ def _headline(link: LinkState, zone: ZoneInfo) -> Markup:
 def _figures(link: LinkState, *, size: int, zone: ZoneInfo) -> Markup:
     counts = link.relay.counts
     state, word = ENDPOINTS[link.relay.endpoint]
+    if link.relay.endpoint is Endpoint.UP and not link.answers:
+        state, word = ENDPOINTS[Endpoint.DOWN]
     settled = counts[Sent.SUPERSEDED] + counts[Sent.SKIPPED]
     behind = max(0, size - link.relay.upto_seq)
     oldest = parse_iso(link.relay.oldest_open_at) if link.relay.oldest_open_at else None

@@ -22,7 +22,7 @@ from erp import evidence
 from erp.outbox import Outbox
 from erp.pull import PullState
 from erp.reconcile import Collected
-from erp.relay import RelayStatus
+from erp.relay import Endpoint, RelayStatus
 from erp.rows import OPEN, Aside, Row, State
 from erp.signing import Keys
 
@@ -77,14 +77,24 @@ class LinkState:
         counts = self.relay.counts
         return sum(counts[state] for state in OPEN) - counts[State.DEAD]
 
+    @property
+    def answers(self) -> bool:
+        """Whether the ERP answered what it was last asked, by the relay and by the pull."""
+        silent = bool(self.pulls) and all(it.status == "failed" for it in self.pulls)
+        return self.relay.endpoint is Endpoint.UP and not silent
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """One reading of all three sides; `took_s` is what it cost."""
+    """One reading of all three sides; `took_s` is what it cost.
+
+    `books_at` is when the ERP's books were last read, None where they never were.
+    """
 
     verdict: Verdict
     upto_seq: int
     read_at: datetime
+    books_at: datetime | None
     fault: str | None
     took_s: float
     number: int
@@ -93,6 +103,12 @@ class Snapshot:
     def rows(self) -> tuple[MatchRow, ...]:
         """Every row, the newest fact first."""
         return self.verdict.rows
+
+
+def _books_at(found: Collected, kept: Snapshot | None) -> datetime | None:
+    if found.fault is None:
+        return found.read_at
+    return kept.books_at if kept is not None else None
 
 
 def by_class(rows: Iterable[MatchRow]) -> dict[str, int]:
@@ -177,6 +193,7 @@ class ReconcileReader:
                 verdict=verdict,
                 upto_seq=found.upto_seq,
                 read_at=found.read_at,
+                books_at=_books_at(found, kept),
                 fault=found.fault,
                 took_s=time.monotonic() - began,
                 number=1 if kept is None else kept.number + 1,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,8 @@ class ReconcilePage:
         else:
             count = await asyncio.to_thread(self._reader.replay, ask.row)
             self._note = _sent(count)
+        self._ask = replace(ask, resend=False)
+        self.drawer.at(self._ask.url())
         await self._draw_row()
 
 

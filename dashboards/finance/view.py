@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from dashboards import parts
 from dashboards.finance import words
-from dashboards.finance.compare import SIDES, MatchRow
+from dashboards.finance.compare import SIDES, MatchRow, odd
 from dashboards.finance.matching import PAGE, Snapshot, by_class, of_day
 from dashboards.palette import State
 from dashboards.parts import chip, join, local_time, notice, paragraph, sign
@@ -97,9 +97,12 @@ def overview(ask: Ask, snap: Snapshot | None, *, zone: ZoneInfo, today: date) ->
 
 
 def _as_of(snap: Snapshot, zone: ZoneInfo) -> Markup:
+    at = local_time(snap.books_at, zone)
+    read = f"read {at}" if snap.books_at else "never read yet"
+    read = f"last {read}" if snap.fault and snap.books_at else read
     facts = [
         ("Ledger", f"as of entry {words.number(snap.upto_seq)}"),
-        ("ERP's books read", "not readable now" if snap.fault else local_time(snap.read_at, zone)),
+        ("ERP's books", f"{'not now; ' if snap.fault else ''}{read}"),
         ("Tolerance", snap.verdict.tolerance),
     ]
     cells = (Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(*fact) for fact in facts)
@@ -204,7 +207,8 @@ def _ageing(rows: Sequence[MatchRow], snap: Snapshot) -> Markup:
 
 def _bucket(label: str, pair: Sequence[int], most: int) -> Markup:
     waits, differs = pair
-    text = f"{waits} waiting, {differs} differ" if waits or differs else "none"
+    said = [f"{n} {word}" for n, word in ((differs, "to clear"), (waits, "open")) if n]
+    text = ", ".join(said) or "none"
     bars = Markup(
         '<svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="differs" width="{}" height="6"/><rect class="waits" x="{}" width="{}" '
@@ -271,7 +275,12 @@ def _row(row: MatchRow, ask: Ask, zone: ZoneInfo) -> Markup:
         row.subject,
         local_time(row.at, zone),
     )
-    cells = (_side(side, row.differs) for side in (row.floor, row.sent, row.booked))
+    sides = (row.floor, row.sent, row.booked)
+    marks = {name: odd(sides, name) for name in row.differs}
+    cells = (
+        _side(side, [name for name in row.differs if marks[name][n]])
+        for n, side in enumerate(sides)
+    )
     last = Markup("<td>{}<span class='sub cause'>{}</span></td>").format(
         chip(it.state, it.label), row.cause
     )
