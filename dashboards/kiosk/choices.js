@@ -3,9 +3,10 @@ export function render({ model }) {
   css.textContent = `
     .box { display: grid; gap: 16px; font-family: var(--bw-font); }
     .box[data-shape=grid] { grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); }
-    button { display: grid; grid-template-columns: 1fr auto; align-items: center; gap: 4px 24px; min-height: 92px; padding: 12px 22px; text-align: left; font: inherit; color: var(--bw-text);
+    button { display: grid; grid-template-columns: minmax(0, 1fr) auto; align-items: center; gap: 4px 24px; min-height: 92px; padding: 12px 22px; text-align: left; font: inherit; color: var(--bw-text);
       background: var(--bw-surface); border: 2px solid var(--bw-control); border-left: 10px solid var(--tone, var(--bw-control)); border-radius: 10px; cursor: pointer; touch-action: manipulation; user-select: none; -webkit-user-select: none; }
     .box[data-shape=grid] button { grid-template-columns: 1fr; align-content: center; }
+    .box[data-shape=tight] button { min-height: 74px; padding: 6px 20px; } .box[data-shape=tight] .title { font-size: 22px; }
     button[data-tone=ok] { --tone: var(--bw-ok); } button[data-tone=near] { --tone: var(--bw-near); } button[data-tone=bad] { --tone: var(--bw-bad); }
     button[data-tone=held] { --tone: var(--bw-held); } button[data-tone=info] { --tone: var(--bw-info); } button[data-tone=unknown] { --tone: var(--bw-unknown); }
     button:active { background: var(--bw-raised); } button:disabled { cursor: default; background: var(--bw-raised); border-style: dashed; border-left-style: solid; }
@@ -13,7 +14,7 @@ export function render({ model }) {
     button[aria-pressed=true] { border-color: var(--bw-primary); outline: 3px solid var(--bw-primary); background: var(--bw-raised); }
     .title { font-size: 24px; font-weight: 650; overflow-wrap: anywhere; } .sub { font-size: 18px; color: var(--bw-muted); overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
     .why { font-size: 18px; font-weight: 600; color: var(--tone); overflow-wrap: anywhere; }
-    .side { grid-row: 1 / span 4; grid-column: 2; display: grid; justify-items: end; gap: 8px; } .box[data-shape=grid] .side { grid-row: auto; grid-column: 1; justify-items: start; }
+    .text { display: grid; gap: 2px; } .side { display: grid; justify-items: end; gap: 8px; } .box[data-shape=grid] .side { justify-items: start; }
     .chip { display: inline-flex; align-items: center; gap: 8px; font-size: 18px; font-weight: 650; color: var(--tone); white-space: nowrap; } .chip svg { width: 20px; height: 20px; }
     .value { font-size: 26px; font-weight: 650; font-variant-numeric: tabular-nums; }
     .empty { font-size: 20px; color: var(--bw-muted); margin: 0; padding: 22px; border: 2px dashed var(--bw-line); border-radius: 10px; }`;
@@ -37,9 +38,9 @@ export function render({ model }) {
       b.setAttribute('data-testid', 'choice-' + it.id);
       if (it.selected !== undefined) b.setAttribute('aria-pressed', String(it.selected));
       b.disabled = it.enabled === false;
-      span('title', it.title, b);
-      for (const line of it.lines || []) span('sub', line, b);
-      for (const line of it.why || []) span('why', line, b);
+      const text = span('text', '', b); span('title', it.title, text);
+      for (const line of it.lines || []) span('sub', line, text);
+      for (const line of it.why || []) span('why', line, text);
       if (it.word || it.value) {
         const side = span('side', '', b);
         if (it.value) span('value', it.value, side);

@@ -45,7 +45,7 @@ class Choices(JSComponent):
 
     label = param.String(default="Choices")
     items = param.List(default=[])
-    shape = param.Selector(default="list", objects=["list", "grid"])
+    shape = param.Selector(default="list", objects=["list", "grid", "tight"])
     empty = param.String(default="Nothing here.")
 
     _esm = (Path(__file__).parent / "choices.js").read_text("utf-8")
@@ -54,6 +54,7 @@ class Choices(JSComponent):
         self, choices: Sequence[Choice], on_choice: Callable[[str], Any], **params: Any
     ) -> None:
         params.setdefault("sizing_mode", "stretch_width")
+        params.setdefault("margin", 0)
         super().__init__(items=[one.item() for one in choices], **params)
         self._on_choice = on_choice
 

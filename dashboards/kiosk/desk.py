@@ -24,6 +24,7 @@ from dashboards.components.signature_dialog import SignatureDialog
 from dashboards.floor import Floor, NoStation
 from dashboards.kiosk import draw
 from dashboards.kiosk.board import Place
+from dashboards.kiosk.look import StepLook, look
 from dashboards.plant import PlantServices
 from dashboards.session import Viewer
 
@@ -33,9 +34,11 @@ NOT_RECORDED = "Not recorded: the server had a fault. Try again, then call the s
 
 @dataclass(slots=True, kw_only=True)
 class Screen:
-    """What is drawn between the head and the actions, and what the action bar offers."""
+    """What is drawn: the work, what stands beside it, the actions. Equal keys look the same."""
 
+    key: object = None
     main: list[Viewable] = field(default_factory=list)
+    side: Viewable | None = None
     quiet: list[Viewable] = field(default_factory=list)
     primary: Viewable | None = None
     on_weight: Callable[[ScaleReading], None] | None = None
@@ -56,11 +59,11 @@ class Desk:
         self.plant, self.viewer = plant, viewer
         self.execution: Execution = plant.execution
         self.login = visit.login()
-        self.bar = RefusalBar()
+        self.bar = RefusalBar(margin=0)
         self.dialog = SignatureDialog(zone=plant.zone, name_of=self._printed)
-        self.said = draw.piece(draw.said("", ""), align="center")
+        self.said = draw.piece(draw.said("", ""))
         self.at: dict[str, str] = {}
-        self.redraw: Callable[[], None] = lambda: None
+        self.redraw: Callable[[], object] = lambda: None
         station = viewer.station
         self.station = self.execution.nouns.get(Station, station) if station else None
 
@@ -93,6 +96,11 @@ class Desk:
     def batch(self, name: str) -> Batch | None:
         """Return a batch as of the last commit."""
         return self.execution.nouns.get(Batch, name)
+
+    def look(self, batch: Batch) -> StepLook:
+        """Return what this kiosk shows of a batch now."""
+        place = self.place()
+        return look(self.execution, batch, scale=place.scale, at=place.at, zone=place.zone)
 
     def go(self, **values: str | None) -> None:
         """Change where the page is; the URL follows and keeps it over a reload."""

@@ -105,7 +105,12 @@ def _hazards(hazards: Sequence[str]) -> Markup:
 
 def facts(rows: Iterable[tuple[str, str]]) -> Markup:
     """Return label and value pairs, large."""
-    body = Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>").format(*row) for row in rows)
+    body = Markup("").join(
+        Markup('<div class="{}"><dt>{}</dt><dd>{}</dd></div>').format(
+            "wide" if len(text) > 60 else "", label, text
+        )
+        for label, text in rows
+    )
     return Markup('<dl class="kfacts" data-testid="facts">{}</dl>').format(body)
 
 

@@ -85,7 +85,7 @@ def confirm_screen(desk: Desk, seen: StepLook) -> Screen:
     """One press says that the instruction was carried out."""
     complete = CompleteStep(batch=seen.batch, step=seen.step)
     press = primary(
-        "Done as written",
+        "Go on" if seen.kind is StepKind.DAILY_CHECK else "Done as written",
         lambda press: desk.submit(press, lambda: complete, recorded=f"{seen.title}: done"),
     )
     main = []
@@ -163,8 +163,8 @@ def value_screen(desk: Desk, seen: StepLook) -> Screen:
 
     record = primary("Record", act, enabled=False)
     pad = Keypad(take, label=f"{label} in {seen.unit}" if seen.unit else label, unit=seen.unit,
-                 ok_label="Enter")  # fmt: skip
-    return Screen(main=[_beside(panel, pad)], primary=record)
+                 ok_label="Enter", margin=0)  # fmt: skip
+    return Screen(main=[panel], side=pad, primary=record)
 
 
 def labels_screen(desk: Desk, seen: StepLook) -> Screen:
@@ -200,12 +200,10 @@ def labels_screen(desk: Desk, seen: StepLook) -> Screen:
         return desk.submit(press, lambda: command, recorded=f"Labels: {words}")
 
     record = primary("Record", act, enabled=False)
-    fields = Choices(rows(), choose, label="Labels")
-    pad = Keypad(take, label=f"Issued in {seen.unit}", unit=seen.unit, ok_label="Enter")
+    fields = Choices(rows(), choose, label="Labels", shape="tight", margin=0)
+    pad = Keypad(take, label=f"Issued in {seen.unit}", unit=seen.unit, ok_label="Enter", margin=0)
     _sum(total, record, given, unit=seen.unit)
-    return Screen(main=[_beside(pn.Column(fields, pn.Spacer(height=14), total, margin=0,
-                                          sizing_mode="stretch_width"), pad)],
-                  primary=record)  # fmt: skip
+    return Screen(main=[fields, pn.Spacer(height=12), total], side=pad, primary=record)
 
 
 def _sum(total: Any, record: Press, given: dict[str, Decimal], *, unit: str) -> None:
@@ -226,17 +224,6 @@ def _sum(total: Any, record: Press, given: dict[str, Decimal], *, unit: str) -> 
         )
     total.object = parts.markup(note)
     record.enabled = complete and issued == accounted
-
-
-def _beside(left: Any, pad: Keypad) -> pn.Row:
-    """Return an entry and its keypad side by side."""
-    return pn.Row(
-        pn.Column(left, margin=0, sizing_mode="stretch_width"),
-        pn.Spacer(width=28),
-        pad,
-        margin=0,
-        sizing_mode="stretch_width",
-    )
 
 
 SCREENS: dict[Doing, Callable[[Desk, StepLook], Screen]] = {

@@ -95,11 +95,18 @@ def lines_screen(desk: Desk) -> Screen:
     here = desk.at.get("line") or (lines[0].equipment if lines else "")
     if desk.at.get("stop", "").isdigit():
         return stop_screen(desk, here, int(desk.at["stop"]))
+    rows = [_line_row(desk, one, here) for one in lines]
     picked = Choices(
-        [_line_row(desk, one, here) for one in lines], lambda name: desk.go(line=name),
+        rows, lambda name: desk.go(line=name),
         shape="grid", label="Lines", empty="This plant has no lines.",
     )  # fmt: skip
-    screen = Screen(main=[picked], quiet=[back_to_list(desk)], topics=("kind/line",))
+    stops = recent(desk.plant.readers.get("stops"), here, now()) if here else None
+    screen = Screen(
+        key=("lines", here, tuple(rows), None if stops is None else tuple(stops)),
+        main=[picked],
+        quiet=[back_to_list(desk)],
+        topics=("kind/line",),
+    )
     if not here:
         return screen
     stops = recent(desk.plant.readers.get("stops"), here, now())
@@ -108,9 +115,9 @@ def lines_screen(desk: Desk) -> Screen:
         note = draw.note(State.UNKNOWN, f"{here}: no machine data reaches this server.")
         screen.main.append(draw.piece(note))
     else:
-        rows = [_stop_row(desk, one) for one in stops[:20]]
+        named = [_stop_row(desk, one) for one in stops[:20]]
         screen.main.append(
-            Choices(rows, lambda start: desk.go(stop=start, line=here), label="Stops",
+            Choices(named, lambda start: desk.go(stop=start, line=here), label="Stops",
                     empty="No stop in the last 12 hours.")
         )  # fmt: skip
     found = desk.execution.nouns.get(Line, here)
@@ -128,7 +135,7 @@ def lines_screen(desk: Desk) -> Screen:
 def back_to_list(desk: Desk) -> Press:
     """Return the way back to the dispatch list."""
     return Press(
-        "Dispatch list",
+        "‹ List",
         lambda _: desk.go(batch=None, order=None, view=None, line=None, stop=None, do=None),
         testid="list", busy_label="Opening …",
     )  # fmt: skip
@@ -177,11 +184,11 @@ def stop_screen(desk: Desk, line: str, start_us: int) -> Screen:
     """Name one stop: the second tap records it."""
     stops = recent(desk.plant.readers.get("stops"), line, now()) or []
     stop = next((one for one in stops if one.start_us == start_us), None)
-    back = Press("Back to the stops", lambda _: desk.go(stop=None), testid="back",
+    back = Press("‹ Stops", lambda _: desk.go(stop=None), testid="back",
                  busy_label="Opening …")  # fmt: skip
     if stop is None:
         note = draw.note(State.BAD, f"Line {line}: no such stop. Choose one from the list.")
-        return Screen(main=[draw.piece(note)], quiet=[back])
+        return Screen(key=("no stop", start_us), main=[draw.piece(note)], quiet=[back])
 
     async def label(reason: str) -> None:
         words, category = REASONS[reason]
@@ -205,4 +212,4 @@ def stop_screen(desk: Desk, line: str, start_us: int) -> Screen:
     ]
     heading = draw.heading(f"Why did {line} stop?", _span(desk, stop))
     choices = Choices(rows, tapped, shape="grid", label="Reasons")
-    return Screen(main=[draw.piece(heading), choices], quiet=[back])
+    return Screen(key=("stop", stop), main=[draw.piece(heading), choices], quiet=[back])

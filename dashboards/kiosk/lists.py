@@ -12,18 +12,20 @@ from dashboards.palette import State
 def list_screen(desk: Desk) -> Screen:
     """Show the dispatch list of the room."""
     place = desk.place()
+    batches, orders = board.batches(desk.execution, place), board.orders(desk.execution, place)
     work = Choices(
-        board.batches(desk.execution, place), lambda name: desk.go(batch=name),
+        batches, lambda name: desk.go(batch=name),
         label="Batches", empty="No batch is at work here.",
     )  # fmt: skip
     waiting = Choices(
-        board.orders(desk.execution, place), lambda name: desk.go(order=name),
+        orders, lambda name: desk.go(order=name),
         label="Waiting orders", empty="No order is waiting.",
     )  # fmt: skip
     who = "tap one to see its gates" + (" and dispatch it" if desk.is_supervisor else "")
     lines = Press("Lines and stops", lambda _: desk.go(view="lines"), testid="lines",
                   busy_label="Opening …")  # fmt: skip
     return Screen(
+        key=("list", tuple(batches), tuple(orders)),
         main=[
             draw.piece(draw.heading("At work", "tap a batch to go on with it")),
             work,
@@ -37,17 +39,20 @@ def list_screen(desk: Desk) -> Screen:
 
 def order_screen(desk: Desk, name: str) -> Screen:
     """Show an order's gates; a supervisor dispatches it to this room where they are green."""
-    back = Press("Dispatch list", lambda _: desk.go(order=None), testid="list",
+    back = Press("‹ List", lambda _: desk.go(order=None), testid="list",
                  busy_label="Opening …")  # fmt: skip
     order = desk.execution.nouns.get(Order, name)
     if order is None:
         return Screen(
-            main=[draw.piece(draw.note(State.BAD, f"Order {name}: not known here."))], quiet=[back]
+            key=("unknown", name),
+            main=[draw.piece(draw.note(State.BAD, f"Order {name}: not known here."))],
+            quiet=[back],
         )
     place = desk.place()
     found = board.gates(desk.execution, order, place)
     blocked = any(gate.blocks and not gate.passed for gate in found)
     screen = Screen(
+        key=("order", order, found, place.room),
         main=[draw.piece(draw.heading("Ready gates", f"for room {place.room}"), draw.gates(found))],
         quiet=[back],
         topics=("kind/order", "kind/equipment", "kind/lot", "kind/recipe", "kind/bom"),

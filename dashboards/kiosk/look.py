@@ -106,8 +106,10 @@ def scale_look(
     half = nominal * (found.check_tolerance_percent or Decimal(0)) / 100
     needs_check = [fault.rule for fault in faults] == ["DailyCheckMissing"]
     until = f"calibrated to {found.calibration_due_on}"
-    if not faults:
-        until = f"checked until {local_time(found.check_valid_until, zone, seconds=False)}, {until}"
+    if not faults and found.check_valid_until is not None:
+        ends = found.check_valid_until.astimezone(zone)
+        day = "" if ends.date() == at.astimezone(zone).date() else f"{ends:%Y-%m-%d} "
+        until = f"checked until {day}{ends:%H:%M %Z}, {until}"
     digits = (found.readability_g or Decimal(1)).normalize().as_tuple().exponent
     return ScaleLook(
         scale=found.equipment,
@@ -252,7 +254,7 @@ def _ask(doing: Doing, step: Step, *, name: str, scale: ScaleLook | None, line: 
         case Doing.TARE:
             return f"Put the empty container on scale{on}."
         case Doing.POUR:
-            return f"Pour {name} until the weight is in tolerance."
+            return "Pour until the weight is in tolerance."
         case Doing.CONFIRM if step.kind is StepKind.DAILY_CHECK:
             return f"Scale{on} has passed its check. Go on."
         case Doing.START_LINE:
@@ -260,7 +262,7 @@ def _ask(doing: Doing, step: Step, *, name: str, scale: ScaleLook | None, line: 
         case Doing.END_LINE:
             return f"{step.instruction} Then end the run on {line}."
         case Doing.VERIFY:
-            return "A second person checks what was done, and signs."
+            return "A second person checks, then signs."
         case Doing.HELD:
             return "This batch is held. Leave everything as it is."
         case _:
@@ -273,6 +275,8 @@ def _facts(
     """Return what was done at the step so far, label and value."""
     step = batch.recipe_step(run.step)
     facts: list[tuple[str, str]] = []
+    if doing is Doing.VERIFY:
+        facts.append(("Written", step.instruction))
     if doing is Doing.HELD and batch.held_by:
         facts.extend(_held_facts(execution, batch.held_by, zone))
     for one in run.partials:

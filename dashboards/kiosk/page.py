@@ -15,7 +15,7 @@ from core.reading import ScaleReading
 from dashboards import parts, visit
 from dashboards.kiosk import draw, hand, lines, lists, second, weigh
 from dashboards.kiosk.desk import Desk, Screen
-from dashboards.kiosk.look import Doing, StepLook, look, scale_look
+from dashboards.kiosk.look import Doing, StepLook, scale_look
 from dashboards.live import News
 from dashboards.palette import State
 from dashboards.plant import PlantServices
@@ -25,15 +25,22 @@ from dashboards.theme import Frame, frame
 WHERE = ("batch", "order", "view", "line", "stop", "do")
 SCREENS = {**weigh.SCREENS, **hand.SCREENS, **second.SCREENS}
 ROOT = """
-:host { min-height: calc(100vh - 140px); width: 100%; padding: 0 10px; box-sizing: border-box; }
+:host { min-height: calc(100vh - 150px); width: 100%; padding: 0 10px; box-sizing: border-box; }
 @media (min-width: 1700px) and (min-height: 950px) {
-  :host { zoom: 1.25; min-height: calc(80vh - 112px); }
+  :host { zoom: 1.25; min-height: calc(80vh - 120px); }
 }
 """
 BAR = """
-:host { align-items: center; margin-top: auto; gap: 20px; position: sticky; bottom: 0; z-index: 5;
-  padding: 12px 0 4px; background: var(--bw-page); border-top: 1px solid var(--bw-line); }
+:host { margin-top: auto; position: sticky; bottom: 0; z-index: 5; padding: 6px 0 4px;
+  background: var(--bw-page); border-top: 1px solid var(--bw-line); }
 """
+SIDE = ":host { margin-left: 28px; }"
+ROW = ":host { align-items: center; gap: 18px; margin-top: 6px; }"
+
+
+def _nothing() -> pn.Spacer:
+    """Return what stands where nothing does; an empty layout is a fault to Bokeh."""
+    return pn.Spacer(height=0, margin=0)
 
 
 class Kiosk:
@@ -45,8 +52,10 @@ class Kiosk:
         self.desk.redraw = self.draw
         self.head = draw.piece()
         self.task = draw.piece()
-        self.main = pn.Column(margin=0, sizing_mode="stretch_width")
-        self.actions = pn.Row(margin=0, sizing_mode="stretch_width", stylesheets=[BAR])
+        self.main = pn.Column(_nothing(), margin=0, sizing_mode="stretch_width")
+        self.side = pn.Column(_nothing(), margin=0, stylesheets=[SIDE])
+        self.above = pn.Column(_nothing(), margin=0, sizing_mode="stretch_width")
+        self.actions = pn.Row(_nothing(), margin=0, sizing_mode="stretch_width", stylesheets=[ROW])
         self._shown: object = None
         self._screen = Screen()
         self._watched: int | None = None
@@ -54,34 +63,46 @@ class Kiosk:
         self.root = pn.Column(
             self.head,
             self.desk.bar,
-            self.task,
-            self.main,
-            self.actions,
+            pn.Row(
+                pn.Column(self.task, self.main, margin=0, sizing_mode="stretch_width"),
+                self.side,
+                margin=0,
+                sizing_mode="stretch_width",
+            ),
+            pn.Column(
+                self.above,
+                self.actions,
+                margin=0,
+                sizing_mode="stretch_width",
+                stylesheets=[BAR],
+            ),
             self.desk.dialog,
             margin=0,
             sizing_mode="stretch_width",
             stylesheets=[ROOT],
         )
 
-    def draw(self) -> None:
-        """Draw what the ledger and the URL say now; nothing is touched where nothing changed."""
+    def draw(self) -> bool:
+        """Draw what the ledger and the URL say now; return whether anything changed."""
+        before = self._shown
         with pn.io.hold():
             name = self.desk.at.get("batch")
             if name:
                 self._draw_batch(name)
             else:
                 self._draw_lists()
+        return self._shown != before
 
     def _draw_batch(self, name: str) -> None:
         batch, desk = self.desk.batch(name), self.desk
         if batch is None:
             says = f"Batch {name}: not known here. Go back to the dispatch list."
-            self._put(("unknown", name), Screen(main=[draw.piece(draw.note(State.BAD, says))],
-                                                quiet=[lines.back_to_list(desk)]))  # fmt: skip
+            note = draw.piece(draw.note(State.BAD, says))
+            back = lines.back_to_list(desk)
+            self._put(Screen(key=says, main=[note], quiet=[back]))
             self._heads("", "")
             return
-        place = desk.place()
-        seen = look(desk.execution, batch, scale=place.scale, at=place.at, zone=place.zone)
+        seen = desk.look(batch)
         deviates = desk.at.get("do") == "deviate" and seen.doing is Doing.POUR
         if (seen, deviates) == self._shown:
             return
@@ -89,7 +110,8 @@ class Kiosk:
         if seen.doing not in (Doing.OVER, Doing.HELD) and not deviates:
             screen.quiet.insert(0, lines.back_to_list(desk))
         screen.topics = (f"batch/{name}", "kind/deviation", "kind/equipment", "kind/line")
-        self._put((seen, deviates), screen)
+        screen.key = (seen, deviates)
+        self._put(screen)
         self._heads(draw.head(seen), self._task(seen, deviates))
 
     def _task(self, seen: StepLook, deviates: bool) -> Markup:
@@ -97,22 +119,23 @@ class Kiosk:
             return Markup("")
         title = f"Step {seen.step} · {seen.title}"
         if deviates:
-            ask = f"Record that {seen.material} is outside its limits."
+            ask = "Why is it outside its limits?"
             return draw.task(title, ask, hazards=seen.hazards)
-        why = seen.instruction if seen.instruction not in seen.ask else ""
+        shows_how = seen.doing in (Doing.SCAN, Doing.CHECK_SCALE, Doing.START_LINE)
+        why = seen.instruction if shows_how else ""
         return draw.task(title, seen.ask, hazards=seen.hazards, why=why)
 
     def _draw_lists(self) -> None:
         desk = self.desk
         place, order = desk.place(), desk.at.get("order")
         if desk.at.get("view") == "lines":
-            screen, title, ask = lines.lines_screen(desk), "Lines", "Name the reason of each stop."
+            screen, title, ask = lines.lines_screen(desk), "Name the reason of each stop.", "Lines"
         elif order:
-            screen, title, ask = lists.order_screen(desk, order), "Order", lists.title(desk, order)
+            screen, title, ask = lists.order_screen(desk, order), "", lists.title(desk, order)
         else:
             ask = f"Room {place.room}" if place.room else "All rooms"
             screen, title = lists.list_screen(desk), "Dispatch list"
-        self._put(None, screen)
+        self._put(screen)
         scale = scale_look(desk.execution, place.scale, at=now(), zone=place.zone)
         self._heads("", draw.place_task(title, ask, scale=scale, bound=place.room is not None))
 
@@ -122,11 +145,18 @@ class Kiosk:
             if pane.object != text:
                 pane.object = text
 
-    def _put(self, key: object, screen: Screen) -> None:
-        self._shown, self._screen = key, screen
-        self.main[:] = screen.main
+    def _put(self, screen: Screen) -> None:
+        if screen.key == self._shown:
+            return
+        self._shown, self._screen = screen.key, screen
+        self.main[:] = screen.main or [_nothing()]
+        self.side[:] = [screen.side or _nothing()]
+        self.side.visible = screen.side is not None
         last = [] if screen.primary is None else [screen.primary]
-        self.actions[:] = [*screen.quiet, self.desk.said, *last]
+        roomy = len(screen.quiet) <= 1
+        middle = self.desk.said if roomy else pn.Spacer(sizing_mode="stretch_width")
+        self.above[:] = [_nothing() if roomy else self.desk.said]
+        self.actions[:] = [*screen.quiet, middle, *last]
         self._watch(screen)
 
     def _watch(self, screen: Screen) -> None:
@@ -148,8 +178,8 @@ class Kiosk:
     def _news(self, news: Mapping[str, News]) -> None:
         """Take what is new, on this page's own turn."""
         weights = [one.value for one in news.values() if isinstance(one.value, ScaleReading)]
-        if len(news) > len(weights) and not self.desk.dialog.is_open:
-            self.draw()
+        if len(news) > len(weights) and not self.desk.dialog.is_open and self.draw():
+            self.desk.quiet()  # somebody else went on; what was recorded here is not the news
         if weights and self._screen.on_weight is not None:
             with pn.io.hold():
                 self._screen.on_weight(weights[-1])

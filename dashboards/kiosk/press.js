@@ -1,10 +1,10 @@
 export function render({ model }) {
   const wrap = document.createElement('div'), css = document.createElement('style'), b = document.createElement('button');
   css.textContent = `
-    button { min-height: 84px; min-width: 150px; padding: 10px 30px; font-family: var(--bw-font); font-size: 24px; font-weight: 650; line-height: 1.2; border: 2px solid var(--bw-control); border-radius: 10px;
+    button { min-height: 76px; min-width: 130px; padding: 8px 26px; font-family: var(--bw-font); font-size: 24px; font-weight: 650; line-height: 1.2; border: 2px solid var(--bw-control); border-radius: 10px;
       background: var(--bw-surface); color: var(--bw-text); cursor: pointer; touch-action: manipulation; user-select: none; -webkit-user-select: none; }
-    button[data-tone=primary] { min-width: 320px; min-height: 96px; font-size: 28px; background: var(--bw-primary); border-color: var(--bw-primary); color: var(--bw-on-primary); }
-    button[data-tone=danger] { min-width: 280px; min-height: 96px; font-size: 26px; background: var(--bw-alarm); border-color: var(--bw-alarm); color: var(--bw-on-alarm); }
+    button[data-tone=primary] { min-width: 300px; min-height: 92px; font-size: 28px; background: var(--bw-primary); border-color: var(--bw-primary); color: var(--bw-on-primary); }
+    button[data-tone=danger] { min-width: 270px; min-height: 92px; font-size: 25px; background: var(--bw-alarm); border-color: var(--bw-alarm); color: var(--bw-on-alarm); }
     button:active { filter: brightness(.9); }
     button:disabled { background: var(--bw-raised); border: 2px dashed var(--bw-control); color: var(--bw-muted); cursor: default; filter: none; }
     button[data-busy=true] { border-style: solid; }

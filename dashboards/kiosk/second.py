@@ -1,7 +1,6 @@
 """The second person: verification by signature, and the batch that is held for QA."""
 
 from core.batch.steps import VerifyStep
-from core.signature import Seen
 from dashboards.kiosk import draw
 from dashboards.kiosk.desk import Desk, Screen
 from dashboards.kiosk.look import Doing, StepLook
@@ -13,13 +12,8 @@ MEANING = "I verify that this step was done as written"
 
 def verify_screen(desk: Desk, seen: StepLook) -> Screen:
     """Show what was done and exactly what will be signed; a second person signs."""
-    # What is signed is what stands here: the version is taken when the screen is drawn.
-    shown = desk.execution.seen(f"batch/{seen.batch}")
     press = primary(
-        "Verify and sign",
-        lambda _: _ask(desk, seen, shown),
-        testid="verify",
-        busy_label="Opening …",
+        "Verify and sign", lambda _: _ask(desk, seen), testid="verify", busy_label="Opening …"
     )
     return Screen(
         main=[draw.piece(draw.facts(seen.facts), draw.words(f"{MEANING}. {seen.words}"))],
@@ -27,13 +21,23 @@ def verify_screen(desk: Desk, seen: StepLook) -> Screen:
     )
 
 
-def _ask(desk: Desk, seen: StepLook, shown: Seen) -> None:
+def _ask(desk: Desk, seen: StepLook) -> None:
+    """Open the dialog over exactly what the screen shows, else draw what is new first."""
+    shown = desk.execution.shown(f"batch/{seen.batch}")
+    if shown is None or desk.look(shown[0]) != seen:
+        desk.redraw()
+        desk.bar.show("The step changed while you looked. Read it again.", word="Changed")
+        return
+
     def sign(who: str, secret: str) -> object:
-        command = VerifyStep(batch=seen.batch, step=seen.step, seen=shown)
+        command = VerifyStep(batch=seen.batch, step=seen.step, seen=shown[1])
         return desk.signed(command, who, secret, press=desk.new_press())
 
     def done(_: object) -> None:
         desk.told(f"Verification of step {seen.step}, {seen.title}")
+        desk.redraw()
+
+    def cancelled() -> None:
         desk.redraw()
 
     desk.bar.clear()
@@ -43,16 +47,17 @@ def _ask(desk: Desk, seen: StepLook, shown: Seen) -> None:
         meaning=MEANING,
         sign=sign,
         done=done,
-        cancelled=desk.redraw,
+        cancelled=cancelled,
     )
 
 
 def held_screen(desk: Desk, seen: StepLook) -> Screen:
     """Say why nothing goes on, and who can change that."""
-    back = Press("Dispatch list", lambda _: desk.go(batch=None), testid="list",
+    back = Press("‹ List", lambda _: desk.go(batch=None), testid="list",
                  busy_label="Opening …")  # fmt: skip
     says = dict(seen.facts).get("Deviation", "")
-    rows = [row for row in seen.facts if row[0] != "Deviation"]
+    elsewhere = ("Deviation", "Limits", "Scale")  # in the sentence above, or no help here
+    rows = [row for row in seen.facts if row[0] not in elsewhere]
     return Screen(main=[draw.piece(draw.held(says), draw.facts(rows))], quiet=[back])
 
 

@@ -36,7 +36,7 @@ REASONS = {
     "poured": "Poured too much",
     "short": "No more material at hand",
     "spilled": "Material was spilled",
-    "other": "Another reason, written below",
+    "other": "Another reason, in my words",
 }
 
 
@@ -83,7 +83,7 @@ def shown(seen: StepLook, reading: ScaleReading) -> Shown:
 
 def live(label: str, scale: ScaleLook | None) -> LiveWeight:
     """Return a live weight with as many decimals as the scale has."""
-    return LiveWeight(label=label, places=scale.places if scale else 3)
+    return LiveWeight(label=label, places=scale.places if scale else 3, margin=0)
 
 
 def live_in_tolerance(seen: StepLook) -> LiveWeight:
@@ -121,9 +121,12 @@ def scan_screen(desk: Desk, seen: StepLook) -> Screen:
             busy.clear()
 
     field = ScanField(
-        lambda raw: desk.soon(lambda: scanned(raw)), label=f"Scan the label of {seen.material}"
+        lambda raw: desk.soon(lambda: scanned(raw)),
+        label=f"Label of the {seen.material} container",
+        margin=0,
     )
-    rows = [("Needed", limits_text(seen.low, seen.high, unit="g"))]
+    rows = [("Target", kg_text(seen.target or Decimal(0)))]
+    rows.append(("Limits", limits_text(seen.low, seen.high, unit="g")))
     if seen.done_g:
         rows.append(("Weighed so far", kg_text(seen.done_g)))
     return Screen(main=[field, draw.piece(draw.pours(rows))])
@@ -170,9 +173,15 @@ def pour_screen(desk: Desk, seen: StepLook) -> Screen:
     )  # fmt: skip
     ways = draw.note(
         State.BAD,
-        f"Too much. Two ways: take some out until the bar is green, or record the deviation."
-        f" At most {kg_text(seen.high or Decimal(0))}.",
+        f"Too much: at most {kg_text(seen.high or Decimal(0))}. Take some out until the bar is"
+        " green, or record the deviation.",
     )  # fmt: skip
+
+    rows = [("From lot", f"{seen.lot}, container {seen.container}")]
+    rows.append(("Tare", kg_text(seen.tare_g or Decimal(0))))
+    if seen.done_g:
+        rows.append(("Earlier containers", kg_text(seen.done_g)))
+    small = draw.pours(rows)
 
     def on_weight(reading: ScaleReading) -> None:
         now = shown(seen, reading)
@@ -181,16 +190,12 @@ def pour_screen(desk: Desk, seen: StepLook) -> Screen:
             now.may_accept, now.may_add, now.may_deviate
         )  # fmt: skip
         deviate.tone = "danger" if now.over and now.stable else "quiet"
-        text = parts.markup(ways) if now.over else ""
+        text = parts.markup(ways if now.over else small)
         if over.object != text:
             over.object = text
 
-    rows = [("From lot", f"{seen.lot}, container {seen.container}")]
-    rows.append(("Tare", kg_text(seen.tare_g or Decimal(0))))
-    if seen.done_g:
-        rows.append(("Earlier containers", kg_text(seen.done_g)))
     return Screen(
-        main=[weight, draw.piece(draw.pours(rows)), over],
+        main=[weight, over],
         quiet=[deviate, more],
         primary=accept,
         on_weight=on_weight,
@@ -244,18 +249,18 @@ def deviate_screen(desk: Desk, seen: StepLook) -> Screen:
         state["may"] = now.may_deviate
         allow()
 
-    reasons = Choices(rows(), choose, shape="grid", label="Reason")
-    text.param.watch(lambda _: allow(), "value_input")
-    back = Press(
-        "Back to weighing", lambda _: desk.go(do=None), testid="back", busy_label="Opening …"
+    reasons = Choices(
+        rows(), choose, shape="tight", label="Reason", margin=0, sizing_mode=None, width=460
     )
+    text.param.watch(lambda _: allow(), "value_input")
+    back = Press("‹ Weighing", lambda _: desk.go(do=None), testid="back", busy_label="Opening …")
     return Screen(
-        main=[weight, draw.piece(draw.heading("Why?", "one tap; words where they help")),
-              reasons, pn.Spacer(height=12), text],
+        main=[weight, pn.Spacer(height=14), text],
+        side=reasons,
         quiet=[back],
         primary=record,
         on_weight=on_weight,
-    )  # fmt: skip
+    )
 
 
 def _deviate(desk: Desk, seen: StepLook, press: str, *, chosen: list[str], text: str) -> object:
