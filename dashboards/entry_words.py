@@ -136,7 +136,7 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "station.bound": lambda it: f"Station {it['station']}: room {it['room']}, {it['scale']}.",
     "master-recipe.approved": lambda it: f"{it['recipe']} approved for {it['party']}.",
     "master-recipe.made-effective": lambda it: f"{it['recipe']} is effective.",
-    "sequence.drawn": lambda it: f"{it['name']} drawn for {it['for_']}.",
+    "number.assigned": lambda it: f"{it['name']} given out for {it['assigned_for']}.",
     "telemetry.sealed": lambda it: (
         f"{it['line']}: {it['rows']} rows sealed, SHA-256 {it['sha256'][:16]} …."
     ),
@@ -222,8 +222,8 @@ def _changes(
     names = _names(after)
     if names and type(before) is type(after):
         for name in names:
-            label = (*path, name.replace("_", " "))
-            yield from _changes(label, getattr(before, name), getattr(after, name), zone=zone)
+            longer = (*path, name.replace("_", " "))
+            yield from _changes(longer, getattr(before, name), getattr(after, name), zone=zone)
     elif isinstance(before, dict) and isinstance(after, dict):
         for key in (*before, *(key for key in after if key not in before)):
             yield from _changes((*path, str(key)), before.get(key), after.get(key), zone=zone)

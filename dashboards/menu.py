@@ -38,17 +38,6 @@ MENU = (
     _entry("/oee", "OEE", "What the lines lost, and why", "director", "supervisor"),
     _entry("/board", "Board", "The lines at a glance, for the wall", "director", "supervisor"),
     _entry("/reconcile", "Reconcile", "Every fact of the floor beside its posting", "finance"),
-    _entry(
-        "/trace", "Trace", "A lot, back to its sources and forward to its uses", "qa", "finance"
-    ),
-    _entry(
-        "/office",
-        "Office",
-        "Recipes, materials, equipment, people, stations",
-        "engineer",
-        "qa",
-        "admin",
-    ),
     _entry("/books", "Books", "Plant notebooks: figures with their proof"),
     _entry("/audit", "Audit", "Who did what, when and why; verify the ledger", "qa"),
     _entry("/help", "Help", "The manual"),

@@ -139,5 +139,5 @@ def test_each_role_opens_its_pages_only() -> None:
     assert not menu.may_open("/review/batch/1", {"operator", "finance", "admin"})
     assert not menu.may_open("/kiosk/ws", {"qa"})
     assert [entry.path for entry in menu.entries_for({"finance"})] == [
-        "/", "/reconcile", "/trace", "/books", "/help",
+        "/", "/reconcile", "/books", "/help",
     ]  # fmt: skip
