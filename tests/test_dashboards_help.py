@@ -1,4 +1,29 @@
+"""The manual: every page renders, has one title, and every link of it leads somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from core.catalogue import COMMANDS
 from dashboards import help as manual
+from dashboards.menu import MENU
+
+PAGES = sorted(path.stem for path in manual.FOLDER.glob("*.md"))
+# Served beside the pages of the menu.
+ROUTES = {"/login", "/logout", "/api/docs", "/api/health", "/api/openapi.json", "/metrics"}
+
+
+def text_of(page: str) -> str:
+    return (manual.FOLDER / f"{page}.md").read_text("utf-8")
+
+
+def html_of(page: str) -> str:
+    return str(manual.render(text_of(page)))
+
+
+def anchors(page: str) -> set[str]:
+    return set(re.findall(r'<h\d id="([^"]+)"', html_of(page)))
 
 
 def test_markup_in_the_manual_is_shown_as_text() -> None:
@@ -15,17 +40,59 @@ def test_links_and_pictures_are_relative_to_the_manual() -> None:
     assert 'href="/kiosk"' in text
 
 
+def test_a_heading_can_be_linked_to() -> None:
+    assert '<h2 id="too-much-or-too-little">' in manual.render("## Too much, or too little")
+
+
 def test_the_index_comes_first_and_every_page_has_a_title() -> None:
     pages = manual.pages()
     assert pages[0][0] == "index"
     assert all(title and not title.startswith("#") for _, title in pages)
+    assert len({title for _, title in pages}) == len(pages)
 
 
-def test_every_link_of_the_manual_leads_somewhere() -> None:
-    import re
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_has_one_title_and_a_name_that_is_served(page: str) -> None:
+    assert html_of(page).count("<h1") == 1
+    assert text_of(page).startswith("# ")
+    assert manual.NAME.fullmatch(page)
 
-    names = {name for name, _ in manual.pages()}
-    for name, _ in manual.pages():
-        html = manual.render((manual.FOLDER / f"{name}.md").read_text("utf-8"))
-        for target in re.findall(r'(?:href|src)="/help/([^"#]+)', html):
-            assert target in names or (manual.FOLDER / target).is_file(), (name, target)
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
+    served = {entry.path for entry in MENU}
+    lost = []
+    for target in re.findall(r'(?:href|src)="([^"]+)"', html_of(page)):
+        path, _, anchor = target.partition("#")
+        name = path.removeprefix("/help/")
+        if not path:
+            found = anchor in anchors(page)
+        elif path.startswith("/help/"):
+            is_page = name in PAGES and (not anchor or anchor in anchors(name))
+            found = is_page or (manual.FOLDER / name).is_file()
+        else:
+            found = path in served | ROUTES
+        if not found:
+            lost.append(target)
+    assert lost == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_line_of_a_page_needs_the_internet(page: str) -> None:
+    hosts = set(re.findall(r"https?://([^/:\s)`\"]+)", text_of(page)))
+    allowed = {"127.0.0.1", "localhost"}
+    assert {one for one in hosts if one not in allowed and not one.endswith(".example")} == set()
+
+
+def test_every_kind_of_problem_is_explained_where_its_type_leads() -> None:
+    source = Path(manual.__file__).with_name("api.py").read_text("utf-8")
+    kinds = set(re.findall(r'Problem\(\s*\d+,\s*"([a-z-]+)"', source))
+    assert len(kinds) > 5
+    assert kinds - anchors("api") == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_names_only_commands_that_exist(page: str) -> None:
+    verbs = {name.split(".")[0] for name in COMMANDS}
+    named = re.findall(r"`([a-z-]+\.(?!toml|json|db)[a-z-]+)`", text_of(page))
+    assert [one for one in named if one.split(".")[0] in verbs and one not in COMMANDS] == []
