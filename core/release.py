@@ -267,7 +267,7 @@ def _review_audit_trail(
 
 
 def _check_independent(batch: Batch, person: str, name: str) -> None:
-    took_part = {run.performed_by for run in batch.steps} | {
+    took_part = {name for run in batch.steps for name in (run.performed_by, run.verified_by)} | {
         one.by for run in batch.steps for one in run.partials
     }
     if person in took_part:

@@ -98,18 +98,19 @@ class TareNegative(Refused):
         )
 
 
-class OtherScale(Refused):
-    """Net is a difference of two readings of one scale."""
+class ScaleElsewhere(Refused):
+    """A batch is weighed in the room it was dispatched to."""
 
     is_evidence = True
 
-    def __init__(self, step: str, *, tare: str, gross: str) -> None:
+    def __init__(self, step: str, *, scale: str, room: str, own: str) -> None:
         super().__init__(
-            f"Step {step}: the tare was taken on scale {tare}, this weight comes from {gross}."
-            f" Weigh on {tare}, or take the tare anew.",
+            f"Step {step}: scale {scale} does not stand in room {room}; {own} does."
+            f" Weigh on {own}.",
             step=step,
-            tare=tare,
-            gross=gross,
+            scale=scale,
+            room=room,
+            own=own,
         )
 
 
@@ -165,9 +166,9 @@ def decide(plant: Plant, command: WeighingCommand, context: Context) -> Facts:
         NotTheCurrentStep, StepHeld, WrongState: the step cannot be touched now.
         UnreadableScan, UnknownLot, WrongMaterial, LabelDisagrees, LotNotReleased, LotExpired,
         ContainerUnknown, ContainerShort: the container must not be used.
-        NotStable, WrongDevice, CalibrationPastDue, DailyCheckMissing, OverCapacity, TooCoarse:
-        the reading must not be used.
-        NothingScanned, NoTare, TareNegative, OtherScale, NothingWeighed: something was left out.
+        NotStable, WrongDevice, ScaleElsewhere, CalibrationPastDue, DailyCheckMissing,
+        OverCapacity, TooCoarse: the reading must not be used.
+        NothingScanned, NoTare, TareNegative, NothingWeighed: something was left out.
         OutOfTolerance, WithinTolerance: the sum is on the wrong side of the limits.
     """
     batch, step, run = open_step(plant, command.batch, command.step, kinds=(StepKind.WEIGH,))
@@ -179,7 +180,7 @@ def decide(plant: Plant, command: WeighingCommand, context: Context) -> Facts:
         case ScanContainer():
             return _scan(plant, batch, step, run=run, command=command, context=context)
         case RecordTare():
-            scale = _usable_scale(plant, command.reading, step, context=context)
+            scale = _usable_scale(plant, command.reading, step, batch=batch, context=context)
             return _tare(batch, step, run, reading=command.reading, scale=scale)
         case RecordWeight() | RecordDeviatingWeight():
             return _weigh(plant, batch, step, run=run, command=command, context=context)
@@ -225,9 +226,12 @@ def _scan(
 
 
 def _usable_scale(
-    plant: Plant, reading: ScaleReading, step: Step, *, context: Context
+    plant: Plant, reading: ScaleReading, step: Step, *, batch: Batch, context: Context
 ) -> Equipment:
     scale = need(plant, Equipment, reading.scale)
+    room = need(plant, Equipment, batch.room)
+    if room.scale is not None and room.scale != reading.scale:
+        raise ScaleElsewhere(step.step, scale=reading.scale, room=batch.room, own=room.scale)
     check_device(scale, reading)
     low, high = _limits(step)
     faults = scale_faults(
@@ -269,14 +273,12 @@ def _weigh(
     command: RecordWeight | RecordDeviatingWeight,
     context: Context,
 ) -> Facts:
-    scale = _usable_scale(plant, command.reading, step, context=context)
+    scale = _usable_scale(plant, command.reading, step, batch=batch, context=context)
     gross_g = stable_g(command.reading)
     if run.lot is None or run.container is None:
         raise NothingScanned(step.step)
     if run.tare_g is None:
         raise NoTare(step.step)
-    if run.tare_scale != scale.equipment:
-        raise OtherScale(step.step, tare=run.tare_scale or "", gross=scale.equipment)
     low_g, high_g = _limits(step)
     net_g = gross_g - run.tare_g
     if net_g <= 0:

@@ -21,10 +21,10 @@ from core.weighing import (
     NoTare,
     NothingScanned,
     NothingWeighed,
-    OtherScale,
     OutOfTolerance,
     RecordTare,
     RecordWeight,
+    ScaleElsewhere,
     TareNegative,
     WithinTolerance,
 )
@@ -213,16 +213,14 @@ def test_tare_may_be_zero_and_not_less() -> None:
 
 
 @pytest.mark.requirement("D5")
-def test_tare_and_gross_come_from_one_scale() -> None:
+def test_a_batch_is_weighed_on_the_scale_of_its_own_room() -> None:
     plant, batch = poured("3", "PV-1107")
     plant.check_scale(scale="B2-S1")
     other = RecordWeight(batch=batch, step="3", reading=reading("2212", scale="B2-S1"))
-    assert refusal(OtherScale, lambda: plant.act(other, "olga")) == (
-        "Step 3: the tare was taken on scale B1-S1, this weight comes from B2-S1."
-        " Weigh on B1-S1, or take the tare anew."
+    assert refusal(ScaleElsewhere, lambda: plant.act(other, "olga")) == (
+        "Step 3: scale B2-S1 does not stand in room B1; B1-S1 does. Weigh on B1-S1."
     )
-    plant.tare(batch, "3", scale="B2-S1")
-    plant.act(other, "olga")
+    plant.act(RecordWeight(batch=batch, step="3", reading=reading("2212")), "olga")
     assert plant.batch(batch).run("3").net_g == 1800
 
 

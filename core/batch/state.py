@@ -81,7 +81,6 @@ class StepRun:
     lot: str | None = None
     container: str | None = None
     tare_g: Decimal | None = None
-    tare_scale: str | None = None
     partials: tuple[Partial, ...] = ()
     values: dict[str, Decimal] = field(default_factory=dict)
     within: bool = True
@@ -199,8 +198,8 @@ def _step_changes(batch: Batch, event: Event, fact: Recorded) -> tuple[str, dict
             return step, {"state": StepState.RUNNING}
         case ScanAccepted(step=step, lot=lot, container=container):
             return step, {"lot": lot, "container": container}
-        case TareRecorded(step=step, tare_g=tare_g, reading=reading):
-            return step, {"tare_g": tare_g, "tare_scale": reading.scale}
+        case TareRecorded(step=step, tare_g=tare_g):
+            return step, {"tare_g": tare_g}
         case WeightRecorded(step=step) as it:
             run = batch.run(step)
             assert run is not None, fact
@@ -244,7 +243,6 @@ def _weighed(run: StepRun, it: WeightRecorded, fact: Recorded) -> dict[str, Any]
         "lot": None,
         "container": None,
         "tare_g": None,
-        "tare_scale": None,
     }
     if it.last:
         fields |= {

@@ -18,7 +18,7 @@ from core.ledger.merkle import leaf_hash
 from core.ledger.store import Ledger, Store
 from core.projections import verifications
 
-NAME, VERSION = "nouns", 3
+NAME, VERSION = "nouns", 4
 SCHEMA = (
     "create table if not exists noun("
     " stream text primary key, kind text not null, ver integer not null,"

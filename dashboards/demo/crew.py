@@ -68,6 +68,8 @@ class Crew:
             except Said as no:  # a visitor may have taken the batch over, or QA said no
                 log.error("batch %s stays where it is: %s", batch, no)  # noqa: TRY400
             done += 1
+        for line in self._plan.presses:
+            self._clear_line(line)
 
     def _pause(self, seconds: float) -> None:
         self.stopping.wait(seconds * self._plan.pace)
@@ -106,8 +108,6 @@ class Crew:
                 self._start_line(on_line, batch)
             body = {"batch": batch, "step": step["step"], "values": self._values(step)}
             self.olga.send("step.complete", body)
-            if on_line:
-                self._end_line(on_line)
         if step["verify"]:
             self._verify(batch, step["step"], clumsy=clumsy)
 
@@ -221,14 +221,15 @@ class Crew:
         return (low + (high - low) * part).quantize(Decimal("0.01"))
 
     def _start_line(self, line: str, batch: str) -> None:
-        try:
-            self.sana.send("line.start-run", {"line": line, "batch": batch})
-        except Said as no:
-            log.info("line %s: %s", line, no)
+        """Let the batch run on a line; what ran there before makes room first."""
+        self._clear_line(line)
+        self.sana.send("line.start-run", {"line": line, "batch": batch})
         send("127.0.0.1", self._plan.presses[line], f"START {batch}")
         self._pause(4)
 
-    def _end_line(self, line: str) -> None:
+    def _clear_line(self, line: str) -> None:
+        """Stop the machine, then end the run, so that no piece is counted without its batch."""
+        send("127.0.0.1", self._plan.presses[line], "STOP")
         try:
             self.sana.send("line.end-run", {"line": line})
         except Said as no:
