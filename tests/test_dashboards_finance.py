@@ -1,0 +1,236 @@
+"""The three-way match as finance sees it: a real ledger, outbox and ERP process, and the page."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from dashboards.finance.compare import MatchRow
+from dashboards.finance.evidence import evidence_of
+from dashboards.finance.link import link_view
+from dashboards.finance.matching import ReconcileReader, Snapshot, by_class, of_day
+from dashboards.finance.view import Ask, ask_of, overview
+from erp.rows import State
+from tests.browser import Screen, grave_findings, ready
+from tests.erp_plant import eventually
+from tests.finance_plant import FinancePlant, finance_plant
+from tests.plant import ZONE, LivingPlant
+
+
+@pytest.fixture
+def finance(living_plant: LivingPlant, tmp_path: Path) -> Iterator[FinancePlant]:
+    folder = tmp_path / "erp"
+    folder.mkdir()
+    log = logging.getLogger("batchwright.erp")
+    log.setLevel(logging.CRITICAL)  # refusals and outages are meant here
+    with finance_plant(living_plant, folder) as plant:
+        yield plant
+    log.setLevel(logging.NOTSET)
+
+
+def classes(snap: Snapshot) -> dict[str, int]:
+    found = by_class(snap.rows)
+    assert sum(found.values()) == len(snap.rows)
+    return {name: n for name, n in found.items() if n}
+
+
+def reads(finance: FinancePlant, **wanted: int) -> Snapshot:
+    """Return the snapshot in which the classes are these."""
+    end = time.monotonic() + 20
+    while classes(snap := finance.reader.read()) != wanted:
+        assert time.monotonic() < end, classes(snap)
+        time.sleep(0.2)
+    return snap
+
+
+def one(snap: Snapshot, match_class: str) -> MatchRow:
+    (row,) = (row for row in snap.rows if row.match_class == match_class)
+    return row
+
+
+@pytest.mark.requirement("L1", "L2", "L3")
+def test_every_fact_is_matched_then_each_difference_is_named(finance: FinancePlant) -> None:
+    finance.made("1001")
+    finance.told()
+    snap = reads(finance, matched=3)
+    assert snap.upto_seq == finance.plant.execution.ledger.size()
+    assert snap.verdict.tolerance.startswith("0 in quantity")
+    change = "UPDATE ledger_line SET quantity = '2.04' WHERE lot = 'CC-4410' AND movement = 'issue'"
+    assert finance.by_hand(change) == 1
+    by_hand = {"order": "1001", "item": "PVP", "lot": "PV-3302", "quantity": "3"}
+    finance.erp.admin("postings", movement="issue", **by_hand)
+    snap = reads(finance, matched=2, missing_in_mes=1, qty_mismatch=1)
+    row = one(snap, "qty_mismatch")
+    assert (row.floor or {})["quantity"] == (row.sent or {})["quantity"] == "2.4 kg"
+    assert (row.booked or {})["quantity"] == "2.04 kg"
+    assert row.differs == ("quantity",)
+    alone = one(snap, "missing_in_mes")
+    assert (alone.floor, alone.sent, alone.event_id) == (None, None, None)
+    drawn = overview(Ask(), snap, zone=ZONE, today=row.posting_date)
+    assert "2 matched + 1 missing in MES + 1 quantity differs = <b>4 rows</b>" in drawn
+
+
+@pytest.mark.requirement("L3")
+def test_silent_erp_makes_everything_not_compared_and_nothing_matched(
+    finance: FinancePlant,
+) -> None:
+    finance.made("1001")
+    finance.told()
+    reads(finance, matched=3)
+    finance.erp.stop()
+    snap = reads(finance, not_compared=3)
+    assert snap.fault is not None
+    assert snap.books_at is not None
+    assert snap.books_at < snap.read_at
+    drawn = overview(Ask(), snap, zone=ZONE, today=snap.rows[0].posting_date)
+    assert "The ERP cannot be read." in drawn
+    assert "not now; last read" in drawn
+    finance.erp.start()
+    reads(finance, matched=3)
+
+
+@pytest.mark.requirement("K1", "K2", "K7")
+def test_refused_message_holds_its_order_until_it_is_resent_under_its_key(
+    finance: FinancePlant,
+) -> None:
+    finance.erp.admin("orders", id="1002", state="locked")
+    finance.made("1002")
+    snap = reads(finance, missing_in_erp=1, in_flight=2)
+    row = one(snap, "missing_in_erp")
+    assert row.cause == (
+        "The ERP refused it: Order 1002 is locked; it takes no posting. "
+        "Reopen the order in the ERP, then resend."
+    )
+    behind = next(row for row in snap.rows if row.match_class == "in_flight")
+    assert behind.cause == "Waits behind message 1 of its order, which the ERP refused."
+    link = finance.reader.read_link()
+    assert (link.waiting, [dead.event_id for dead in link.dead]) == (2, [row.event_id])
+    assert link.behind == {"1002": 2}
+    drawn = link_view(Ask(view="link"), link, zone=ZONE, size=link.relay.upto_seq)
+    assert "1 message refused by the ERP." in drawn
+    assert "2 messages waiting, the oldest for" in drawn
+    finance.erp.admin("orders", id="1002", state="released")
+    assert finance.reader.replay(row.key) == 1
+    finance.told()
+    snap = reads(finance, matched=3)
+    again = next(other for other in snap.rows if other.key == row.key)
+    plant = finance.plant
+    proof = evidence_of(again, finance.boundary, plant.execution, plant.execution.ledger)
+    assert [it.outcome for it in proof.attempts] == ["rejected", "posted"]
+    keys = {it.sent_headers["idempotency-key"] for it in proof.attempts}
+    assert keys == {f'"{row.key}"'}
+    assert proof.digest_holds
+    assert [it.fault for it in proof.proofs] == [None]
+    assert proof.proofs[0].receipt.checkpoint is not None
+
+
+def test_outage_shows_what_waits_and_since_when(finance: FinancePlant) -> None:
+    finance.erp.stop()
+    finance.made("1001")
+    eventually(lambda: finance.reader.read_link().relay.counts[State.PENDING] == 3, within_s=20)
+    eventually(lambda: not finance.reader.read_link().answers, within_s=20)
+    link = finance.reader.read_link()
+    drawn = link_view(Ask(view="link"), link, zone=ZONE, size=link.relay.upto_seq)
+    assert "The ERP does not answer." in drawn
+    assert "3 messages waiting, the oldest for" in drawn
+    assert classes(finance.reader.read()) == {"in_flight": 3}
+
+
+def test_snapshot_is_made_once_for_all_who_watch_and_again_after_news(
+    finance: FinancePlant,
+) -> None:
+    slow = ReconcileReader(finance.boundary, look_s=0.2, reread_s=600)
+    first = slow.read()
+    assert slow.read() is first
+    told: list[int] = []
+    leave = [slow.watch(lambda: told.append(1)), slow.watch(lambda: told.append(2))]
+    eventually(lambda: {1, 2} <= set(told))
+    assert slow.newest is first
+    finance.made("1003")
+    eventually(lambda: len((slow.newest or first).rows) >= 3)
+    for done in leave:
+        done()
+    eventually(lambda: slow._thread is None)
+
+
+def test_days_split_the_rows_by_posting_date(finance: FinancePlant) -> None:
+    finance.made("1001")
+    finance.told()
+    snap = reads(finance, matched=3)
+    day = snap.rows[0].posting_date
+    assert len(of_day(snap.rows, day)) == len(of_day(snap.rows, None)) == 3
+    assert of_day(snap.rows, day.replace(year=day.year - 1)) == []
+
+
+def test_every_state_of_the_page_is_in_its_address() -> None:
+    query = {"class": "late", "day": "2026-11-23", "row": "evt_1", "page": "2", "ask": "resend"}
+    url = ask_of(query).url()
+    assert url == "/reconcile?class=late&day=2026-11-23&page=2&row=evt_1&ask=resend"
+    odd = {"class": "<b>", "day": "soon", "page": "-1", "view": "x"}
+    assert ask_of(odd) == Ask()
+
+
+def opened(screen: Screen, path: str) -> Page:
+    page = screen.go(path)
+    page.get_by_test_id("rows").wait_for()
+    return page
+
+
+@pytest.mark.requirement("L1", "L8", "K1")
+def test_finance_follows_a_difference_to_its_proof_and_resends(
+    finance: FinancePlant, open_screen: Callable[..., Screen]
+) -> None:
+    finance.made("1001")
+    finance.told()
+    change = "UPDATE ledger_line SET quantity = '2.04' WHERE lot = 'CC-4410' AND movement = 'issue'"
+    finance.by_hand(change)
+    finance.erp.admin("orders", id="1002", state="locked")
+    finance.made("1002")
+    reads(finance, matched=2, qty_mismatch=1, missing_in_erp=1, in_flight=2)
+    screen = finance.plant.screen(open_screen, "finn")
+    page = opened(screen, "/reconcile")
+    cards = page.locator("[data-testid^=class-]")
+    shown = [int(card.get_attribute("data-count") or 0) for card in cards.all()]
+    assert sum(shown) == page.get_by_test_id("rows").locator("tbody tr").count() == 6
+    expect(page.get_by_test_id("sum")).to_contain_text("= 6 rows")
+    assert grave_findings(page) == []
+
+    page.get_by_test_id("class-qty_mismatch").click()
+    expect(page.get_by_test_id("rows").locator("tbody tr")).to_have_count(1)
+    assert page.url.endswith("/reconcile?class=qty_mismatch")
+    page.get_by_test_id("rows").locator("tbody a").click()
+    sides = page.get_by_test_id("three-sides").locator("tr", has_text="Quantity")
+    expect(sides).to_contain_text("2.4 kg2.4 kg≠ 2.04 kgdiffers")
+    drawer = page.get_by_role("dialog", name="Material consumed")
+    expect(drawer).to_contain_text("proven to be the ERP's")
+    expect(drawer).to_contain_text("Viktor Vogel (viktor)")
+    assert grave_findings(page) == []
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    assert page.url.endswith("/reconcile?class=qty_mismatch")
+    page.go_back()
+    expect(drawer).to_be_visible()
+
+    dead = one(finance.reader.read(), "missing_in_erp")
+    finance.erp.admin("orders", id="1002", state="released")
+    page = opened(screen, f"/reconcile?row={dead.key}")
+    page.get_by_role("link", name="Resend, same key").click()
+    page.get_by_role("button", name="Resend now").click()
+    expect(page.get_by_test_id("drawer-class")).to_have_text("Matched", timeout=20_000)
+    assert "ask=" not in page.url
+
+
+def test_link_page_tells_what_waits_and_what_was_pulled(
+    finance: FinancePlant, open_screen: Callable[..., Screen]
+) -> None:
+    finance.erp.admin("orders", id="1001", state="locked")
+    finance.made("1001")
+    page = finance.plant.screen(open_screen, "finn", dark=True).go("/reconcile?view=link")
+    ready(page)
+    expect(page.get_by_test_id("dead-letters")).to_contain_text("Reopen the order in the ERP")
+    expect(page.get_by_test_id("waiting")).to_contain_text("2")
+    expect(page.get_by_test_id("pulls").locator("tbody tr")).to_have_count(4)
+    assert grave_findings(page) == []
