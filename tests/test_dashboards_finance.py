@@ -118,7 +118,8 @@ def test_refused_message_holds_its_order_until_it_is_resent_under_its_key(
     snap = reads(finance, matched=3)
     again = next(other for other in snap.rows if other.key == row.key)
     plant = finance.plant
-    proof = evidence_of(again, finance.boundary, plant.execution, plant.execution.ledger)
+    kept = plant.execution
+    proof = evidence_of(again, finance.boundary, execution=kept, ledger=kept.ledger)
     assert [it.outcome for it in proof.attempts] == ["rejected", "posted"]
     keys = {it.sent_headers["idempotency-key"] for it in proof.attempts}
     assert keys == {f'"{row.key}"'}

@@ -42,7 +42,7 @@ def name_of(execution: Execution | None, person: str) -> str:
 
 
 def evidence_of(
-    row: MatchRow, boundary: BoundarySide, execution: Execution | None, ledger: Any
+    row: MatchRow, boundary: BoundarySide, *, execution: Execution | None, ledger: Any
 ) -> RowEvidence:
     """Read everything about one row; does I/O."""
     entry: Entry | None = None

@@ -74,7 +74,11 @@ class ReconcilePage:
             return
         plant = self._plant
         found = await asyncio.to_thread(
-            evidence_of, row, self._reader.boundary, plant.execution, plant.ledger
+            evidence_of,
+            row,
+            self._reader.boundary,
+            execution=plant.execution,
+            ledger=plant.ledger,
         )
         if self._ask == ask:
             shown = drawer(found, ask, zone=plant.zone, opens=self._opens, note=self._note)
