@@ -92,7 +92,7 @@ def floor(execution: Execution, scale: Scale) -> Floor:
     return Floor(execution, {"S1": scale})
 
 
-@pytest.mark.requirement("D3")
+@pytest.mark.requirement("D1")
 def test_reading_carries_device_unit_and_raw_line_as_received(floor: Floor) -> None:
     assert floor.reading("K1") == ScaleReading(
         scale="S1", serial="B1-0001", status=ReadingStatus.STABLE, value=Decimal(1809), unit="g",
