@@ -4,6 +4,7 @@ from dashboards.audit.page import audit_page
 from dashboards.finance.page import reconcile_page
 from dashboards.home import home_page
 from dashboards.kiosk.page import kiosk_page
+from dashboards.operations.page import oee_page
 from dashboards.review.page import batch_page
 from dashboards.review.queue_page import queue_page
 from dashboards.security import PageFunction
@@ -11,6 +12,7 @@ from dashboards.security import PageFunction
 PAGES: dict[str, PageFunction] = {
     "/": home_page,
     "/kiosk": kiosk_page,
+    "/oee": oee_page,
     "/reconcile": reconcile_page,
     "/audit": audit_page,
     "/review": queue_page,

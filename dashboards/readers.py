@@ -6,8 +6,10 @@ from zoneinfo import ZoneInfo
 from analytics.projector import Projector
 from analytics.rules import rules_of
 from analytics.sources import NoTelemetry, TelemetrySource
+from core.equipment import EquipmentKind
 from dashboards.compose import Plant
 from dashboards.finance.matching import reconciliation
+from dashboards.operations.figures import Figures
 
 # what a simulated or real PLC calls a stop -> the category that OEE counts it under
 REASONS = {"jam": "other", "mechanical": "breakdown", "starved": "blocked_starved"}
@@ -33,14 +35,19 @@ class Readers:
         if plant.boundary is not None:
             self.by_name["boundary"] = plant.boundary
             self.by_name["reconcile"] = reconciliation(plant.boundary)
+        names = {one.id: one.name for one in plant.pack.equipment(EquipmentKind.LINE)}
+        self.figures = Figures(self.projector, plant.hub, zone=zone, names=names)
+        self.by_name["figures"] = self.figures
 
     def start(self) -> None:
         """Read what is there, then follow."""
         self._plant.execution.writer.listeners.append(self.projector.wake)
         self.projector.start()
+        self.figures.start()
 
     def stop(self) -> None:
         """Stop following."""
+        self.figures.stop()
         self._plant.execution.writer.listeners.remove(self.projector.wake)
         if "reconcile" in self.by_name:
             self.by_name["reconcile"].stop()
