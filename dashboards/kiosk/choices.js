@@ -6,7 +6,7 @@ export function render({ model }) {
     button { display: grid; grid-template-columns: minmax(0, 1fr) auto; align-items: center; gap: 4px 24px; min-height: 92px; padding: 12px 22px; text-align: left; font: inherit; color: var(--bw-text);
       background: var(--bw-surface); border: 2px solid var(--bw-control); border-left: 10px solid var(--tone, var(--bw-control)); border-radius: 10px; cursor: pointer; touch-action: manipulation; user-select: none; -webkit-user-select: none; }
     .box[data-shape=grid] button { grid-template-columns: 1fr; align-content: center; }
-    .box[data-shape=tight] button { min-height: 74px; padding: 6px 20px; } .box[data-shape=tight] .title { font-size: 22px; }
+    .box[data-shape=tight] { gap: 10px; } .box[data-shape=tight] button { min-height: 74px; padding: 6px 20px; } .box[data-shape=tight] .title { font-size: 22px; }
     button[data-tone=ok] { --tone: var(--bw-ok); } button[data-tone=near] { --tone: var(--bw-near); } button[data-tone=bad] { --tone: var(--bw-bad); }
     button[data-tone=held] { --tone: var(--bw-held); } button[data-tone=info] { --tone: var(--bw-info); } button[data-tone=unknown] { --tone: var(--bw-unknown); }
     button:active { background: var(--bw-raised); } button:disabled { cursor: default; background: var(--bw-raised); border-style: dashed; border-left-style: solid; }

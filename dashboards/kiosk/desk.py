@@ -61,7 +61,7 @@ class Desk:
         self.login = visit.login()
         self.bar = RefusalBar(margin=0)
         self.dialog = SignatureDialog(zone=plant.zone, name_of=self._printed)
-        self.said = draw.piece(draw.said("", ""))
+        self.said = draw.piece(draw.said("", ""), align="center")
         self.at: dict[str, str] = {}
         self.redraw: Callable[[], object] = lambda: None
         station = viewer.station

@@ -4,11 +4,12 @@ The machine's own record stays as it is; a person's words stand beside it. Times
 microseconds since 1970, half-open.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
+from analytics.projector import Projector
+from analytics.rules import MINOR_STOP, NO_ORDER, RUN, UNKNOWN, UNLABELED
+from analytics.timeline import timeline
 from core.batch.state import Batch
 from core.clock import micros, now
 from core.equipment import Equipment, EquipmentKind
@@ -23,6 +24,7 @@ from dashboards.kiosk.press import Press
 from dashboards.palette import State
 
 SHOWN = timedelta(hours=12)
+NO_STOPS = (RUN, UNKNOWN, MINOR_STOP, NO_ORDER)  # nothing here that a person could explain
 REASONS = {  # reason: words, category that OEE counts it under
     "feeder_blocked": ("Feeder blocked", "breakdown"),
     "jam": ("Tablet jam", "breakdown"),
@@ -31,31 +33,12 @@ REASONS = {  # reason: words, category that OEE counts it under
     "no_material": ("Waiting for material", "blocked_starved"),
     "downstream": ("Next machine is full", "blocked_starved"),
     "setup": ("Setting up", "setup"),
-    "cleaning": ("Cleaning", "setup"),
+    "cleaning": ("Cleaning", "cleaning"),
     "adjustment": ("Adjusting weight or hardness", "setup"),
-    "quality": ("Waiting for a quality check", "other"),
-    "break": ("Break", "planned"),
+    "quality": ("Waiting for a quality check", "waiting_qa"),
+    "break": ("Break", "planned_stop"),
     "other": ("Another reason", "other"),
 }
-
-
-class StopLike(Protocol):
-    """What the screen needs of a stop."""
-
-    @property
-    def start_us(self) -> int: ...
-    @property
-    def end_us(self) -> int | None: ...
-    @property
-    def reason(self) -> str | None: ...
-
-
-class StopSource(Protocol):
-    """Where stops come from: the machine's record with people's labels."""
-
-    def stops(self, line: str, *, since_us: int) -> Sequence[StopLike]:
-        """Return the line's stops, oldest first; `end_us` None where it still stands."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,20 +56,33 @@ def lines_of(execution: Execution) -> list[Equipment]:
     return sorted(found, key=lambda one: one.equipment)
 
 
-def recent(source: StopSource | None, line: str, at: datetime) -> list[RecentStop] | None:
+def recent(projector: Projector | None, line: str, at: datetime) -> list[RecentStop] | None:
     """Return the stops of the last hours, unnamed ones first; None where nothing is known."""
-    if source is None:
+    if projector is None:
         return None
-    found = source.stops(line, since_us=micros(at - SHOWN))
+    with projector.reader() as reader:
+        found = timeline(reader, line, start_us=micros(at - SHOWN), end_us=micros(at))
     stops = [
         RecentStop(
             start_us=one.start_us,
-            end_us=one.end_us,
-            reason=REASONS.get(one.reason or "", (one.reason or "", ""))[0],
+            end_us=None if one.is_open else one.end_us,
+            reason="" if one.category == UNLABELED else words_of(one.reason, one.category),
         )
         for one in found
+        if not one.planned and one.category not in NO_STOPS
     ]
     return sorted(stops, key=lambda one: (bool(one.reason), -one.start_us))
+
+
+def words_of(reason: str | None, category: str) -> str:
+    """Return what a stop is called: a person's reason, the machine's, or its category.
+
+    >>> words_of("feeder_blocked", "breakdown"), words_of(None, "blocked_starved")
+    ('Feeder blocked', 'Blocked starved')
+    """
+    if reason in REASONS:
+        return REASONS[reason][0]
+    return (reason or category).replace("_", " ").capitalize()
 
 
 def lines_screen(desk: Desk) -> Screen:
@@ -100,7 +96,7 @@ def lines_screen(desk: Desk) -> Screen:
         rows, lambda name: desk.go(line=name),
         shape="grid", label="Lines", empty="This plant has no lines.",
     )  # fmt: skip
-    stops = recent(desk.plant.readers.get("stops"), here, now()) if here else None
+    stops = recent(desk.plant.readers.get("analytics"), here, now()) if here else None
     screen = Screen(
         key=("lines", here, tuple(rows), None if stops is None else tuple(stops)),
         main=[picked],
@@ -109,7 +105,7 @@ def lines_screen(desk: Desk) -> Screen:
     )
     if not here:
         return screen
-    stops = recent(desk.plant.readers.get("stops"), here, now())
+    stops = recent(desk.plant.readers.get("analytics"), here, now())
     screen.main.append(draw.piece(draw.heading(f"Stops of {here}", "tap one, then its reason")))
     if stops is None:
         note = draw.note(State.UNKNOWN, f"{here}: no machine data reaches this server.")
@@ -182,7 +178,7 @@ def _at(us: int) -> datetime:
 
 def stop_screen(desk: Desk, line: str, start_us: int) -> Screen:
     """Name one stop: the second tap records it."""
-    stops = recent(desk.plant.readers.get("stops"), line, now()) or []
+    stops = recent(desk.plant.readers.get("analytics"), line, now()) or []
     stop = next((one for one in stops if one.start_us == start_us), None)
     back = Press("‹ Stops", lambda _: desk.go(stop=None), testid="back",
                  busy_label="Opening …")  # fmt: skip

@@ -261,6 +261,8 @@ def _ask(doing: Doing, step: Step, *, name: str, scale: ScaleLook | None, line: 
             return f"Start this batch on line {line}."
         case Doing.END_LINE:
             return f"{step.instruction} Then end the run on {line}."
+        case Doing.LABELS:
+            return "Enter the four counts."
         case Doing.VERIFY:
             return "A second person checks, then signs."
         case Doing.HELD:

@@ -119,7 +119,8 @@ class Kiosk:
             return Markup("")
         title = f"Step {seen.step} · {seen.title}"
         if deviates:
-            ask = "Why is it outside its limits?"
+            title = f"{title} · outside its limits"
+            ask = "Why?"
             return draw.task(title, ask, hazards=seen.hazards)
         shows_how = seen.doing in (Doing.SCAN, Doing.CHECK_SCALE, Doing.START_LINE)
         why = seen.instruction if shows_how else ""

@@ -27,7 +27,7 @@ class Press(JSComponent):
     _esm = (Path(__file__).parent / "press.js").read_text("utf-8")
 
     def __init__(self, label: str, on_press: Callable[[str], Any], **params: Any) -> None:
-        params.setdefault("margin", 0)
+        params = {"margin": 0, "align": "center"} | params
         super().__init__(label=label, **params)
         self._on_press, self._working, self._last = on_press, False, ""
 
