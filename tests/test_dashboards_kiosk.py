@@ -323,8 +323,9 @@ def test_lost_link_shows_no_old_weight(plant: LivingPlant, olga: Screen) -> None
 
 
 @pytest.mark.requirement("N1")
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080)])
+@pytest.mark.parametrize(
+    ("width", "height", "dark"), [(1280, 800, False), (1920, 1080, True)], ids=["light", "dark"]
+)
 def test_targets_fit_gloves_and_pages_have_no_grave_finding(
     plant: LivingPlant, open_screen: Open, *, width: int, height: int, dark: bool
 ) -> None:
