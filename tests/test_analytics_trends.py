@@ -74,11 +74,10 @@ def test_losses_and_good_time_are_planned_time() -> None:
 
 def test_certified_losses_say_the_same_as_the_function() -> None:
     plant = shift()
-    total = "select sum(loss_us)::bigint + (select sum(ideal_good_us)::bigint from line_hour) from loss"
-    assert plant.rows(total) == [(480 * MIN,)]
-    assert plant.rows("select sum(loss_us)::bigint from loss where category = 'reduced_speed'") == [
-        (59 * MIN,)
-    ]
+    good = "(select sum(ideal_good_us)::bigint from line_hour)"
+    assert plant.rows(f"select sum(loss_us)::bigint + {good} from loss") == [(480 * MIN,)]
+    speed = "select sum(loss_us)::bigint from loss where category = 'reduced_speed'"
+    assert plant.rows(speed) == [(59 * MIN,)]
 
 
 @pytest.mark.requirement("J5")

@@ -1,1 +1,1 @@
-"""Plant notebooks: Markdown with named SELECTs and declarative views, and nothing that runs code."""
+"""Plant notebooks: Markdown with named SELECTs and declarative views; nothing runs code."""

@@ -300,3 +300,16 @@ def load(path: Path) -> Book:
     if book is None:
         raise BookRefused(path.stem, faults)
     return book
+
+
+LIBRARY = Path(__file__).parent / "library"
+
+
+def library(folder: Path = LIBRARY) -> dict[str, Book]:
+    """Return the books of a folder by id.
+
+    Raises:
+        BookRefused: a file has faults of form.
+    """
+    books = [load(path) for path in sorted(folder.glob("*.md"))]
+    return {book.id: book for book in books}

@@ -40,7 +40,7 @@ FUNCTIONS = {
     "sum", "count", "count_star", "min", "max", "avg", "median", "any_value", "first", "last",
     "quantile_cont", "quantile_disc", "stddev_samp", "stddev_pop", "var_samp", "mode",
     "arg_min", "arg_max", "bool_and", "bool_or", "string_agg", "list", "count_if",
-    "abs", "round", "floor", "ceil", "sqrt", "greatest", "least", "nullif", "ifnull", "sign",
+    "abs", "round", "trunc", "floor", "ceil", "sqrt", "greatest", "least", "nullif", "ifnull",
     "concat", "concat_ws", "lower", "upper", "length", "substr", "substring", "trim", "replace",
     "left", "right", "starts_with", "contains", "split_part", "lpad",
     "strftime", "date_trunc", "date_part", "date_diff", "to_days", "to_hours", "to_minutes",

@@ -20,11 +20,7 @@ DASH = "\u2014"
 
 
 def escape(text: str) -> str:
-    """Return text that Markdown shows as it is.
-
-    >>> escape("<b>*x*")
-    '\\\\<b\\\\>\\\\*x\\\\*'
-    """
+    """Return text that Markdown shows as it is, on one line."""
     return MARKS.sub(r"\\\1", " ".join(text.split()))
 
 
