@@ -11,6 +11,7 @@ import random
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from capture.simulated.control import send
 from dashboards.demo.client import Account, Person, Said
 
 TARE_G = Decimal(412)
+COUNTED_S = 1.6  # longer than the collector takes to see and count a line's last pieces
 HEAVIEST_G = Decimal(25_000)  # what one person pours at a time
 OVER_WEIGHED = "croscarmellose"
 log = logging.getLogger("batchwright.crew")
@@ -129,7 +131,8 @@ class Crew:
         wanted = high + (high - target) if too_much else self._aim(step)
         while wanted > 0 and not self.stopping.is_set():
             raw, left = self._container(step["material"])
-            part = min(wanted, left, HEAVIEST_G)
+            shares = -(-wanted // min(left, HEAVIEST_G))
+            part = min(wanted, (wanted / shares).quantize(Decimal(1)))
             wanted -= part
             self.olga.send("weighing.scan-container", where | {"raw": raw})
             self._pan(f"PLACE {TARE_G}")
@@ -228,8 +231,9 @@ class Crew:
         self._pause(4)
 
     def _clear_line(self, line: str) -> None:
-        """Stop the machine, then end the run, so that no piece is counted without its batch."""
+        """Stop the machine, and end the run once its last pieces are counted."""
         send("127.0.0.1", self._plan.presses[line], "STOP")
+        time.sleep(COUNTED_S)
         try:
             self.sana.send("line.end-run", {"line": line})
         except Said as no:
