@@ -108,7 +108,7 @@ def booked_side(postings: Sequence[PostingRow], differs: Sequence[str] = ()) -> 
         "order": first.erp_order or "",
         "movement": first.movement,
         "day": first.posting_date.isoformat(),
-        "note": ", ".join([f"document {documents}", *(NOTES[n] for n in NOTES if n in differs)]),
+        "note": ", ".join([f"doc. {documents}", *(NOTES[n] for n in NOTES if n in differs)]),
     }
 
 

@@ -67,7 +67,7 @@ def _side_by_side(row: MatchRow) -> Markup:
         verdict = "differs" if differs else "equal"
         if sum(side is not None for side in sides) < len(sides):
             verdict = verdict if differs else "not on all sides"
-        kind = Markup(' class="differs"') if differs else ""
+        kind = Markup(' class="odd"') if differs else ""
         lines.append(
             Markup('<tr{}><th scope="row">{}</th>{}<td>{}</td></tr>').format(
                 kind, LABELS[name], join(*drawn), verdict

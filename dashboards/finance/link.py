@@ -187,10 +187,10 @@ def _pulls(link: LinkState, zone: ZoneInfo) -> Markup:
     rows = [_pull(it, zone) for it in link.pulls]
     table = parts.table(
         "Master data pulled from the ERP",
-        ("Kind", "State", "Last good", "Age", "Changed", "New (200)", "Not changed (304)",
-         "Same content", "Failed"),
+        ("Kind", "State", "Last good", "Age", "Changed", "New (200)", "Same (304)", "Equal (200)",
+         "Failed"),
         rows,
-        numbers=("Age", "New (200)", "Not changed (304)", "Same content", "Failed"),
+        numbers=("Age", "New (200)", "Same (304)", "Equal (200)", "Failed"),
         empty="Nothing was asked for yet.",
         testid="pulls",
     )  # fmt: skip
