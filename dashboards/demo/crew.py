@@ -14,9 +14,11 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+import httpx
 
 from capture.simulated.control import send
 from dashboards.demo.client import Account, Person, Said
@@ -24,6 +26,9 @@ from dashboards.demo.client import Account, Person, Said
 TARE_G = Decimal(412)
 COUNTED_S = 1.6  # longer than the collector takes to see and count a line's last pieces
 HEAVIEST_G = Decimal(25_000)  # what one person pours at a time
+BRISK = 2  # batches at full pace
+PLANNED = 3  # so many orders wait at least
+CALM = 8.0  # how much slower the crew works once the first batches have shown everything
 OVER_WEIGHED = "croscarmellose"
 log = logging.getLogger("batchwright.crew")
 
@@ -33,6 +38,7 @@ class Plan:
     """Where the crew works and what it can reach."""
 
     base: str
+    erp: str
     station: str
     room: str
     scale_control: int
@@ -49,6 +55,7 @@ class Crew:
         self._plan = plan
         self._random = random.Random(seed)  # noqa: S311 - mistakes, not secrets
         self.stopping = threading.Event()
+        self._pace = plan.pace
         people = plan.accounts
         self.olga = Person(plan.base, people["olga"], station=plan.station)
         self.sana = Person(plan.base, people["sana"])
@@ -70,15 +77,19 @@ class Crew:
             except Said as no:  # a visitor may have taken the batch over, or QA said no
                 log.error("batch %s stays where it is: %s", batch, no)  # noqa: TRY400
             done += 1
+            if done == BRISK:
+                self._pace *= CALM
         for line in self._plan.presses:
             self._clear_line(line)
 
     def _pause(self, seconds: float) -> None:
-        self.stopping.wait(seconds * self._plan.pace)
+        self.stopping.wait(seconds * self._pace)
 
     def _dispatch(self, room: str) -> str | None:
         """Let the supervisor send the most urgent waiting order; return its batch."""
         waiting = [one for one in self.sana.all("order") if one["state"] == "waiting"]
+        if len(waiting) < PLANNED:
+            self._plan_more()
         waiting.sort(key=lambda one: (one["due_at"] or "9", one["order"]))
         for order in waiting:
             try:
@@ -89,6 +100,19 @@ class Crew:
             batch: str = self.sana.one("order", order["order"])["batch"]
             return batch
         return None
+
+    def _plan_more(self) -> None:
+        """Plan one more order in the ERP, as its planners do; the pull will bring it here."""
+        newest = max(self.sana.all("order"), key=lambda one: str(one["order"]))
+        due = datetime.now(UTC) + timedelta(days=2)
+        order = {
+            "id": str(int(newest["order"]) + 1),
+            "product": newest["product"],
+            "quantity": newest["quantity"],
+            "unit": "KGM",
+            "due_at": due.isoformat(),
+        }
+        httpx.post(f"{self._plan.erp}/admin/orders", json=order, timeout=5, trust_env=False)
 
     def _run(self, batch: str, *, clumsy: bool) -> None:
         steps = self.olga.one("batch", batch)["content"]["steps"]
@@ -137,7 +161,7 @@ class Crew:
             self.olga.send("weighing.scan-container", where | {"raw": raw})
             self._pan(f"PLACE {TARE_G}")
             self.olga.send("weighing.record-tare", where)
-            self._pan(f"POUR {part} {0.6 * self._plan.pace:.1f}")
+            self._pan(f"POUR {part} {0.6 * self._pace:.1f}")
             self._pause(0.6)
             if too_much:
                 self._over_weigh(where)

@@ -135,7 +135,7 @@ class Demo:
         self.web.start()
         self._stack.callback(self.web.stop)
         self._links(time.monotonic() - began)
-        self._start_crew(reached)
+        self._start_crew(reached, link)
 
     def _start_erp(self) -> ErpLink:
         self._say("starting the sandbox ERP and the simulated devices")
@@ -253,12 +253,13 @@ class Demo:
             self._say(f"  {base}{path:<11} {user:<6} {one['secret']}  {what}")
         self._say(f"  all accounts: {self.data / 'accounts.json'}; ledger: {self.data}")
 
-    def _start_crew(self, reached: dict[str, dict[str, list[int]]]) -> None:
+    def _start_crew(self, reached: dict[str, dict[str, list[int]]], link: ErpLink) -> None:
         """Let the crew work in booth B2; booth B1 is for whoever sits down there."""
         rooms = {one.id: one for one in self.pack.plant.stations}
         crew, visitor = rooms[CREW_STATION], rooms[VISITOR_STATION]
         plan = {
             "base": self.web.base,
+            "erp": link.address,
             "station": crew.id,
             "room": crew.room,
             "spare_room": visitor.room,
