@@ -7,7 +7,7 @@ from typing import Any
 import param
 
 from core.deviation import Deviation, DeviationState, Disposition, DispositionDeviation
-from core.errors import Conflict, MesError, Refused
+from core.errors import MesError, Refused, WrongState
 from core.execution import Actor, Execution
 from core.fact import Command
 from core.ledger.writer import Receipt
@@ -242,8 +242,8 @@ class ReviewDesk(param.Parameterized):
             recorded=f"Recorded: batch {batch.batch} is rejected. Its record is closed.",
         )
 
-    def sign(self, ask: Ask, who: str, secret: str) -> Receipt | Conflict:
-        """Send a signed command; safe in a worker thread. A moved record is an answer.
+    def sign(self, ask: Ask, who: str, secret: str) -> Receipt | MesError:
+        """Send a signed command; safe in a worker thread. A record that moved is an answer.
 
         Raises:
             Refused: a rule says no, or the signer could not be told.
@@ -255,13 +255,15 @@ class ReviewDesk(param.Parameterized):
                 idem=f"review:{secrets.token_hex(16)}",
                 credentials=self._names.credentials(who, secret),
             )
-        except RecordMoved as moved:
-            return moved
+        except (RecordMoved, WrongState) as answer:
+            if self._execution.seen(ask.seen.stream) == ask.seen:
+                raise
+            return answer  # somebody was first: what was shown is no longer so
 
-    def answered(self, ask: Ask, answer: Receipt | Conflict) -> None:
+    def answered(self, ask: Ask, answer: Receipt | MesError) -> None:
         """Show what came of a signature, on the record as it is now."""
         self.refresh()
-        if isinstance(answer, Conflict):
+        if isinstance(answer, MesError):
             new = self._execution.ledger.stream(ask.seen.stream)[ask.seen.ver :]
             told = " ".join(summary(entry) for entry in new[:3])
             self.tell(f"Not signed. {answer} New: {told}", State.BAD)

@@ -26,9 +26,8 @@ export function render({ model }) {
   };
   const make = (tag, parent, cls = '', text = '') => { const e = document.createElement(tag); if (cls) e.className = cls; if (text) e.textContent = text; parent.append(e); return e; };
   const SWITCH = 'bw_single_keys', on = () => localStorage.getItem(SWITCH) !== 'off';
-  let at = model.at;
+  let at = model.at;                          // from here on the list's own: an echo would lose fast keys
   const draw = () => {
-    at = model.at;
     const held = wrap.getRootNode().activeElement?.dataset?.id;
     nav.replaceChildren(); nav.setAttribute('aria-label', model.label);
     let group = null, list = null;
@@ -88,7 +87,7 @@ export function render({ model }) {
   };
   document.addEventListener('keydown', key); document.addEventListener('click', follow);
   model.on('remove', () => { document.removeEventListener('keydown', key); document.removeEventListener('click', follow); });
-  for (const name of ['items', 'at', 'label']) model.on(name, draw);
+  for (const name of ['items', 'label']) model.on(name, draw);
   draw(); wrap.append(css, nav, help);
   return wrap;
 }

@@ -28,7 +28,7 @@ class WalkList(JSComponent):
 
     label = param.String(default="To review")
     items = param.List(default=[])
-    at = param.String(default="")
+    at = param.String(default="", doc="Where the list opens; after that the browser knows.")
 
     _esm = (Path(__file__).parent / "walk.js").read_text("utf-8")
 
@@ -38,13 +38,12 @@ class WalkList(JSComponent):
         self._on_choice = on_choice
 
     def show(self, items: Sequence[Item], at: str) -> None:
-        """Replace list and current item; nothing is sent where nothing changed."""
+        """Replace the list, which opens at `at`; nothing is sent where nothing changed."""
         told = [asdict(one) | {"tone": one.tone.value} for one in items]
-        if told != self.items or at != self.at:
-            self.param.update(items=told, at=at)
+        if told != self.items:
+            self.param.update(items=told, at=self.at or at)
 
     def _handle_msg(self, msg: Any) -> None:
         chosen = msg.get("id") if isinstance(msg, dict) else None
         if any(item["id"] == chosen for item in self.items):
-            self.param.update(at=chosen)
             self._on_choice(str(chosen))
