@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -10,6 +10,7 @@ class Settings(BaseSettings):
     """Where the plant keeps its data, which pack it runs, and where it listens.
 
     `store` is a database URL or None for the file in `data_dir`; port 0 takes a free one.
+    `erp_address` with its two `whsec_` secrets connects an ERP; without it none is connected.
     """
 
     model_config = SettingsConfigDict(env_prefix="BATCHWRIGHT_", extra="ignore", frozen=True)
@@ -19,6 +20,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65535)
     store: str | None = None
+    erp_address: str | None = None
+    erp_secret: SecretStr | None = None
+    erp_receipt_secret: SecretStr | None = None
 
     @property
     def ledger(self) -> str | Path:

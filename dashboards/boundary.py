@@ -1,16 +1,19 @@
 """The ERP boundary of a running plant: what is pulled becomes commands, what happened goes out."""
 
+import logging
+import threading
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from core.bom import ReceiveBom
-from core.clock import iso
+from core.clock import iso, now
 from core.execution import Actor, Execution
 from core.order import Order, Provenance, ReceiveOrder
 from core.quantity import UNITS, convert
 from core.recipe import BomLine
+from erp import evidence
 from erp import port as erp_port
 from erp.adapters.sandbox import SandboxErp
 from erp.messages import Site
@@ -20,7 +23,9 @@ from erp.reconcile import Collected, collect
 from erp.relay import Relay
 from erp.signing import Keys
 
+ANCHOR_EVERY_S = 5.0
 PULLER = Actor("service:erp-pull")
+log = logging.getLogger("batchwright.boundary")
 RELEASED = erp_port.ErpOrderState.RELEASED  # others cannot be posted against
 
 
@@ -73,15 +78,21 @@ class Boundary:
         )
         receivers = Receivers(on_order=self._on_order, on_bom=self._on_bom)
         self.puller = Puller(self.port, self.outbox.engine, receivers, every_s=link.pull_every_s)
+        self._anchored = max((one.size for one in execution.ledger.anchors()), default=0)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="erp-anchors", daemon=True)
 
     def start(self) -> None:
         """Begin to pull and to send."""
         self._execution.writer.listeners.append(self._grew)
         self.puller.start()
         self.relay.start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Finish what is under way, then stop."""
+        self._stop.set()
+        self._thread.join()
         self._execution.writer.listeners.remove(self._grew)
         self.puller.stop()
         self.relay.stop()
@@ -102,6 +113,23 @@ class Boundary:
             site=self.site,
             erp_order=self.erp_order,
         )
+
+    def keep_anchor(self) -> bool:
+        """Keep the newest checkpoint that the ERP has sent back; return whether there was one."""
+        found = evidence.newest_anchor(self.outbox)
+        if found is None or found.size <= self._anchored:
+            return False
+        place = f"ERP receipt {found.event_id}"
+        self._execution.writer.record_anchor(found.size, place, found.root, at=now()).result(10)
+        self._anchored = found.size
+        return True
+
+    def _follow(self) -> None:
+        while not self._stop.wait(ANCHOR_EVERY_S):
+            try:
+                self.keep_anchor()
+            except Exception:  # a locked outbox now must not end the anchoring for ever
+                log.exception("event=anchor-broken")
 
     def _grew(self, _seq: int) -> None:
         self.relay.wake()

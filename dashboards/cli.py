@@ -1,14 +1,15 @@
-"""The command line: `batchwright serve | demo | export | verify | rebuild | erp | books`."""
+"""The command line: `batchwright serve | demo | export | verify | rebuild | erp`."""
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from config.faults import PackFaulty
 from config.load import load_plant
+from config.settings import Settings
 from core import verify as stand_alone
 from core.errors import MesError
 
@@ -58,6 +59,25 @@ def demo(
         running.close()
     if found is not None:
         say(f"report: {report}")
+
+
+@app.command(name="serve")
+def serve_plant(
+    *,
+    plant: Annotated[str | None, typer.Option(help="which plant pack")] = None,
+    data: Annotated[Path | None, typer.Option(help="the plant's data folder")] = None,
+    host: Annotated[str | None, typer.Option(help="address to listen at")] = None,
+    port: Annotated[int | None, typer.Option(help="web port; 0 takes a free one")] = None,
+) -> None:
+    """Run a plant on its real devices; BATCHWRIGHT_... variables say what is left out here."""
+    from dashboards.serving import serve_forever
+
+    given: dict[str, Any] = {"plant": plant, "data_dir": data, "host": host, "port": port}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    try:
+        serve_forever(settings, say)
+    except (MesError, OSError) as fault:
+        raise give_up(fault) from fault
 
 
 @app.command()

@@ -1,0 +1,61 @@
+"""Serve a plant on its real devices until it is told to stop."""
+
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from config.accounts import accounts_of
+from config.load import load_plant
+from config.seed import Seeder
+from config.settings import Settings
+from dashboards.boundary import ErpLink
+from dashboards.compose import Plant, Wiring, open_execution
+from dashboards.web import Web
+
+
+def erp_link(settings: Settings) -> ErpLink | None:
+    """Return the ERP that the settings name; None where they name none, or not all of it."""
+    send, receive = settings.erp_secret, settings.erp_receipt_secret
+    if settings.erp_address is None or send is None or receive is None:
+        return None
+    return ErpLink(
+        address=settings.erp_address,
+        send=send.get_secret_value(),
+        receive=receive.get_secret_value(),
+    )
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
+    """Open the plant, put its pack to work where that is not done yet, and serve it."""
+    pack = load_plant(settings.plant)
+    data = settings.data_dir.resolve()
+    ending = threading.Event()
+    with ExitStack() as stack:
+        execution = open_execution(data, pack.id, database=settings.store)
+        execution.start()
+        stack.callback(execution.close)
+        Seeder(execution, pack, accounts_of(pack, settings.accounts)).run()
+        wiring = Wiring(
+            scales=pack.devices.scales, lines=pack.devices.lines, erp=erp_link(settings)
+        )
+        plant = Plant(execution, pack, wiring, data=data)
+        plant.start()
+        stack.callback(plant.stop)
+        port = settings.port or _free_port(settings.host)
+        web = Web(plant, host=settings.host, port=port)
+        web.start()
+        stack.callback(web.stop)
+        say(f"Batchwright serves {pack.plant.plant.name}: {web.base}")
+        if wiring.erp is None:
+            say("No ERP is connected: set BATCHWRIGHT_ERP_ADDRESS and its two secrets.")
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda *_: ending.set())
+        ending.wait()
