@@ -45,14 +45,21 @@ class Found:
     older: int
 
 
-def search(ledger: Ledger, wanted: Wanted, *, before: int = 0, limit: int = 100) -> Found:
+def search(
+    ledger: Ledger,
+    wanted: Wanted,
+    *,
+    before: int = 0,
+    limit: int = 100,
+    looked_at: int = LOOKED_AT,
+) -> Found:
     """Return the newest entries that fit, below `before` (0: from the end of the ledger)."""
     size = ledger.size()
     top = min(before - 1, size) if before > 0 else size
     if wanted.end:
         top = min(top, _first_at(ledger, wanted.end, size) + SLACK)
     floor = max(_first_at(ledger, wanted.start, size) - SLACK, 0) if wanted.start else 0
-    stop = max(floor, top - LOOKED_AT)
+    stop = max(floor, top - looked_at)
     found: list[Entry] = []
     for seq, body in _candidates(ledger, wanted, top=top, stop=stop):
         entry = _fitting(body, wanted)
