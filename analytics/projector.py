@@ -7,6 +7,7 @@ can be dropped and is built again from the same evidence.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Projector:
         calendar: the shift instances.
         zone: whose calendar days `day` columns are.
         poll_s: the longest wait between two looks.
+        open_every_s: how often an open stretch that only grew is taken over.
     """
 
     def __init__(
@@ -61,11 +63,12 @@ class Projector:
         calendar: ShiftCalendar,
         zone: ZoneInfo,
         poll_s: float = 0.25,
+        open_every_s: float = 1.0,
         clock_us: Callable[[], int] = lambda: micros(now()),
     ) -> None:
         self._ledger, self._telemetry = ledger, telemetry
         self.rules, self._calendar, self.zone = rules, calendar, zone
-        self._poll_s, self._clock_us = poll_s, clock_us
+        self._poll_s, self._clock_us, self._open_every_s = poll_s, clock_us, open_every_s
         self._writing = threading.Lock()
         self._wake, self._stop = threading.Event(), threading.Event()
         self._moved = threading.Condition()
@@ -81,6 +84,7 @@ class Projector:
         self._computed = 0
         self._shifts_us: dict[str, tuple[int, int]] = {}
         self._open: list[tuple[Any, ...]] = []
+        self._opened_s = -1e9
         self._watermark = Watermark(seq=0, interval_id=0, produced_id=0, at_us=0, entry_at_us=0)
         rules, add = self.rules, self._tables.append
         add("rate", [(r.line, r.sku, r.ideal_us_per_item, r.from_us) for r in rules.rates])
@@ -190,7 +194,7 @@ class Projector:
             intervals = self._telemetry.intervals_after(mark.interval_id, TELEMETRY_PAGE)
             produced = self._telemetry.produced_after(mark.produced_id, TELEMETRY_PAGE)
             more = len(entries) == ENTRY_PAGE or TELEMETRY_PAGE in (len(intervals), len(produced))
-            opened = [] if more else self._opened()
+            opened = self._open if more or self._is_young() else self._opened()
             if not (entries or intervals or produced or opened != self._open):
                 return False
             self._connection.execute("begin transaction")
@@ -201,13 +205,17 @@ class Projector:
                 self._connection.execute("rollback")
                 self._shifts_us.clear()
                 raise
-            self._open = opened
+            if opened != self._open:
+                self._open, self._opened_s = opened, time.monotonic()
             if self._computed >= COMPACT_EVERY:
                 self._compact()
         with self._moved:
             self._watermark = after
             self._moved.notify_all()
         return more
+
+    def _is_young(self) -> bool:
+        return time.monotonic() - self._opened_s < self._open_every_s
 
     def _opened(self) -> list[tuple[Any, ...]]:
         """Return each line's open stretch as rows; a line not seen for long is unknown since."""

@@ -247,25 +247,7 @@ def reconcile(
         rules: tolerances; zero for quantities unless given.
     """
     used = rules or MatchRules()
-    with duckdb.connect(":memory:", config={"threads": 2}) as connection:
-        connection.register("fact", _table(FACT, facts))
-        connection.register("message", _table(MESSAGE, messages))
-        connection.register("line", _table(LINE, lines or ()))
-        factors = [(unit, *found) for unit, found in UNITS.items()]
-        connection.execute(
-            "create table unit_factor(unit text, dimension text, factor decimal(18,9))"
-        )
-        connection.executemany("insert into unit_factor values (?, ?, ?)", factors)
-        values = {
-            "read": lines is not None,
-            "now_us": micros(read_at),
-            "sla_us": _us(used.sla),
-            "settle_us": _us(used.settle),
-            "late_us": _us(used.late),
-            "tolerance": used.quantity,
-            "upto_seq": upto_seq,
-        }
-        found = connection.execute(sql("reconciliation"), values).fetchall()
+    found = _classed(facts, messages, lines, read_at=read_at, upto_seq=upto_seq, rules=used)
     rows = []
     for key, fact_n, message_n, line_ns, differs, match_class in found:
         if match_class == "outside":
@@ -292,6 +274,37 @@ def reconcile(
         erp_was_read=lines is not None,
         outside=len(found) - len(rows),
     )
+
+
+def _classed(
+    facts: Sequence[MesFact],
+    messages: Sequence[SentMessage],
+    lines: Sequence[ErpLine] | None,
+    *,
+    read_at: datetime,
+    upto_seq: int,
+    rules: MatchRules,
+) -> list[tuple[Any, ...]]:
+    """Return (key, position of the fact, of the message, of the lines, fields, class) rows."""
+    with duckdb.connect(":memory:", config={"threads": 2}) as connection:
+        connection.register("fact", _table(FACT, facts))
+        connection.register("message", _table(MESSAGE, messages))
+        connection.register("line", _table(LINE, lines or ()))
+        factors = [(unit, *found) for unit, found in UNITS.items()]
+        connection.execute(
+            "create table unit_factor(unit text, dimension text, factor decimal(18,9))"
+        )
+        connection.executemany("insert into unit_factor values (?, ?, ?)", factors)
+        values = {
+            "read": lines is not None,
+            "now_us": micros(read_at),
+            "sla_us": _us(rules.sla),
+            "settle_us": _us(rules.settle),
+            "late_us": _us(rules.late),
+            "tolerance": rules.quantity,
+            "upto_seq": upto_seq,
+        }
+        return connection.execute(sql("reconciliation"), values).fetchall()
 
 
 def _since(

@@ -161,7 +161,7 @@ class Plant:
         )
         self.projector = self.project()
 
-    def project(self) -> Projector:
+    def project(self, **more: Any) -> Projector:
         return Projector(
             self.book,
             self.machines,
@@ -169,6 +169,7 @@ class Plant:
             calendar=self.calendar,
             zone=ZONE,
             clock_us=lambda: self.now_us,
+            **{"open_every_s": 0.0, **more},
         )
 
     @contextmanager

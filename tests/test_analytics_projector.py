@@ -4,10 +4,14 @@ import time
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
+from analytics.facts import READERS
 from analytics.oee import check_sums, oee
 from analytics.rules import HOUR_US, MINUTE_US
+from core.batch.events import WeightRecorded
+from core.catalogue import EVENTS
 from tests.analytics_plant import DAY, SIX, Open, Plant, minutes
 
 MIN = MINUTE_US
@@ -188,3 +192,21 @@ def test_compacting_changes_nothing() -> None:
     assert plant.projector.hashes() == before
     plant.machines.pieces(1, 0, minutes(20))
     assert plant.rows("select sum(pq) from line_hour") == [(84,)]
+
+
+def test_every_entry_type_that_is_read_is_one_of_the_catalogue() -> None:
+    assert set(READERS) <= set(EVENTS)
+    fields = {field.encode_name for field in msgspec.structs.fields(WeightRecorded)}
+    assert set(WEIGHT) <= fields
+
+
+def test_open_stretch_that_only_grew_waits_its_turn() -> None:
+    plant = Plant()
+    slow = plant.project(open_every_s=60)
+    keys = (minutes(0), "early", DAY.isoformat())
+    plant.machines.opened = [Open("L1", "execute", minutes(0), minutes(1), *keys)]
+    slow.catch_up()
+    plant.machines.opened = [Open("L1", "execute", minutes(0), minutes(2), *keys)]
+    slow.catch_up()
+    with slow.reader() as reader:
+        assert oee(reader, ())[0].run_us == MIN

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.reconciliation import (
@@ -240,6 +240,7 @@ LINES = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(
     st.lists(KEYS, unique=True),
     st.lists(

@@ -4,25 +4,23 @@ Each snapshot is a copy of the projection at one watermark, opened by a database
 which nothing can be written, loaded or configured.
 """
 
-import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from analytics.books.format import Book, BookFault, BookRefused, Narrative, Param, View
+from analytics.books.format import HOLE, Book, BookFault, BookRefused, Narrative, View
 from analytics.books.lint import choices, lint, order
 from analytics.books.narrative import fill
+from analytics.books.params import ParamField, any_value, bound_value, field_of
 from analytics.books.provenance import Provenance, QueryProof, plain, result_sha256, text_sha256
-from analytics.projector import Projector, Watermark
-from analytics.store import OFFLINE, read_table
+from analytics.books.snapshot import Snapshot, limited
+from analytics.projector import Projector
+from analytics.store import read_table
 from core.clock import now
 from core.errors import Refused
 
@@ -41,13 +39,6 @@ class QueryTooLong(Refused):
             book=book,
             query=query,
         )
-
-
-class ParamRefused(Refused):
-    """A parameter's value is not one that the book takes."""
-
-    def __init__(self, name: str, value: str, rule: str) -> None:
-        super().__init__(f"{name}: {value!r} is not {rule}. Choose another value.", name=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,19 +77,6 @@ class ViewBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParamField:
-    """A parameter as a form shows it; `value` is text for the URL."""
-
-    name: str
-    kind: str
-    label: str
-    value: str
-    options: tuple[str, ...] = ()
-    low: int | None = None
-    high: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """A book at one watermark with its parameters: blocks in the file's order, and the footer."""
 
@@ -106,39 +84,6 @@ class Rendered:
     params: tuple[ParamField, ...]
     blocks: tuple[TextBlock | ViewBlock, ...]
     provenance: Provenance
-
-
-class Snapshot:
-    """A read-only copy of the certified relations at one watermark."""
-
-    def __init__(self, projector: Projector) -> None:
-        with tempfile.TemporaryDirectory(prefix="batchwright-") as folder:
-            path = str(Path(folder) / "snapshot.duckdb")
-            self.watermark: Watermark = projector.publish(path)
-            # the open file stays readable after its name is gone
-            self.connection = duckdb.connect(
-                path,
-                read_only=True,
-                config={
-                    "enable_external_access": "false",
-                    "memory_limit": "512MB",
-                    "threads": "2",
-                    "allow_community_extensions": "false",
-                    **OFFLINE,
-                },
-            )
-        self.connection.execute("set global timezone = 'UTC'")
-        self.connection.execute("set lock_configuration = true")
-        self.made_s = time.monotonic()
-
-    @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give one query its own cursor."""
-        cursor = self.connection.cursor()
-        try:
-            yield cursor
-        finally:
-            cursor.close()
 
 
 class BookRunner:
@@ -159,7 +104,7 @@ class BookRunner:
         snapshot = self.snapshot()
         with snapshot.cursor() as cursor:
             reads, faults = lint(book, cursor)
-            return faults or _column_faults(book, reads, cursor)
+            return faults or self._column_faults(book, reads, cursor)
 
     def run(self, book: Book, values: Mapping[str, str] | None = None) -> Rendered:
         """Return the book with its parameters filled in.
@@ -209,8 +154,8 @@ class BookRunner:
             if query is not None:
                 found = self._ask(snapshot, book, query.name, sql=query.sql, values={})[0]
                 options = tuple(str(plain(row[0])) for row in found.rows)
-            fields.append(_field(param, options, values.get(param.name)))
-        bound = {one.name: _bound(book.params[one.name], one.value) for one in fields}
+            fields.append(field_of(param, options, values.get(param.name)))
+        bound = {one.name: bound_value(book.params[one.name], one.value) for one in fields}
         tables: dict[str, Table] = {}
         for name in book.queries:
             sql = compiled(book, reads, name)
@@ -239,11 +184,34 @@ class BookRunner:
         if book.sha256 not in self._passed:
             with snapshot.cursor() as cursor:
                 reads, faults = lint(book, cursor)
-                faults = faults or _column_faults(book, reads, cursor)
+                faults = faults or self._column_faults(book, reads, cursor)
             if faults:
                 raise BookRefused(book.id, faults)
             self._passed[book.sha256] = reads
         return self._passed[book.sha256]
+
+    def _column_faults(
+        self, book: Book, reads: Mapping[str, set[str]], cursor: duckdb.DuckDBPyConnection
+    ) -> list[BookFault]:
+        """Return faults of queries that do not bind, and of views and holes without a column."""
+        faults: list[BookFault] = []
+        columns: dict[str, set[str]] = {}
+        for query in book.queries.values():
+            sql = f"select * from (\n{compiled(book, reads, query.name)}\n) limit 0"
+            try:
+                [statement] = cursor.extract_statements(sql)
+                given = {one: any_value(book.params[one]) for one in statement.named_parameters}
+                with limited(cursor, self._time_limit_s):
+                    columns[query.name] = set(read_table(cursor, sql, given or None)[0])
+            except duckdb.InterruptException as stopped:
+                raise QueryTooLong(book.id, query.name, self._time_limit_s) from stopped
+            except duckdb.ConversionException:
+                continue  # the value made up for a choice is of no use to its cast
+            except duckdb.Error as fault:
+                says = f"{str(fault).splitlines()[0]}."
+                one = BookFault(file=book.file, line=query.line, name=query.name, text=says)
+                faults.append(one)
+        return faults + _view_faults(book, columns) + _hole_faults(book, columns)
 
     def _ask(
         self, snapshot: Snapshot, book: Book, name: str, *, sql: str, values: Mapping[str, Any]
@@ -254,10 +222,9 @@ class BookRunner:
         with snapshot.cursor() as cursor:
             [statement] = cursor.extract_statements(text)
             given = {one: values[one] for one in statement.named_parameters}
-            timer = threading.Timer(self._time_limit_s, cursor.interrupt)
-            timer.start()
             try:
-                columns, rows = read_table(cursor, text, given or None)
+                with limited(cursor, self._time_limit_s):
+                    columns, rows = read_table(cursor, text, given or None)
             except duckdb.InterruptException as stopped:
                 raise QueryTooLong(book.id, name, self._time_limit_s) from stopped
             except duckdb.Error as fault:
@@ -265,8 +232,6 @@ class BookRunner:
                 line = book.queries[name].line if name in book.queries else 2
                 one = BookFault(file=book.file, line=line, name=name, text=f"{says}.")
                 raise BookRefused(book.id, [one]) from fault
-            finally:
-                timer.cancel()
         cut = len(rows) > self._row_cap
         table = Table(columns=columns, rows=tuple(rows[: self._row_cap]), cut=cut)
         proof = QueryProof(
@@ -292,78 +257,42 @@ def compiled(book: Book, reads: Mapping[str, set[str]], name: str) -> str:
     return f"with {ctes}\nselect * from (\n{own}\n)"
 
 
-def _column_faults(
-    book: Book, reads: Mapping[str, set[str]], cursor: duckdb.DuckDBPyConnection
-) -> list[BookFault]:
-    """Return faults of queries that do not bind, and of views and holes without a column."""
+def _view_faults(book: Book, columns: Mapping[str, set[str]]) -> list[BookFault]:
+    """Return a fault for each column that a view names and its query has not."""
+    keys = ("x", "y", "series", "start", "end", "state", "lane", "reason", "center", "low", "high")
     faults: list[BookFault] = []
-    columns: dict[str, set[str]] = {}
-    for query in book.queries.values():
-        sql = f"select * from (\n{compiled(book, reads, query.name)}\n) limit 0"
-        try:
-            [statement] = cursor.extract_statements(sql)
-            given = {one: _any(book.params[one]) for one in statement.named_parameters}
-            columns[query.name] = set(read_table(cursor, sql, given or None)[0])
-        except duckdb.Error as fault:
-            says = f"{str(fault).splitlines()[0]}."
-            faults.append(BookFault(file=book.file, line=query.line, name=query.name, text=says))
     for block in book.blocks:
-        if isinstance(block, View) and block.query in columns:
-            keys = ("x", "y", "series", "start", "end", "state", "lane", "reason")
-            named = [block.options[key] for key in keys if key in block.options]
-            named += block.options.get("columns") or ()
-            faults += [
-                BookFault(
-                    file=book.file,
-                    line=block.line,
-                    name=block.query,
-                    text=f"the query has no column {one}.",
-                )
-                for one in named
-                if one not in columns[block.query]
-            ]
+        if not isinstance(block, View) or block.query not in columns:
+            continue
+        named = [block.options[key] for key in keys if key in block.options]
+        named += block.options.get("columns") or ()
+        faults += [
+            BookFault(
+                file=book.file,
+                line=block.line,
+                name=block.query,
+                text=f"the query has no column {one}.",
+            )
+            for one in named
+            if one not in columns[block.query]
+        ]
     return faults
 
 
-def _any(param: Param) -> Any:
-    """Return some value of a parameter's type, to see whether a query binds."""
-    return "" if param.kind == "choice" and param.default is None else param.default
-
-
-def _field(param: Param, options: tuple[str, ...], given: str | None) -> ParamField:
-    """Return a parameter with its value checked."""
-    value = given
-    if value is None or value == "":
-        value = "" if param.default is None else str(plain(param.default))
-        if param.kind == "choice" and value not in options:
-            value = options[0] if options else ""
-    elif param.kind == "choice" and value not in options:
-        raise ParamRefused(param.label, value, "one of the options")
-    try:
-        bound = _bound(param, value)
-    except ValueError as fault:
-        rule = "a whole number" if param.kind == "int" else "a day such as 2026-03-02"
-        raise ParamRefused(param.label, value, rule) from fault
-    if param.kind == "int":
-        assert param.low is not None
-        assert param.high is not None
-        if not param.low <= bound <= param.high:
-            raise ParamRefused(param.label, value, f"{param.low} to {param.high}")
-    return ParamField(
-        name=param.name,
-        kind=param.kind,
-        label=param.label,
-        value=value,
-        options=options,
-        low=param.low,
-        high=param.high,
-    )
-
-
-def _bound(param: Param, value: str) -> Any:
-    if param.kind == "int":
-        return int(value)
-    return date.fromisoformat(value) if param.kind == "date" else value
+def _hole_faults(book: Book, columns: Mapping[str, set[str]]) -> list[BookFault]:
+    """Return a fault for each column that a narrative names and its query has not."""
+    return [
+        BookFault(
+            file=book.file,
+            line=block.line + block.text.count("\n", 0, hole.start()),
+            name=hole.group(1),
+            text=f"the query has no column {hole.group(2)}.",
+        )
+        for block in book.blocks
+        if isinstance(block, Narrative)
+        for hole in HOLE.finditer(block.text)
+        if hole.group(2) and hole.group(2) not in columns.get(hole.group(1), {hole.group(2)})
+    ]
 
 
 def _block(
