@@ -3,6 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from analytics.books.run import BookRunner
 from analytics.projector import Projector
 from analytics.rules import rules_of
 from analytics.sources import NoTelemetry, TelemetrySource
@@ -38,6 +39,7 @@ class Readers:
         names = {one.id: one.name for one in plant.pack.equipment(EquipmentKind.LINE)}
         self.figures = Figures(self.projector, plant.hub, zone=zone, names=names)
         self.by_name["figures"] = self.figures
+        self.by_name["books"] = BookRunner(self.projector)
 
     def start(self) -> None:
         """Read what is there, then follow."""

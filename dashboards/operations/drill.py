@@ -185,7 +185,7 @@ def _hours(found: Behind, zone: ZoneInfo) -> Markup:
     heads = ("Planned", "Run", "Minor stops", "Unlabelled", "Unknown", "Ideal, all", "Ideal, good")
     rows = [
         (
-            shapes.hour_name(row.hour_us or 0, zone),
+            _hour(row.hour_us or 0, zone),
             row.line,
             row.order_id or "no order",
             row.sku or "no SKU",
@@ -202,10 +202,14 @@ def _hours(found: Behind, zone: ZoneInfo) -> Markup:
     )  # fmt: skip
 
 
+def _hour(hour_us: int, zone: ZoneInfo) -> Markup:
+    return Markup('<span class="nowrap">{}</span>').format(shapes.hour_name(hour_us, zone))
+
+
 def _counts(found: Behind, zone: ZoneInfo) -> Markup:
     rows = [
         (
-            shapes.hour_name(row.hour_us, zone),
+            _hour(row.hour_us, zone),
             row.order_id or "no order",
             words.count(row.good),
             words.count(row.scrap),

@@ -1,6 +1,6 @@
 """How a line's time is drawn: calm where it runs, hatched where nothing is known."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from markupsafe import Markup
 
@@ -82,7 +82,7 @@ def swatch(look: Look) -> Markup:
     ).format(max(top, 1), min(height, 14), look.fill, look.line, marks)
 
 
-def series_key(names: Sequence[str]) -> Markup:
+def series_key(names: Mapping[str, int]) -> Markup:
     """Return which line of a chart belongs to which name: colour, dash and mark."""
     colours = charts.series()
     items = Markup("").join(
@@ -95,7 +95,7 @@ def series_key(names: Sequence[str]) -> Markup:
             _mark(MARKERS[at % 7], colours[at % 7]),
             name,
         )
-        for at, name in enumerate(names)
+        for name, at in names.items()
     )
     return Markup('<ul class="key" aria-label="Key of the chart">{}</ul>').format(items)
 

@@ -159,7 +159,9 @@ class OeePage:
                 lambda row: f"{row.line}, {row.shift} shift of {row.business_date}",
             )
         self._trend.show(series, labels, top=100)
-        self.sheets["trend_head"].show(sections.trend_head(ask, list(self._limits), self._names))
+        self.sheets["trend_head"].show(
+            sections.trend_head(ask, list(self._limits), self._trend.key(series))
+        )
         self.sheets["trend_table"].show(sections.trend_table(view, rows, ask, zone))
 
     async def _draw_drill(self) -> None:

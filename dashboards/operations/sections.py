@@ -1,6 +1,6 @@
 """The page's pieces in words: the head, each chart's heading, and the same figures as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -232,7 +232,7 @@ def lane_table(view: OeeView, ask: Ask, zone: ZoneInfo, *, rights: Rights) -> Ma
     return parts.join(source_line(view, zone), folded("stops", title, made))
 
 
-def trend_head(ask: Ask, limits: Sequence[str], lines: Sequence[str]) -> Markup:
+def trend_head(ask: Ask, limits: Sequence[str], lines: Mapping[str, int]) -> Markup:
     """Return the trend's heading, the choice of buckets, and which line is which."""
     by = [
         _pick("By shift", ask.url(trend="shift", drill=""), chosen=ask.trend == "shift"),
@@ -297,6 +297,7 @@ def element_table(view: OeeView, ask: Ask, zone: ZoneInfo) -> Markup:
             words.count(row.sq),
         )
         for row in view.rows
+        if row.planned_us or row.pq
     ]
     names = [name for _, name in ELEMENTS]
     counts = ("Pieces", "Good", "Scrap")

@@ -64,10 +64,6 @@ class BarChart:
                 hatch_weight=1.5,
             )
         )  # fmt: skip
-        made.text(
-            x="end", y="name", text="says", source=self._bars, x_offset=9,
-            text_baseline="middle", **base.text(13),
-        )  # fmt: skip
         made.xaxis.axis_label = unit
         made.ygrid.grid_line_color = None
         made.yaxis.major_tick_line_color = None
@@ -76,6 +72,11 @@ class BarChart:
             base.on_tap(made, [bars], self._bars, told)
         if cumulative:
             self._add_cumulative()
+        made.text(
+            x="end", y="name", text="says", source=self._bars, x_offset=14 if cumulative else 8,
+            text_baseline="middle", background_fill_color=self._own.surface,
+            background_fill_alpha=0.85, **base.text(13),
+        )  # fmt: skip
         self.pane: pn.pane.Bokeh = base.pane(made, height=200)
 
     def _add_cumulative(self) -> None:
@@ -106,7 +107,7 @@ class BarChart:
         if shares:  # both axes tell the same: the whole is 100 %
             self._span.start, self._span.end = 0, sum(bar.right for bar in bars) * 1.04
         else:
-            self._span.start, self._span.end = low, high + span * 0.5
+            self._span.start, self._span.end = low, high + span * 0.62
         base.refill(self._bars, [_row(bar, self._own.surface) for bar in bars], NAMES)
         line = [
             {"x": share, "name": bar.name, "says": f"{share:.0f} %"}

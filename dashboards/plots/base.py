@@ -30,15 +30,22 @@ def new(*, height: int, **options: Any) -> Any:
     return made
 
 
+def dressed(made: Any) -> Any:
+    """Return a figure with the theme's values as its own.
+
+    A document puts its own theme over a figure's when the figure joins it; values stay.
+    """
+    theme = charts.bokeh_theme(visit.is_dark())
+    for model in made.references():
+        for name, given in theme._for_class(type(model)).items():
+            if name not in model.properties_with_values(include_defaults=False):
+                setattr(model, name, given)
+    return made
+
+
 def pane(made: Any, *, height: int) -> pn.pane.Bokeh:
-    """Return a figure as a piece of a page."""
-    return pn.pane.Bokeh(
-        made,
-        theme=charts.bokeh_theme(visit.is_dark()),
-        sizing_mode="stretch_width",
-        height=height,
-        margin=0,
-    )
+    """Return a finished figure as a piece of a page."""
+    return pn.pane.Bokeh(dressed(made), sizing_mode="stretch_width", height=height, margin=(0, 10))
 
 
 def text(size_px: int = 13, **more: Any) -> dict[str, Any]:

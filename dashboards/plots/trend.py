@@ -1,6 +1,6 @@
 """Lines over ordered buckets: OEE by shift or hour, rates with limits. Unknown is a gap."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,10 @@ class LineChart:
                 base.on_tap(made, [dots], points, told)
         self.pane: pn.pane.Bokeh = base.pane(made, height=height)
 
+    def key(self, names: Container[str]) -> dict[str, int]:
+        """Return the drawn series with their places in the house's colours and marks."""
+        return {name: at for at, name in enumerate(self._sources) if name in names}
+
     def show(
         self,
         series: Mapping[str, Sequence[Point]],
@@ -92,7 +96,7 @@ class LineChart:
             seen += [one.value for one in given if one.value is not None]
             seen += [one.high for one in unsure if one.high is not None]
         last = max(places, default=0)
-        self._span.start, self._span.end = -0.6, max(last, 1) + 0.6
+        self._span.start, self._span.end = -0.6, max(last, 1) * 1.08 + 0.7
         for label in self._labels:
             label.x = self._span.end
         if bottom is not None:
