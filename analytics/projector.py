@@ -63,7 +63,7 @@ class Projector:
         calendar: ShiftCalendar,
         zone: ZoneInfo,
         poll_s: float = 0.25,
-        open_every_s: float = 1.0,
+        open_every_s: float = 2.0,
         clock_us: Callable[[], int] = lambda: micros(now()),
     ) -> None:
         self._ledger, self._telemetry = ledger, telemetry
