@@ -14,11 +14,13 @@ from analytics.store import open_store
 from config.boundary import PROFILES, read_profile
 from config.faults import Findings, read_record
 from config.plant import ScaleDevice
-from dashboards.boundary import ErpLink
+from config.settings import Settings
 from dashboards.cli import app
+from dashboards.serving import erp_link
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text("utf-8")
+EXPORT = re.compile(r"export BATCHWRIGHT_([A-Z_]+)=")
 PICTURES = ("kiosk", "review", "oee", "reconcile")
 
 
@@ -51,6 +53,9 @@ def refused(words: list[str]) -> str | None:
 @pytest.mark.parametrize("line", lines())
 def test_a_command_line_of_the_readme_exists(line: str) -> None:
     program, *words = line.split()
+    if found := EXPORT.match(line):
+        assert found[1].lower() in Settings.model_fields
+        return
     if program == ".venv/bin/batchwright":
         assert refused(words) is None
     elif words[0] == "run.py":
@@ -112,11 +117,13 @@ def test_the_scale_of_the_readme_can_be_read() -> None:
     assert findings.faults == []
 
 
-def test_the_erp_link_of_the_readme_can_be_made() -> None:
-    [block] = fences("python")
-    names: dict[str, object] = {}
-    exec(compile(block, "README.md", "exec"), names)
-    assert isinstance(names["erp"], ErpLink)
+def test_the_settings_of_the_readme_connect_an_erp(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in [line.split()[1].split("=") for line in lines() if EXPORT.match(line)]:
+        monkeypatch.setenv(name, value)
+    link = erp_link(Settings())
+    assert link is not None
+    assert link.address == "https://erp.example"
+    assert link.send != link.receive
 
 
 def test_the_book_of_the_readme_has_twelve_lines_and_no_fault() -> None:
