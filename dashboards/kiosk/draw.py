@@ -31,7 +31,7 @@ def head(seen: StepLook) -> Markup:
     """Return what stays on top of every step: batch, product, scale, how far it is."""
     done = seen.number if not seen.step else seen.number - 1
     label = f"Step {seen.number} of {seen.of}" if seen.step else f"{seen.of} of {seen.of} steps"
-    label = f"{label} · {seen.phase}" if seen.phase else label
+    label = f"{label} · {seen.phase[:1].upper()}{seen.phase[1:]}" if seen.phase else label
     return Markup(
         '<div class="khead" data-testid="kiosk-head"><div class="who"><b>{}</b>'
         '<span class="product">{}</span><span class="order">Order {} · Room {}</span></div>{}'
@@ -75,8 +75,10 @@ def task(title: str, ask: str, *, hazards: Sequence[str] = (), why: str = "") ->
     )
 
 
-def place_task(title: str, ask: str, *, scale: ScaleLook | None, bound: bool) -> Markup:
-    """Return the head of the lists: where the kiosk stands and its scale."""
+def place_task(
+    title: str, ask: str, *, scale: ScaleLook | None, bound: bool, notes: bool
+) -> Markup:
+    """Return the head of the lists: where the kiosk stands and its scale; `notes` says why not."""
     faults = Markup("") if scale is None else Markup("").join(
         note(State.NEAR if scale.needs_check else State.BAD, one) for one in scale.faults
     )  # fmt: skip
@@ -89,7 +91,7 @@ def place_task(title: str, ask: str, *, scale: ScaleLook | None, bound: bool) ->
     return Markup(
         '<div class="khead"><div class="who"><b>{}</b><span class="product">{}</span></div>{}</div>'
         "{}"
-    ).format(ask, title, scale_chip(scale), faults)
+    ).format(ask, title, scale_chip(scale), faults if notes else "")
 
 
 def _hazards(hazards: Sequence[str]) -> Markup:

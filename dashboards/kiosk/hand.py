@@ -39,7 +39,7 @@ def check_screen(desk: Desk, seen: StepLook) -> Screen:
     weight = live("Check weight", scale)
     weight.limits(scale.low_g, scale.nominal_g, scale.high_g)
     press = primary(
-        "Record the check", lambda press: _check(desk, seen, scale, press), enabled=False,
+        "Record the check", lambda press: _check(desk, seen, scale, press=press), enabled=False,
         busy_label="Reading the scale …",
     )  # fmt: skip
 
@@ -51,7 +51,7 @@ def check_screen(desk: Desk, seen: StepLook) -> Screen:
     return Screen(main=[weight, draw.piece(draw.pours(rows))], primary=press, on_weight=on_weight)
 
 
-async def _check(desk: Desk, seen: StepLook, scale: ScaleLook, press: str) -> None:
+async def _check(desk: Desk, seen: StepLook, scale: ScaleLook, *, press: str) -> None:
     station = desk.viewer.station
 
     def make() -> RecordDailyCheck:

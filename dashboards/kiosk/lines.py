@@ -23,7 +23,7 @@ from dashboards.kiosk.desk import Desk, Screen
 from dashboards.kiosk.press import Press
 from dashboards.palette import State
 
-SHOWN = timedelta(hours=12)
+SHOWN = timedelta(hours=24)
 NO_STOPS = (RUN, UNKNOWN, MINOR_STOP, NO_ORDER)  # nothing here that a person could explain
 REASONS = {  # reason: words, category that OEE counts it under
     "feeder_blocked": ("Feeder blocked", "breakdown"),
@@ -114,7 +114,7 @@ def lines_screen(desk: Desk) -> Screen:
         named = [_stop_row(desk, one) for one in stops[:20]]
         screen.main.append(
             Choices(named, lambda start: desk.go(stop=start, line=here), label="Stops",
-                    empty="No stop in the last 12 hours.")
+                    empty="No stop in the last 24 hours.")
         )  # fmt: skip
     found = desk.execution.nouns.get(Line, here)
     if found is not None and found.running is not None:

@@ -63,7 +63,7 @@ def order_screen(desk: Desk, name: str) -> Screen:
     elif desk.is_supervisor and place.room is not None:
         screen.primary = primary(
             f"Dispatch to {place.room}",
-            lambda press: _dispatch(desk, name, place.room or "", press),
+            lambda press: _dispatch(desk, name, place.room or "", press=press),
             enabled=not blocked,
         )
     else:
@@ -71,7 +71,7 @@ def order_screen(desk: Desk, name: str) -> Screen:
     return screen
 
 
-async def _dispatch(desk: Desk, name: str, room: str, press: str) -> None:
+async def _dispatch(desk: Desk, name: str, room: str, *, press: str) -> None:
     command = DispatchOrder(order=name, room=room)
 
     def words(_: object) -> str:

@@ -138,7 +138,9 @@ class Kiosk:
             screen, title = lists.list_screen(desk), "Dispatch list"
         self._put(screen)
         scale = scale_look(desk.execution, place.scale, at=now(), zone=place.zone)
-        self._heads("", draw.place_task(title, ask, scale=scale, bound=place.room is not None))
+        is_list = not order and desk.at.get("view") != "lines"
+        bound = place.room is not None
+        self._heads("", draw.place_task(title, ask, scale=scale, bound=bound, notes=is_list))
 
     def _heads(self, head: Any, task: Any) -> None:
         for pane, markup in ((self.head, head), (self.task, task)):
