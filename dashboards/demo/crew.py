@@ -7,6 +7,7 @@ person who weighed. Booth B2 is theirs; what stands in booth B1 is left for visi
 import argparse
 import json
 import logging
+import math
 import random
 import signal
 import sys
@@ -155,7 +156,7 @@ class Crew:
         wanted = high + (high - target) if too_much else self._aim(step)
         while wanted > 0 and not self.stopping.is_set():
             raw, left = self._container(step["material"])
-            shares = -(-wanted // min(left, HEAVIEST_G))
+            shares = math.ceil(wanted / min(left, HEAVIEST_G))
             part = min(wanted, (wanted / shares).quantize(Decimal(1)))
             wanted -= part
             self.olga.send("weighing.scan-container", where | {"raw": raw})
