@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from analytics.books.format import parse
+from analytics.books.lint import lint
+from analytics.store import RELATIONS, open_store
 from core.catalogue import COMMANDS
 from dashboards import help as manual
 from dashboards.menu import MENU
@@ -96,3 +99,20 @@ def test_a_page_names_only_commands_that_exist(page: str) -> None:
     verbs = {name.split(".")[0] for name in COMMANDS}
     named = re.findall(r"`([a-z-]+\.(?!toml|json|db)[a-z-]+)`", text_of(page))
     assert [one for one in named if one.split(".")[0] in verbs and one not in COMMANDS] == []
+
+
+def test_the_book_of_the_manual_has_no_fault() -> None:
+    found = re.search(r"^````\n(.*?)^````$", text_of("books"), re.M | re.S)
+    assert found is not None
+    book, faults = parse(found[1], "books.md")
+    assert faults == []
+    assert book is not None
+    connection = open_store()
+    try:
+        assert lint(book, connection.cursor())[1] == []
+    finally:
+        connection.close()
+
+
+def test_the_manual_names_every_relation_that_a_book_may_read() -> None:
+    assert [one for one in RELATIONS if f"`{one}`" not in text_of("books")] == []
