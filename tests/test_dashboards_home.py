@@ -26,7 +26,7 @@ from dashboards.session import Viewer
 from dashboards.waiting import Here, Section, waiting
 from tests.browser import Screen, grave_findings
 from tests.plant import PEOPLE, ZONE, LivingPlant, running_plant
-from tests.test_dashboards_review import SAYS, over_weighed
+from tests.reviewing import SAYS, over_weighed
 
 PLAIN = {"/help"}  # served as plain HTML, not as a live page
 

@@ -239,7 +239,7 @@ class Draw:
             body.append(
                 Markup(
                     '<tr class="{}"><td class="number">{}</td><td class="nowrap">{}</td>'
-                    '<td>{}</td><td>{}{}<br><span class="type">{}</span></td></tr>'
+                    '<td class="nowrap">{}</td><td>{}{}<br><span class="type">{}</span></td></tr>'
                 ).format(
                     kind,
                     parts.link(entry.seq, f"/audit?{keep}entry={entry.seq}"),
@@ -289,7 +289,8 @@ def _why(entry: Entry) -> Markup:
 
 
 def _weights(it: Any) -> str:
-    return f"{kg_text(it.gross_g)} − {kg_text(it.tare_g)} = {kg_text(it.net_g)}"
+    told = f"{kg_text(it.gross_g)} − {kg_text(it.tare_g)} = {kg_text(it.net_g)}"
+    return told.replace(" kg", "\N{NO-BREAK SPACE}kg")
 
 
 def _evidence_of(file: Dossier, gate: Gate) -> Markup:

@@ -79,7 +79,7 @@ class ReviewPage:
 
     def __init__(self, plant: PlantServices, desk: ReviewDesk, draw: Draw, *, names: Names) -> None:
         self._desk, self._draw = desk, draw
-        self._about, self._strip, self._message = pane(), pane(), pane()
+        self._about, self._strip, self._message = pane(), pane(), pane(margin=0)
         self._list = WalkList(desk.choose, label="What to review")
         self._evidence, self._context = pane(margin=0), pane(margin=0)
         self._dialog = SignatureDialog(zone=plant.zone, name_of=names.signer)
@@ -97,6 +97,7 @@ class ReviewPage:
         left = pu.Column(self._list, width=LIST_WIDTH, margin=(0, 14, 0, 10))
         right = pu.Column(
             self._evidence,
+            self._message,  # beside what was pressed, so that it is seen without scrolling
             self._forms.body(),
             self._context,
             sizing_mode="stretch_width",
@@ -104,7 +105,7 @@ class ReviewPage:
             margin=(0, 10, 0, 0),
         )
         columns = pu.Row(left, right, sizing_mode="stretch_width", margin=0)
-        return [self._about, self._strip, self._message, columns, self._dialog]
+        return [self._about, self._strip, columns, self._dialog]
 
     def _redraw(self, *events: Any) -> None:
         desk, file = self._desk, self._desk.file
