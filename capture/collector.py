@@ -267,7 +267,7 @@ class Collector:
         slots: dict[tuple[object, ...], Slot] = {}
         for piece in made:
             cut = self._edges.cut(line, min(piece.since_us, piece.at_us - 1), piece.at_us)
-            lengths = [slot.end_us - slot.start_us for slot in cut]
+            lengths = _lengths(cut, estimated=piece.estimated)
             shares = zip(
                 cut, spread(piece.good, lengths), spread(piece.scrap, lengths), strict=True
             )
@@ -308,6 +308,19 @@ class _Plan:
 
 def _rows(interval: Interval, slots: Sequence[Slot]) -> list[IntervalRow]:
     return [IntervalRow(slot=slot, state=interval.state, reason=interval.reason) for slot in slots]
+
+
+def _lengths(slots: Sequence[Slot], *, estimated: bool) -> list[int]:
+    """Return what the pieces of one poll are spread by: its time on a run, if it touches one.
+
+    Where within a poll a piece was made nobody knows. A run's first and last pieces would
+    else fall beside it, belong to no product, and leave the whole shift without a figure.
+    Pieces across a gap are spread over all of it.
+    """
+    on_run = [slot.end_us - slot.start_us if slot.order else 0 for slot in slots]
+    if any(on_run) and not estimated:
+        return on_run
+    return [slot.end_us - slot.start_us for slot in slots]
 
 
 def _open(state: LineState, waiting: Sequence[Interval], horizon_us: int) -> Interval:

@@ -36,13 +36,14 @@ MENU = (
         "director",
     ),
     _entry("/oee", "OEE", "What the lines lost, and why", "director", "supervisor"),
-    _entry("/board", "Board", "The lines at a glance, for the wall", "director", "supervisor"),
     _entry("/reconcile", "Reconcile", "Every fact of the floor beside its posting", "finance"),
     _entry("/books", "Books", "Plant notebooks: figures with their proof"),
     _entry("/audit", "Audit", "Who did what, when and why; verify the ledger", "qa"),
     _entry("/help", "Help", "The manual"),
 )
-_READERS = {entry.path: entry.roles for entry in MENU}
+# Reached by its address alone, and served only where scales are simulated.
+BENCH = _entry("/bench", "Bench", "Hands for a simulated scale", "operator", "supervisor")
+_READERS = {entry.path: entry.roles for entry in (*MENU, BENCH)}
 
 
 def section(path: str) -> str:

@@ -3,10 +3,13 @@
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from dashboards.compose import Plant
+from dashboards.pages import PAGES
 from dashboards.readers import Readers
+from dashboards.security import PageFunction
 from dashboards.server import create_app, serve
 
 log = logging.getLogger("batchwright.web")
@@ -15,16 +18,26 @@ log = logging.getLogger("batchwright.web")
 class Web:
     """Uvicorn in a thread of its own, so that the main thread keeps the signals."""
 
-    def __init__(self, plant: Plant, *, host: str = "127.0.0.1", port: int) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        *,
+        host: str = "127.0.0.1",
+        port: int,
+        more: Mapping[str, PageFunction] | None = None,
+    ) -> None:
         self.base = f"http://{host}:{port}"
         self._plant, self._host, self._port = plant, host, port
+        self._pages = {**PAGES, **(more or {})}
         self._readers = Readers(plant)
         self.readers: dict[str, Any] = self._readers.by_name
 
     def start(self) -> None:
         """Start to answer; returns when the first page can be asked for."""
         self._readers.start()
-        app = create_app(self._plant.services(self.readers), gate=self._plant.gate)
+        app = create_app(
+            self._plant.services(self.readers), pages=self._pages, gate=self._plant.gate
+        )
         self._server = serve(app, self._host, self._port)
         self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
         self._thread.start()

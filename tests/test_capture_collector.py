@@ -95,7 +95,24 @@ def test_rows_carry_the_run_that_was_on_the_line(tmp_path: Path) -> None:
     made = {None: 0, "1": 0}
     for row in store.produced_after(0):
         made[row[9]] += row[3]
-    assert made == {"1": 110, None: 10}
+    assert made == {"1": 120, None: 0}
+    store.close()
+
+
+@pytest.mark.requirement("J4")
+def test_pieces_of_a_poll_without_any_run_belong_to_none(tmp_path: Path) -> None:
+    store, clock = Telemetry(tmp_path), Clock()
+    runs = Runs(Run(order="1", batch="B1", sku="P", start_us=START, end_us=START + 2 * S))
+    lines = collector(store, clock, runs)
+    for second, good in ((0, 0), (1, 10), (2, 20), (3, 30), (4, 40)):
+        clock.at_us = START + second * S
+        lines.take("L1", seen(clock.at_us, "execute", good))
+    clock.at_us += 2 * S
+    lines.flush(counts=True)
+    made = {None: 0, "1": 0}
+    for row in store.produced_after(0):
+        made[row[9]] += row[3]
+    assert made == {"1": 20, None: 20}
     store.close()
 
 

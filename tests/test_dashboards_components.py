@@ -130,9 +130,9 @@ def test_scan_field_believes_no_message_of_another_shape(message: object) -> Non
 @pytest.mark.parametrize(
     ("net", "name"),
     [
-        ("9899.9", "out_of_tolerance"), ("9900", "near_limit"), ("9919.9", "near_limit"),
+        ("9899.9", "below_minimum"), ("9900", "near_limit"), ("9919.9", "near_limit"),
         ("9920", "in_tolerance"), ("10080", "in_tolerance"), ("10080.1", "near_limit"),
-        ("10100", "near_limit"), ("10100.1", "out_of_tolerance"),
+        ("10100", "near_limit"), ("10100.1", "above_maximum"),
     ],
 )  # fmt: skip
 def test_limits_are_closed_and_the_outer_tenths_are_near(net: str, name: str) -> None:
@@ -151,8 +151,8 @@ def test_a_scale_that_cannot_weigh_has_no_weight(link: Link) -> None:
 SHOWN = [
     ("10000", "in_tolerance", "IN TOLERANCE", "Stable"),
     ("9905", "near_limit", "NEAR LIMIT", "Stable"),
-    ("9000", "out_of_tolerance", "OUT OF TOLERANCE", "Stable · 1.000 kg to go"),
-    ("10250", "out_of_tolerance", "OUT OF TOLERANCE", "Stable · 0.250 kg over target"),
+    ("9000", "below_minimum", "BELOW MINIMUM", "Stable · 1.000 kg to go"),
+    ("10250", "above_maximum", "ABOVE MAXIMUM", "Stable · 0.250 kg over target"),
 ]
 
 

@@ -213,7 +213,7 @@ class _Reader:
             self.fault(line, f"export is some of {', '.join(sorted(EXPORTS))}.", name)
         drill = options.get("drill")
         if drill is not None and not re.fullmatch(r"/(?!/)[\w/{}?&=.-]*", str(drill)):
-            self.fault(line, "drill must be a path of this plant, such as /audit?seq={seq}.", name)
+            self.fault(line, "drill must be a path of this plant, such as /audit?entry={seq}.", name)
         rest = {key: value for key, value in options.items() if key != "kind"}
         return View(query=name, kind=kind, line=line, options=rest)
 

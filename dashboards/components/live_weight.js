@@ -3,7 +3,7 @@ export function render({ model }) {
   css.textContent = `
     section { font-family: var(--bw-font); color: var(--bw-text); background: var(--bw-surface); border: 2px solid var(--bw-line); border-left: 12px solid var(--tone);
       border-radius: 10px; padding: 14px 24px 18px; --tone: var(--bw-unknown); }
-    section[data-tone=ok] { --tone: var(--bw-ok); } section[data-tone=near] { --tone: var(--bw-near); } section[data-tone=bad] { --tone: var(--bw-bad); }
+    section[data-tone=ok] { --tone: var(--bw-ok); } section[data-tone=near] { --tone: var(--bw-near); } section[data-tone=bad] { --tone: var(--bw-bad); } section[data-tone=info] { --tone: var(--bw-info); }
     section[data-tone=unknown] { background-image: repeating-linear-gradient(45deg, transparent 0 14px, var(--bw-line) 14px 16px); }
     .top { display: grid; gap: 6px; }
     .digits { font-size: 96px; line-height: 1.05; font-weight: 650; font-variant-numeric: tabular-nums; white-space: nowrap; margin: 0; }
@@ -20,6 +20,7 @@ export function render({ model }) {
     ok: '<path d="M2 8.5 6 12.5 14 3.5" fill="none" stroke="currentColor" stroke-width="2.6"/>',
     near: '<path d="M8 2 15 14H1Z" fill="currentColor"/>',
     bad: '<path d="M3 3 13 13M13 3 3 13" fill="none" stroke="currentColor" stroke-width="3"/>',
+    info: '<path d="M8 14V3M3 8 8 3l5 5" fill="none" stroke="currentColor" stroke-width="2.4"/>',
     unknown: '<circle cx="8" cy="8" r="5.5" fill="none" stroke="currentColor" stroke-width="2" stroke-dasharray="3 2.2"/>',
   };
   const make = (tag, cls, parent, testid) => { const e = document.createElement(tag); if (cls) e.className = cls; if (testid) e.setAttribute('data-testid', testid); parent.append(e); return e; };

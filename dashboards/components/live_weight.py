@@ -41,7 +41,8 @@ class Judgement:
 NO_LIMITS = Judgement("no_limits", State.INFO, "WEIGHT")
 IN_TOLERANCE = Judgement("in_tolerance", State.OK, "IN TOLERANCE")
 NEAR_LIMIT = Judgement("near_limit", State.NEAR, "NEAR LIMIT")
-OUT_OF_TOLERANCE = Judgement("out_of_tolerance", State.BAD, "OUT OF TOLERANCE")
+BELOW_MINIMUM = Judgement("below_minimum", State.INFO, "BELOW MINIMUM")
+ABOVE_MAXIMUM = Judgement("above_maximum", State.BAD, "ABOVE MAXIMUM")
 OVERLOAD = Judgement("overload", State.BAD, "OVERLOAD")
 UNDERLOAD = Judgement("underload", State.BAD, "UNDERLOAD")
 NO_LINK = Judgement("no_link", State.UNKNOWN, "NO LINK")
@@ -67,8 +68,10 @@ def judge(
         return NO_LINK
     if low_g is None or high_g is None:
         return NO_LIMITS
-    if not low_g <= net_g <= high_g:
-        return OUT_OF_TOLERANCE
+    if net_g < low_g:
+        return BELOW_MINIMUM
+    if net_g > high_g:
+        return ABOVE_MAXIMUM
     margin = (high_g - low_g) / 10
     if low_g + margin <= net_g <= high_g - margin:
         return IN_TOLERANCE

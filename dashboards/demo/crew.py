@@ -57,6 +57,7 @@ class Crew:
         self._random = random.Random(seed)  # noqa: S311 - mistakes, not secrets
         self.stopping = threading.Event()
         self._pace = plan.pace
+        self._on_line: dict[str, str] = {}
         people = plan.accounts
         self.olga = Person(plan.base, people["olga"], station=plan.station)
         self.sana = Person(plan.base, people["sana"])
@@ -250,7 +251,10 @@ class Crew:
 
     def _start_line(self, line: str, batch: str) -> None:
         """Let the batch run on a line; what ran there before makes room first."""
+        if self._on_line.get(line) == batch:
+            return
         self._clear_line(line)
+        self._on_line[line] = batch
         self.sana.send("line.start-run", {"line": line, "batch": batch})
         send("127.0.0.1", self._plan.presses[line], f"START {batch}")
         self._pause(4)

@@ -28,13 +28,14 @@ from dashboards.boundary import ErpLink
 from dashboards.collect import source
 from dashboards.compose import Plant, Wiring, open_execution
 from dashboards.demo import history
+from dashboards.demo.bench import Bench, bench_page
 from dashboards.demo.processes import Child
 from dashboards.demo.report import report
 from dashboards.web import Web
 from erp.signing import new_secret
 
 LOOPBACK = "127.0.0.1"
-NOTICE = "Demo: people, devices and the ERP are simulated. Accounts are in accounts.json."
+NOTICE = "Demo: people, devices and the ERP are simulated. Accounts: accounts.json. Hands: /bench."
 VISITOR_STATION, CREW_STATION = "kiosk-B1", "kiosk-B2"
 DRAIN_S = 30
 PACE = 4  # disturbances of a demo line come and go four times faster than in a plant
@@ -131,7 +132,10 @@ class Demo:
         self.plant = Plant(execution, self.pack, wiring, data=self.data, history=past)
         self.plant.start()
         self._stack.callback(self.plant.stop)
-        self.web = Web(self.plant, port=wanted_port(self.options.port))
+        port = wanted_port(self.options.port)
+        self.web = Web(self.plant, port=port, more={"/bench": bench_page})
+        controls = {name: ports[1] for name, ports in reached["scales"].items()}
+        self.web.readers["bench"] = Bench(controls)
         self.web.start()
         self._stack.callback(self.web.stop)
         self._links(time.monotonic() - began)
@@ -251,6 +255,7 @@ class Demo:
         ):
             one = self.accounts[user]
             self._say(f"  {base}{path:<11} {user:<6} {one['secret']}  {what}")
+        self._say(f"  {base}/bench      olga   put weights on the kiosk's simulated scale")
         self._say(f"  all accounts: {self.data / 'accounts.json'}; ledger: {self.data}")
 
     def _start_crew(self, reached: dict[str, dict[str, list[int]]], link: ErpLink) -> None:

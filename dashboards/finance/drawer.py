@@ -98,7 +98,7 @@ def _floor(it: RowEvidence, zone: ZoneInfo, opens: Opens) -> Markup:
     at = parse_iso(entry.at)
     batch = it.row.batch
     rows: list[tuple[str, object]] = [
-        ("Ledger entry", opens(words.number(entry.seq), f"/audit?seq={entry.seq}")),
+        ("Ledger entry", opens(words.number(entry.seq), f"/audit?entry={entry.seq}")),
         ("Type", entry.type),
         ("Recorded", local_time(at, zone)),
         ("In UTC", local_time(at, ZoneInfo("UTC"))),
