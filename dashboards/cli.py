@@ -85,9 +85,10 @@ def export(
     *,
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="a new folder for the bundle")],
-    batch: Annotated[str | None, typer.Option(help="only this batch and what it names")] = None,
+    batch: Annotated[str | None, typer.Option(help="only this batch, with its evidence")] = None,
 ) -> None:
     """Write the ledger, or one batch, as a bundle that checks itself."""
+    from core.batch.bundle import batch_streams
     from core.ledger.export import export_bundle, export_streams
     from core.ledger.store import open_ledger
 
@@ -97,7 +98,7 @@ def export(
         if batch is None:
             export_bundle(ledger, out, vkey=vkey)
         else:
-            export_streams(ledger, [f"batch/{batch}"], out, vkey=vkey)
+            export_streams(ledger, batch_streams(ledger, batch), out, vkey=vkey)
     except (MesError, OSError) as fault:
         raise give_up(fault) from fault
     finally:

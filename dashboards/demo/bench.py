@@ -107,6 +107,7 @@ def bench_page(plant: PlantServices, viewer: Viewer) -> Frame:
     buttons = pn.Row(
         *(Press(name, act(line), busy_label="Moving …") for name, line in _moves(seen)),
         styles={"flex-wrap": "wrap", "gap": "16px"},
+        margin=10,
     )
     return frame(
         f"Bench of {station}",
