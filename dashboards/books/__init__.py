@@ -1,1 +1,4 @@
-"""Plant notebooks on screen: words, numbers and charts with their proof. Imports analytics.books."""
+"""Plant notebooks on screen: words, numbers and charts with their proof.
+
+Imports `analytics.books` to read and run them, `dashboards.plots` to draw.
+"""

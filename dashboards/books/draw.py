@@ -47,9 +47,9 @@ def heading(view: ViewBlock) -> Markup:
     note = str(view.options.get("note") or "")
     if view.table.cut:
         note += f" Cut after {words.count(len(view.table.rows))} rows: ask for less."
-    if not view.table.rows:
+    if not view.table.rows and view.kind != "table":
         note += " No rows for these parameters."
-    return chart_head(title(view), note.strip())
+    return chart_head(title(view), note.strip(), level=4)
 
 
 def rows_table(view: ViewBlock, zone: ZoneInfo, rights: Rights) -> Markup:
@@ -99,7 +99,7 @@ def figures(view: ViewBlock, zone: ZoneInfo) -> Markup:
         )
         for name in names
     ]
-    return parts.cards(*made)
+    return Markup('<div class="figures">{}</div>').format(parts.cards(*made))
 
 
 def _number(value: Any) -> float | None:
@@ -193,7 +193,7 @@ def _line(view: ViewBlock, zone: ZoneInfo) -> Any:
     limits = {f"target {target:g}": float(target)} if target is not None else None
     chart = LineChart(list(series), unit.capitalize(), limits=limits)
     chart.show(series, labels)
-    return [chart.pane, parts.html(looks.series_key(chart.key(series)))] if by else chart.pane
+    return [looks.series_key(chart.key(series)), chart.pane] if by else chart.pane
 
 
 def _bar(view: ViewBlock, zone: ZoneInfo) -> Any:
@@ -256,7 +256,7 @@ def _timeline(view: ViewBlock, zone: ZoneInfo) -> Any:
     high = max((box.end_ms for box in boxes), default=1)
     places = shapes.hour_ticks(round(low * 1000), round(high * 1000), zone)
     chart.show(boxes, lanes, start_ms=low, end_ms=high, places=places, zone=zone.key)
-    return [parts.html(looks.key(kinds)), chart.pane]
+    return [looks.key(kinds), chart.pane]
 
 
 CHARTS: dict[str, Callable[[ViewBlock, ZoneInfo], Any]] = {

@@ -4,8 +4,9 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from analytics.books.params import ParamField
 from analytics.books.provenance import QueryProof
-from analytics.books.run import ParamField, Rendered
+from analytics.books.run import Rendered
 from dashboards import parts
 from dashboards.operations import words
 from dashboards.operations.kpi import at

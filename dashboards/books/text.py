@@ -14,7 +14,7 @@ def _ours(address: str) -> bool:
 
 def _reader() -> MarkdownIt:
     made = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    made.validateLink = _ours  # type: ignore[method-assign]
+    made.validateLink = _ours  # type: ignore[method-assign, assignment]
     return made
 
 
@@ -22,10 +22,10 @@ _MARKDOWN = _reader()
 
 
 def prose(markdown: str) -> Markup:
-    """Return Markdown as HTML; a heading is one level lower, since the page has its own.
+    r"""Return Markdown as HTML; a heading is one level lower, since the page has its own.
 
     >>> str(prose("# A"))
-    '<div class="prose"><h2>A</h2>\\n</div>'
+    '<div class="prose"><h2>A</h2>\n</div>'
     >>> "<script" in prose("<script>x</script> [x](javascript:alert(1))")
     False
     """

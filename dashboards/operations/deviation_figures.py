@@ -122,10 +122,11 @@ def view_of(figures: Figures, ask: Ask) -> DeviationView:
     """Return the view of a selection at the newest watermark."""
     today = now().astimezone(figures.zone).date()
     key = ("deviations", ask.by, ask.cause, ask.days, today)
-    return figures.shared(key, lambda reader, mark: _read(reader, mark, ask, today=today))
+    return figures.shared(key, lambda reader, mark: read_view(reader, mark, ask, today=today))
 
 
-def _read(reader: Any, mark: Watermark, ask: Ask, *, today: date) -> DeviationView:
+def read_view(reader: Any, mark: Watermark, ask: Ask, *, today: date) -> DeviationView:
+    """Return the view of the days up to and with one."""
     first = today - timedelta(days=ask.days - 1)
     within = {"first": first, "last": today}
     where = "where day >= $first and day <= $last"

@@ -8,19 +8,20 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from analytics.evidence import CountRows, IntervalRow, LabelRow, counts, intervals, labels
-from analytics.oee import OeeRow, oee, percent
+from analytics.oee import OeeRow, percent
 from analytics.rules import HOUR_US
 from analytics.timeline import Stretch, timeline
 from dashboards import parts
 from dashboards.kiosk.lines import REASONS
 from dashboards.operations import shapes, words
 from dashboards.operations.ask import Ask
-from dashboards.operations.figures import OeeView
+from dashboards.operations.figures import OeeView, within
 from dashboards.operations.kpi import at, source_line
 from dashboards.operations.rights import Rights, entry
 from dashboards.palette import State
 
 LIMIT = 200
+HOURLY = ("hour_us", "line", "order_id", "sku")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +74,7 @@ def _window(reader: Any, line: str, start_us: int, end_us: int) -> Behind:
 
 
 def _ratio(reader: Any, view: OeeView, line: str, *, name: str) -> Behind:
-    chosen = {"from_date": view.day, "to_date": view.day, "shift": view.shift or None}
-    rows = oee(reader, ("hour_us", "line", "order_id", "sku"), line=line, **chosen)
+    rows = within(reader, HOURLY, view.day, shift=view.shift, line=line)
     found = _window(reader, line, view.start_us, view.end_us)
     return _with(found, kind="ratio", name=name, elements=tuple(rows))
 
@@ -90,10 +90,9 @@ def _loss(
                 for it in one.stretches
                 if it.category == category and it.planned and reason in ("", it.reason or "")
             ]
-    chosen = {"from_date": view.day, "to_date": view.day, "shift": view.shift or None}
-    if not stretches and view.day:
+    if not stretches:
         for line in lines:
-            rows += oee(reader, ("hour_us", "line", "order_id", "sku"), line=line, **chosen)
+            rows += within(reader, HOURLY, view.day, shift=view.shift, line=line)
     name = words.loss_name(category, reason or None)
     return Behind(
         kind="loss", line=", ".join(lines), name=name, start_us=view.start_us, end_us=view.end_us,

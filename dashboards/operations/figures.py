@@ -143,7 +143,7 @@ class Figures:
             mark = self.source.watermark
             kept = self._kept.get(key)
             if kept is not None and kept[0] == mark:
-                return kept[1]  # type: ignore[no-any-return]
+                return kept[1]
             with self.source.reader() as reader:
                 value = compute(reader, mark)
             self.computed += 1
@@ -175,12 +175,14 @@ class Figures:
         if day is None and spans:
             day, shift = spans[0].business_date, spans[0].shift
         start_us, end_us = edges(spans, day, shift)
-        chosen = {"from_date": day, "to_date": day, "shift": shift or None}
-        named = {"line": line or None, **chosen}
-        by_line = {row.line: row for row in oee(reader, ("line",), **chosen)} if day else {}
+        found = {row.line: row for row in within(reader, ("line",), day, shift=shift)}
         names = sorted({*self.names, *(span.line for span in spans)})
-        whole = oee(reader, (), **named) if day else []
-        lost = losses(reader, **named) if day else []
+        whole = within(reader, (), day, shift=shift, line=line)
+        lost: list[Loss] = []
+        if day is not None:
+            lost = losses(
+                reader, line=line or None, shift=shift or None, from_date=day, to_date=day
+            )
         last = sorted({(s.business_date, s.start_us, s.shift) for s in spans})[-TREND_SHIFTS:]
         recent = {(day_, name) for day_, _, name in last}
         first_day = last[0][0] if last else None
@@ -197,7 +199,7 @@ class Figures:
                 LineFigures(
                     line=name,
                     name=self.names.get(name, name),
-                    row=by_line.get(name),
+                    row=found.get(name),
                     now=present(reader, name),
                     stretches=tuple(timeline(reader, name, start_us=start_us, end_us=end_us)),
                 )
@@ -209,16 +211,28 @@ class Figures:
             by_shift=_ordered(
                 [row for row in by_shift if (row.business_date, row.shift) in recent], last
             ),
-            by_hour=tuple(oee(reader, ("hour_us", "line"), **chosen)) if day else (),
-            rows=tuple(oee(reader, ("line", "business_date", "shift", "sku"), **named))
-            if day
-            else (),
+            by_hour=tuple(within(reader, ("hour_us", "line"), day, shift=shift)),
+            rows=tuple(
+                within(
+                    reader, ("line", "business_date", "shift", "sku"), day, shift=shift, line=line
+                )
+            ),
             spans=tuple(spans),
         )
 
 
+def within(
+    reader: Any, by: Sequence[str], day: date | None, *, shift: str = "", line: str = ""
+) -> list[OeeRow]:
+    """Return the elements of one day or shift; nothing where no day is known."""
+    if day is None:
+        return []
+    return oee(reader, by, line=line or None, shift=shift or None, from_date=day, to_date=day)
+
+
 def _ordered(rows: Sequence[OeeRow], last: Sequence[tuple[date, int, str]]) -> tuple[OeeRow, ...]:
     """Return rows of shifts in time order."""
+    place: dict[tuple[date | None, str | None], int]
     place = {(day, name): at for at, (day, _, name) in enumerate(last)}
     return tuple(
         sorted(rows, key=lambda row: (place[(row.business_date, row.shift)], row.line or ""))

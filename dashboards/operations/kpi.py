@@ -16,6 +16,7 @@ from dashboards.operations.figures import LineFigures, OeeView
 from dashboards.operations.words import Bands
 from dashboards.palette import State
 
+FULL = percent(Fraction(1))
 RATIOS = ("oee", "availability", "performance", "quality", "coverage")
 
 
@@ -65,14 +66,14 @@ def _kpi(name: str, row: Elements | None, bands: Bands) -> Kpi:
             low = high = value
         return Kpi(name=name, value=None, low=low, high=high, state=State.UNKNOWN,
                    word="Not valid", because=because)  # fmt: skip
-    if percent(low) == percent(high):  # what is unknown does not show in the figure
-        low = high = None
     state, word = bands.judge(value)
     because = ""
     if name == "coverage":
         word = "Known" if state is State.OK else "Too little is known"
         because = (
-            f"{words.duration(row.unknown_us, seconds=True)} unknown" if row.unknown_us else ""
+            f"{words.duration(row.unknown_us, seconds=True)} unknown"
+            if percent(value) != FULL
+            else ""
         )
     elif name == "performance" and value > 1:
         state, word = State.BAD, "Above 100 %"
@@ -84,13 +85,14 @@ def bound(name: str, row: Elements) -> tuple[Fraction | None, Fraction | None]:
     """Return what a ratio may be: unknown time taken as down, and as running on."""
     if not row.unknown_us or name not in ("availability", "oee"):
         return None, None
-    low_a, high_a = row.availability, row.availability_high
-    if name == "availability":
-        return low_a, high_a
-    performance, quality = row.performance, row.quality
-    if row.oee is None or performance is None or quality is None or high_a is None:
-        return row.oee, row.oee
-    return row.oee, high_a * performance * quality
+    low, high = row.availability, row.availability_high
+    if name == "oee":
+        performance, quality = row.performance, row.quality
+        if row.oee is None or performance is None or quality is None or high is None:
+            return None, None
+        low, high = row.oee, high * performance * quality
+    # what does not show in the printed figure is no spread
+    return (None, None) if percent(low) == percent(high) else (low, high)
 
 
 def line_rows(view: OeeView, ask: Ask, *, zone: ZoneInfo, bands: Mapping[str, Bands]) -> Markup:

@@ -108,9 +108,10 @@ def _bar(view: OeeView, ask: Ask) -> Markup:
     )
 
 
-def chart_head(title: str, note: str) -> Markup:
+def chart_head(title: str, note: str, *, level: int = 2) -> Markup:
     """Return a chart's heading and what it shows, in one sentence."""
-    return Markup('<div class="chart-head"><h2>{}</h2><p>{}</p></div>').format(title, note)
+    said = Markup("<p>{}</p>").format(note) if note else Markup("")
+    return Markup('<div class="chart-head"><h{0}>{1}</h{0}>{2}</div>').format(level, title, said)
 
 
 def folded(key: str, summary: str, *body: Markup) -> Markup:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from analytics.losses import Loss
 from analytics.oee import OeeRow, percent
 from analytics.rules import HOUR_US
 from analytics.timeline import Stretch
@@ -17,6 +18,7 @@ from dashboards.plots.lanes import Box
 from dashboards.plots.trend import Point
 
 MOST_CAUSES = 10
+LEAST_US = 3_000_000  # what is shorter stands in the table alone
 OPEN = ("unlabeled", "off")  # drawn as an outline: not a loss with a name
 
 
@@ -86,7 +88,9 @@ def fall_bars(view: OeeView) -> list[Bar]:
         if row.name == "Calendar time" or row.category == "off":
             share = ""
         says = f"{'−' if row.is_loss and row.us >= 0 else ''}{words.duration(row.us)}{share}"
-        if row.is_loss:
+        if row.is_loss and abs(row.us) < LEAST_US:
+            level -= row.us
+        elif row.is_loss:
             bars.append(
                 Bar(
                     key=f"loss:{row.category}", name=row.name, left=level / HOUR_US,
@@ -114,30 +118,29 @@ class Cause:
     us: int
     stops: int
     cumulative: float
-    labeled_by: str
 
 
 def causes(view: OeeView) -> tuple[Cause, ...]:
     """Return positive losses, the largest first, and the share of all up to each."""
     rows = [one for one in view.losses if one.loss_us > 0]
-    named = [(words.loss_name(one.category, one.reason), one) for one in rows]
-    merged: dict[str, list[object]] = {}
-    for name, one in named:
-        entry = merged.setdefault(name, [0, 0, one])
-        entry[0] += one.loss_us  # type: ignore[operator]
-        entry[1] += one.stops  # type: ignore[operator]
+    merged: dict[str, list[Loss]] = {}
+    for one in rows:
+        merged.setdefault(words.loss_name(one.category, one.reason), []).append(one)
     total = sum(one.loss_us for one in rows)
+    sums = {name: sum(one.loss_us for one in same) for name, same in merged.items()}
     reached, found = 0, list[Cause]()
-    ordered = sorted(merged.items(), key=lambda pair: -pair[1][0])  # type: ignore[operator]
-    for name, (us, stops, one) in ordered[:MOST_CAUSES]:
-        reached += us  # type: ignore[operator]
+    for name in sorted(sums, key=lambda name: (-sums[name], name))[:MOST_CAUSES]:
+        first, reached = merged[name][0], reached + sums[name]
         found.append(
             Cause(
-                key=f"loss:{one.category}:{one.reason or ''}", name=name, category=one.category,  # type: ignore[attr-defined]
-                us=us, stops=stops, cumulative=100 * reached / total,  # type: ignore[arg-type,operator]
-                labeled_by=one.labeled_by,  # type: ignore[attr-defined]
+                key=f"loss:{first.category}:{first.reason or ''}",
+                name=name,
+                category=first.category,
+                us=sums[name],
+                stops=sum(one.stops for one in merged[name]),
+                cumulative=100 * reached / total,
             )
-        )  # fmt: skip
+        )
     return tuple(found)
 
 
@@ -145,6 +148,8 @@ def cause_bars(found: Sequence[Cause]) -> list[Bar]:
     """Return causes as bars, in minutes."""
     bars = []
     for one in found:
+        if one.us < LEAST_US:
+            continue
         stops = f" · {one.stops} stop{'s' if one.stops != 1 else ''}" if one.stops else ""
         bars.append(
             Bar(
