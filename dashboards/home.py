@@ -63,7 +63,7 @@ class HomePage:
             )
             pieces += [section(one, viewer) for one in waiting(here)]
         if "director" in viewer.roles:
-            pieces.insert(0, lines_now(plant.readers.get("oee")))
+            pieces.insert(0, lines_now(plant.readers.get("figures")))
         if "finance" in viewer.roles:
             pieces.append(match_now(plant.readers.get("reconcile")))
         self.pane.object = parts.markup(*pieces)
