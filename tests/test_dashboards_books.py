@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from analytics.books.format import Book, parse
+from analytics.books.format import Book, View, parse
 from analytics.books.run import BookRunner, Rendered, Table, ViewBlock
 from dashboards.books import draw, proof
 from dashboards.books.page import fault_list
@@ -93,10 +93,29 @@ def test_cut_result_says_that_it_was_cut() -> None:
     assert "Cut after 1 rows" in made
 
 
+class Shown:
+    """What stands where a sheet would."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def show(self, *pieces: Any) -> None:
+        self.text = "".join(pieces)
+
+
+def drawn(shown: ViewBlock) -> tuple[draw.Chart, str, str]:
+    """Return a chart with the words above and below it."""
+    above, below = Shown(), Shown()
+    made = View(query="q", kind=shown.kind, line=1, options=shown.options)
+    chart = draw.Chart(made, cast(Any, above), cast(Any, below))
+    chart.show(shown, ZONE, Rights())
+    return chart, above.text, below.text
+
+
 def test_result_without_rows_says_so_and_draws_no_chart() -> None:
-    pieces = draw.view_pieces(view("bar", ("x", "y"), x="x", y="y"), ZONE, Rights())
-    assert len(pieces) == 1
-    assert "No rows for these parameters." in pieces[0]
+    chart, above, below = drawn(view("bar", ("x", "y"), x="x", y="y"))
+    assert "No rows for these parameters." in above
+    assert (chart.chart.pane.visible, below) == (False, "")
 
 
 @pytest.mark.parametrize(
@@ -114,10 +133,10 @@ def test_result_without_rows_says_so_and_draws_no_chart() -> None:
 def test_every_kind_of_chart_has_its_numbers_in_a_table(kind: str, options: Any) -> None:
     columns = ("name", "value", "start", "end")
     shown = view(kind, columns, ("run", 1, AT, AT), ("unknown", None, AT, AT), **options)
-    pieces = draw.view_pieces(shown, ZONE, Rights())
-    assert len(pieces) >= 3
-    assert 'data-testid="table-q"' in pieces[-1]
-    assert "—" in pieces[-1]
+    chart, _, below = drawn(shown)
+    assert chart.chart.pane.visible
+    assert 'data-testid="table-q"' in below
+    assert "—" in below
 
 
 def test_draft_says_what_it_is_not_for(plant: Plant) -> None:

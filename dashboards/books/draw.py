@@ -10,21 +10,25 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from analytics.books.format import Narrative, View
 from analytics.books.narrative import shown
-from analytics.books.run import Table, ViewBlock
+from analytics.books.run import Table, TextBlock, ViewBlock
 from core.clock import micros
 from dashboards import charts, parts
+from dashboards.books.text import prose
+from dashboards.components.sheet import Sheet
 from dashboards.operations import looks, shapes, words
 from dashboards.operations.rights import Rights, opened
 from dashboards.operations.sections import chart_head, folded
 from dashboards.palette import State
+from dashboards.plots import base
 from dashboards.plots.bars import Bar, BarChart
 from dashboards.plots.columns import ColumnChart, Tower
 from dashboards.plots.control import ControlChart, Spot
 from dashboards.plots.lanes import Box, LaneChart
 from dashboards.plots.trend import LineChart, Point
 
-MOST_ROWS, MOST_BARS, MOST_TICKS = 200, 14, 14
+MOST_ROWS, MOST_BARS, MOST_TICKS, MOST_SERIES = 200, 14, 14, 7
 HOLE = re.compile(r"\{(\w+)\}")
 
 
@@ -121,7 +125,7 @@ def _axis(values: Sequence[Any], zone: ZoneInfo) -> tuple[list[str], dict[float,
     return names, {float(n): text for n, text in enumerate(short) if n % every == 0}
 
 
-def _pareto(view: ViewBlock, zone: ZoneInfo) -> Any:
+def _pareto(chart: BarChart, view: ViewBlock, zone: ZoneInfo) -> Markup:
     options, unit = view.options, str(view.options.get("unit") or "")
     x, y = options["x"], options["y"]
     rows = sorted(
@@ -143,9 +147,8 @@ def _pareto(view: ViewBlock, zone: ZoneInfo) -> Any:
             )
         )  # fmt: skip
         shares.append(100 * reached / total)
-    chart = BarChart(unit.capitalize(), cumulative=True)
     chart.show(_told_apart(bars), shares)
-    return chart.pane
+    return Markup("")
 
 
 def _told_apart(bars: Sequence[Bar]) -> list[Bar]:
@@ -159,7 +162,7 @@ def _told_apart(bars: Sequence[Bar]) -> list[Bar]:
     return made
 
 
-def _waterfall(view: ViewBlock, zone: ZoneInfo) -> Any:
+def _waterfall(chart: BarChart, view: ViewBlock, zone: ZoneInfo) -> Markup:
     x, y, unit = view.options["x"], view.options["y"], str(view.options.get("unit") or "")
     bars, level = list[Bar](), 0.0
     for row in view.table.dicts():
@@ -172,12 +175,11 @@ def _waterfall(view: ViewBlock, zone: ZoneInfo) -> Any:
                 says=f"{change:g} {unit}".strip())
         )  # fmt: skip
         level += change
-    chart = BarChart(unit.capitalize())
     chart.show(_told_apart(bars))
-    return chart.pane
+    return Markup("")
 
 
-def _line(view: ViewBlock, zone: ZoneInfo) -> Any:
+def _line(chart: LineChart, view: ViewBlock, zone: ZoneInfo) -> Markup:
     x, y, by = view.options["x"], view.options["y"], view.options.get("series")
     rows = view.table.dicts()
     buckets = list(dict.fromkeys(row[x] for row in rows))
@@ -189,28 +191,24 @@ def _line(view: ViewBlock, zone: ZoneInfo) -> Any:
         point = Point(key="", x=float(n), value=_number(row[y]), what=names[n],
                       says=cell(row[y], zone))  # fmt: skip
         series.setdefault(str(row[by]) if by else title(view), []).append(point)
-    unit, target = str(view.options.get("unit") or ""), view.options.get("target")
-    limits = {f"target {target:g}": float(target)} if target is not None else None
-    chart = LineChart(list(series), unit.capitalize(), limits=limits)
+    chart.names = list(series)[:MOST_SERIES]
     chart.show(series, labels)
-    return [looks.series_key(chart.key(series)), chart.pane] if by else chart.pane
+    return looks.series_key(chart.key(series)) if by else Markup("")
 
 
-def _bar(view: ViewBlock, zone: ZoneInfo) -> Any:
-    x, y, unit = view.options["x"], view.options["y"], str(view.options.get("unit") or "")
+def _bar(chart: ColumnChart, view: ViewBlock, zone: ZoneInfo) -> Markup:
+    x, y = view.options["x"], view.options["y"]
     rows = view.table.dicts()
     names, labels = _axis([row[x] for row in rows], zone)
-    target = view.options.get("target")
-    chart = ColumnChart(unit.capitalize(), target=float(target) if target is not None else None)
     towers = [
         Tower(x=float(n), value=_number(row[y]), what=names[n], says=cell(row[y], zone))
         for n, row in enumerate(rows)
     ]
     chart.show(towers, labels)
-    return chart.pane
+    return Markup("")
 
 
-def _control(view: ViewBlock, zone: ZoneInfo) -> Any:
+def _control(chart: ControlChart, view: ViewBlock, zone: ZoneInfo) -> Markup:
     it, rows = view.options, view.table.dicts()
     names, labels = _axis([row[it["x"]] for row in rows], zone)
     spots = []
@@ -224,12 +222,11 @@ def _control(view: ViewBlock, zone: ZoneInfo) -> Any:
             Spot(x=float(n), value=value, what=names[n], says=cell(row[it["y"]], zone),
                  center=_number(row[it["center"]]), low=low, high=high, is_signal=outside)
         )  # fmt: skip
-    chart = ControlChart(str(it.get("unit") or "").capitalize())
     chart.show(spots, labels)
-    return chart.pane
+    return Markup("")
 
 
-def _timeline(view: ViewBlock, zone: ZoneInfo) -> Any:
+def _timeline(chart: LaneChart, view: ViewBlock, zone: ZoneInfo) -> Markup:
     it, rows = view.options, view.table.dicts()
     drawn, kinds, boxes = looks.looks(), set[str](), []
     lanes: list[str] = []
@@ -251,34 +248,90 @@ def _timeline(view: ViewBlock, zone: ZoneInfo) -> Any:
                 when=shapes.span(start_us, end_us, zone),
             )
         )  # fmt: skip
-    chart = LaneChart()
     low = min((box.start_ms for box in boxes), default=0)
     high = max((box.end_ms for box in boxes), default=1)
     places = shapes.hour_ticks(round(low * 1000), round(high * 1000), zone)
     chart.show(boxes, lanes, start_ms=low, end_ms=high, places=places, zone=zone.key)
-    return [looks.key(kinds), chart.pane]
+    return looks.key(kinds)
 
 
-CHARTS: dict[str, Callable[[ViewBlock, ZoneInfo], Any]] = {
-    "pareto": _pareto,
-    "waterfall": _waterfall,
-    "line": _line,
-    "bar": _bar,
-    "control_chart": _control,
-    "timeline": _timeline,
+def _limits(options: Mapping[str, Any]) -> dict[str, float]:
+    target = options.get("target")
+    return {} if target is None else {f"target {target:g}": float(target)}
+
+
+def _unit(options: Mapping[str, Any]) -> str:
+    return str(options.get("unit") or "").capitalize()
+
+
+def _column_chart(options: Mapping[str, Any]) -> ColumnChart:
+    return ColumnChart(_unit(options), target=next(iter(_limits(options).values()), None))
+
+
+# kind -> (an empty chart from a view's keys, what fills it and returns the key beside it)
+CHARTS: dict[str, tuple[Callable[[Mapping[str, Any]], Any], Callable[..., Markup]]] = {
+    "pareto": (lambda it: BarChart(_unit(it), cumulative=True), _pareto),
+    "waterfall": (lambda it: BarChart(_unit(it)), _waterfall),
+    "line": (
+        lambda it: LineChart([], _unit(it), limits=_limits(it), slots=MOST_SERIES),
+        _line,
+    ),
+    "bar": (_column_chart, _bar),
+    "control_chart": (lambda it: ControlChart(_unit(it)), _control),
+    "timeline": (lambda _: LaneChart(), _timeline),
 }
 
 
-def view_pieces(view: ViewBlock, zone: ZoneInfo, rights: Rights) -> list[Any]:
-    """Return what a view puts on the page, from the top down; words are `Markup`."""
-    if view.kind == "kpi":
-        return [parts.join(heading(view), figures(view, zone))]
-    if view.kind == "table":
-        return [parts.join(heading(view), rows_table(view, zone, rights))]
-    if not view.table.rows:
-        return [heading(view)]
-    made = CHARTS[view.kind](view, zone)
-    unit = str(view.options.get("unit") or "")
-    text = f"{len(view.table.rows)} rows as a table" + (f", in {unit}" if unit else "")
-    table = folded(f"rows-{view.query}", text, rows_table(view, zone, rights))
-    return [heading(view), *(made if isinstance(made, list) else [made]), table]
+class Words:
+    """A block of words, figures or a table: one sheet."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+
+    @property
+    def pieces(self) -> list[Any]:
+        """What stands on the page, from the top down."""
+        return [self._sheet]
+
+    def show(self, block: TextBlock | ViewBlock, zone: ZoneInfo, rights: Rights) -> None:
+        """Fill the block."""
+        if isinstance(block, TextBlock):
+            self._sheet.show(prose(block.markdown))
+        elif block.kind == "kpi":
+            self._sheet.show(heading(block), figures(block, zone))
+        else:
+            self._sheet.show(heading(block), rows_table(block, zone, rights))
+
+
+class Chart:
+    """A chart between its heading and its numbers; made once, filled again and again."""
+
+    def __init__(self, view: View, above: Sheet, below: Sheet) -> None:
+        make, self._fill = CHARTS[view.kind]
+        self._above, self._below = above, below
+        self.chart = make(view.options)
+        base.reveal(self.chart, False)
+
+    @property
+    def pieces(self) -> list[Any]:
+        """What stands on the page, from the top down."""
+        return [self._above, self.chart.pane, self._below]
+
+    def show(self, block: TextBlock | ViewBlock, zone: ZoneInfo, rights: Rights) -> None:
+        """Fill heading, chart and table; without rows there is no chart."""
+        assert isinstance(block, ViewBlock)
+        rows = len(block.table.rows)
+        key = self._fill(self.chart, block, zone) if rows else Markup("")
+        base.reveal(self.chart, rows > 0)
+        self._above.show(heading(block), key)
+        unit = str(block.options.get("unit") or "")
+        text = f"{rows} rows as a table" + (f", in {unit}" if unit else "")
+        table = folded(f"rows-{block.query}", text, rows_table(block, zone, rights))
+        self._below.show(table if rows else Markup(""))
+
+
+def block_of(block: Narrative | View, sheet: Callable[[], Sheet]) -> Words | Chart:
+    """Return an empty block of a page for a block of a book."""
+    if isinstance(block, View) and block.kind in CHARTS:
+        return Chart(block, sheet(), sheet())
+    return Words(sheet())

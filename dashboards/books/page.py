@@ -8,13 +8,12 @@ import panel.ui as pu
 from markupsafe import Markup
 
 from analytics.books.format import Book, BookFault, BookRefused
-from analytics.books.run import BookRunner, Rendered, TextBlock
+from analytics.books.run import BookRunner, Rendered
 from core.errors import Refused
 from dashboards import parts, visit
 from dashboards.books import proof
-from dashboards.books.draw import view_pieces
+from dashboards.books.draw import block_of
 from dashboards.books.shelf import books
-from dashboards.books.text import prose
 from dashboards.components.sheet import Sheet
 from dashboards.operations.figures import TOPIC
 from dashboards.operations.page import CSS
@@ -39,7 +38,11 @@ class BookPage:
         self._query = {name: visit.query(name) for name in book.params}
         self._shown: Rendered | None = None
         self.top = Sheet(self._go, css=CSS, follows=True)
-        self.blocks = pu.Column(sizing_mode="stretch_width", margin=0)
+        # every chart is on the page from the start, and only filled: one that is put on a page
+        # later may be measured by the browser before it is drawn
+        self._blocks = [block_of(one, lambda: Sheet(self._go, css=CSS)) for one in book.blocks]
+        pieces = [piece for one in self._blocks for piece in one.pieces]
+        self.middle = pu.Column(*pieces, sizing_mode="stretch_width", margin=0)
         self.foot = Sheet(self._go, css=CSS)
         self.top.show(parts.paragraph("Reading the book …", muted=True))
         plant.hub.subscribe([TOPIC], lambda _news: self._announce())
@@ -48,7 +51,7 @@ class BookPage:
     @property
     def body(self) -> list[Any]:
         """Return the page from the top down."""
-        return [self.top, self.blocks, self.foot]
+        return [self.top, self.middle, self.foot]
 
     async def _go(self, query: Mapping[str, str]) -> None:
         self._query = {name: query.get(name, "") for name in self._book.params}
@@ -73,27 +76,15 @@ class BookPage:
         self._shown = found
         zone = self._plant.zone
         self.top.show(proof.head(found, zone, newer=False), proof.form(found, HERE))
-        made: list[Any] = []
-        for block in found.blocks:
-            pieces = (
-                [prose(block.markdown)]
-                if isinstance(block, TextBlock)
-                else view_pieces(block, zone, self._rights)
-            )
-            for piece in pieces:
-                made.append(self._sheet(piece) if isinstance(piece, Markup) else piece)
-        self.blocks.objects = made
+        for place, block in zip(self._blocks, found.blocks, strict=True):
+            place.show(block, zone, self._rights)
+        self.middle.visible = True
         self.foot.show(proof.accordion(found, zone))
-
-    def _sheet(self, piece: Markup) -> Sheet:
-        sheet = Sheet(self._go, css=CSS)
-        sheet.show(piece)
-        return sheet
 
     def _clear(self, said: Markup) -> None:
         self._shown = None
         self.top.show(said)
-        self.blocks.objects = []
+        self.middle.visible = False
         self.foot.show(Markup(""))
 
     def _announce(self) -> None:

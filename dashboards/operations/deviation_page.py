@@ -22,6 +22,7 @@ from dashboards.operations.page import CSS
 from dashboards.operations.rights import rights_of
 from dashboards.palette import State
 from dashboards.plant import PlantServices
+from dashboards.plots import base
 from dashboards.plots.bars import BarChart
 from dashboards.plots.control import ControlChart
 from dashboards.session import Viewer
@@ -78,7 +79,7 @@ class DeviationPage:
         show["trend_head"].show(draw.trend_head(view, ask))
         show["trend_table"].show(draw.trend_table(view, zone))
         self._causes.show(*draw.cause_bars(view))
-        self._causes.pane.visible = bool(view.causes)
+        base.reveal(self._causes, bool(view.causes))
         show["cause_head"].show(draw.cause_head(view, ask))
         show["cause_table"].show(draw.cause_table(view, rights))
         show["records"].show(

@@ -118,3 +118,9 @@ def limit(made: Any, at: float, words: str) -> Label:
     )  # fmt: skip
     made.add_layout(label)
     return label
+
+
+def reveal(chart: Any, shown: bool) -> None:
+    """Show or hide a chart; its pane takes over what its figure says."""
+    chart.figure.visible = shown
+    chart.pane.visible = shown

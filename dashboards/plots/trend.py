@@ -31,7 +31,11 @@ class Point:
 
 
 class LineChart:
-    """Named series over the same buckets; limits are drawn once, at the start."""
+    """Named series over the same buckets; limits are drawn once, at the start.
+
+    Args of the constructor:
+        slots: how many series there may be when `names` is set anew.
+    """
 
     def __init__(
         self,
@@ -41,42 +45,46 @@ class LineChart:
         limits: Mapping[str, float] | None = None,
         height: int = 300,
         floor: float = 0,
+        slots: int = 0,
         told: Callable[[str], None] | None = None,
     ) -> None:
         self._span, self._values = Range1d(-0.5, 1), Range1d(floor, 1)
         self.figure = base.new(height=height, x_range=self._span, y_range=self._values)
-        made, own = self.figure, charts.colours()
+        made = self.figure
         made.yaxis.axis_label = unit
         made.xgrid.grid_line_color = None
         self._labels = [base.limit(made, at, words) for words, at in (limits or {}).items()]
-        self._sources: dict[str, tuple[ColumnDataSource, ColumnDataSource]] = {}
-        for at, name in enumerate(names):
-            color = charts.series()[at % 7]
-            points = ColumnDataSource(base.columns([], POINTS))
-            spreads = ColumnDataSource(base.columns([], SPREADS))
-            self._sources[name] = (points, spreads)
-            spread = made.vbar(
-                x="x", bottom="low", top="high", width=0.34, source=spreads, fill_alpha=0,
-                line_color=color, hatch_pattern=base.HATCH, hatch_color=color, hatch_scale=6,
-            )  # fmt: skip
-            made.line(
-                x="x", y="y", source=points, line_color=color, line_width=2,
-                line_dash=DASHES[at % 7],
-            )  # fmt: skip
-            dots = base.still(
-                made.scatter(
-                    x="x", y="y", source=points, size=9, marker=MARKERS[at % 7],
-                    fill_color=own.surface, line_color=color, line_width=2,
-                )
-            )  # fmt: skip
-            base.hover(made, [dots, spread], [("", "@what"), (name, "@says")])
-            if told is not None:
-                base.on_tap(made, [dots], points, told)
+        self.names = list(names)
+        self._slots = [self._slot(at, told) for at in range(max(slots, len(self.names)))]
         self.pane: pn.pane.Bokeh = base.pane(made, height=height)
+
+    def _slot(
+        self, at: int, told: Callable[[str], None] | None
+    ) -> tuple[ColumnDataSource, ColumnDataSource]:
+        made, own, color = self.figure, charts.colours(), charts.series()[at % 7]
+        points = ColumnDataSource(base.columns([], POINTS))
+        spreads = ColumnDataSource(base.columns([], SPREADS))
+        spread = made.vbar(
+            x="x", bottom="low", top="high", width=0.34, source=spreads, fill_alpha=0,
+            line_color=color, hatch_pattern=base.HATCH, hatch_color=color, hatch_scale=6,
+        )  # fmt: skip
+        made.line(
+            x="x", y="y", source=points, line_color=color, line_width=2, line_dash=DASHES[at % 7]
+        )
+        dots = base.still(
+            made.scatter(
+                x="x", y="y", source=points, size=9, marker=MARKERS[at % 7],
+                fill_color=own.surface, line_color=color, line_width=2,
+            )
+        )  # fmt: skip
+        base.hover(made, [dots, spread], [("", "@what"), ("", "@says")])
+        if told is not None:
+            base.on_tap(made, [dots], points, told)
+        return points, spreads
 
     def key(self, names: Container[str]) -> dict[str, int]:
         """Return the drawn series with their places in the house's colours and marks."""
-        return {name: at for at, name in enumerate(self._sources) if name in names}
+        return {name: at for at, name in enumerate(self.names) if name in names}
 
     def show(
         self,
@@ -88,8 +96,8 @@ class LineChart:
     ) -> None:
         """Draw all series; the axis starts at its floor unless `bottom` lifts it."""
         seen: list[float] = []
-        for name, (points, spreads) in self._sources.items():
-            given = series.get(name, ())
+        for at, (points, spreads) in enumerate(self._slots):
+            given = series.get(self.names[at], ()) if at < len(self.names) else ()
             base.refill(points, [_point(one) for one in given], POINTS)
             unsure = [one for one in given if one.low is not None and one.high is not None]
             base.refill(spreads, [_spread(one) for one in unsure], SPREADS)
