@@ -208,6 +208,15 @@ def test_two_containers_make_one_weight(plant: LivingPlant, olga: Screen) -> Non
     ]  # fmt: skip
 
 
+def test_press_that_came_too_late_does_not_leave_its_button_waiting() -> None:
+    from dashboards.kiosk.press import Press
+
+    done: list[str] = []
+    press = Press("Accept", done.append, enabled=False)
+    press._handle_msg({"id": "0" * 32})
+    assert (press.answered, done) == (1, [])
+
+
 @pytest.mark.requirement("N5")
 def test_two_taps_record_once(plant: LivingPlant, olga: Screen) -> None:
     batch, page = at_step(plant, olga, "50")
@@ -275,6 +284,7 @@ def test_daily_check_fails_then_passes(plant: LivingPlant, open_screen: Open) ->
     screen = plant.screen(open_screen, "olga", station="K-B2")
     page = screen.go(f"/kiosk?batch={batch}")
     ask(page, "Put the 5.000 kg check weight on scale SC-B2, nothing else.")
+    expect(page.get_by_test_id("primary")).to_be_disabled()  # an empty pan is no failed check
     plant.scales["SC-B2"].place_g(Decimal(5006))
     press_when_ready(page)
     expect(page.get_by_test_id("refusal")).to_contain_text(

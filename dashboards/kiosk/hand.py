@@ -19,7 +19,7 @@ from dashboards.kiosk.choices import Choice, Choices
 from dashboards.kiosk.desk import Desk, Screen
 from dashboards.kiosk.look import Doing, ScaleLook, StepLook, limits_text
 from dashboards.kiosk.press import Press, primary
-from dashboards.kiosk.weigh import live, show_gross
+from dashboards.kiosk.weigh import gross_g, live, show_gross
 from dashboards.palette import State
 
 LABELS = {
@@ -44,7 +44,8 @@ def check_screen(desk: Desk, seen: StepLook) -> Screen:
     )  # fmt: skip
 
     def on_weight(reading: ScaleReading) -> None:
-        press.enabled = show_gross(weight, reading)
+        may, gross = show_gross(weight, reading), gross_g(reading) or Decimal(0)
+        press.enabled = may and 2 * gross >= scale.nominal_g  # an empty pan is no failed check
 
     rows = [("Scale", scale.scale), ("Certificate", scale.certificate)]
     rows.append(("Passes from", limits_text(scale.low_g, scale.high_g, unit="g")))

@@ -35,7 +35,10 @@ class Press(JSComponent):
         press = msg.get("id") if isinstance(msg, dict) else None
         if not isinstance(press, str) or not PRESS_ID.fullmatch(press):
             return
-        if self._working or press == self._last or not self.enabled:
+        if self._working or press == self._last:
+            return
+        if not self.enabled:  # it was, when it was pressed: a weight that moves again takes it back
+            self.answered += 1
             return
         self._working, self._last = True, press
         visit.soon(lambda: self._run(press))
