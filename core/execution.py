@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from threading import Lock
 from typing import Any
 
@@ -29,6 +30,7 @@ from core.people import (
     Locked,
     Person,
     PersonState,
+    RecordAuthentication,
     RecordFailedAuthentication,
     RegisterPerson,
 )
@@ -38,6 +40,7 @@ from core.refusal import attempt
 from core.signature import FirstSigningNeedsBoth, Seen, SigningPeriod
 
 SECURITY = "service:security"
+SIGNING = "signing"
 WAIT_S = 30
 
 
@@ -215,7 +218,7 @@ class Execution:
         """
         signer = None
         if credentials is not None:
-            signer = self._authenticate(credentials, actor.station, "signing")
+            signer = self._authenticate(credentials, actor.station, SIGNING)
             actor = Actor(signer.person, actor.station)
         refusal: list[Refused] = []
         job = Job(
@@ -301,18 +304,23 @@ class Execution:
         name = owner.person if owner else user_or_badge
         person = self.nouns.get(Person, name)
         fits = self.secrets.fits(None if person is None else person.person, secret)
-        if person is not None and person.state is not PersonState.ACTIVE:
-            raise Locked(person)
-        if person is None or not fits:
-            if person is not None:
-                self._record_failure(person, station, purpose)
+        if person is None:
             raise DoesNotFit
+        failed = RecordFailedAuthentication(person=person.person, purpose=purpose)
+        if person.state is not PersonState.ACTIVE:
+            self._record(failed, person, station)
+            raise Locked(person)
+        if not fits:
+            self._record(failed, person, station)
+            raise DoesNotFit
+        if person.failures and purpose == SIGNING:
+            again = RecordAuthentication(person=person.person, purpose=purpose)
+            self._record(again, person, station)
         return person
 
-    def _record_failure(self, person: Person, station: str | None, purpose: str) -> None:
-        failed = RecordFailedAuthentication(person=person.person, purpose=purpose)
-        idem = f"{SECURITY}:{person.person}:{clock.iso(self._now())}:{station}"
-        self.submit(failed, actor=Actor(SECURITY, station), idem=idem)
+    def _record(self, command: Command, person: Person, station: str | None) -> None:
+        idem = f"{SECURITY}:{person.person}:{token_hex(8)}"
+        self.submit(command, actor=Actor(SECURITY, station), idem=idem)
 
     def register(self, command: RegisterPerson, *, secret: str, actor: Actor, idem: str) -> Receipt:
         """Register a person and set the first secret."""

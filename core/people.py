@@ -65,6 +65,13 @@ class RecordFailedAuthentication(
     purpose: str
 
 
+class RecordAuthentication(Command, frozen=True, kw_only=True, tag="person.record-authentication"):
+    """After failures, a secret fitted again: the count of failures in a row ends."""
+
+    person: Name
+    purpose: str
+
+
 class RecordSignIn(Command, frozen=True, kw_only=True, tag="person.record-sign-in"):
     """A person opened a session."""
 
@@ -104,6 +111,13 @@ class AuthenticationFailed(Event, frozen=True, kw_only=True, tag="person.authent
     failures: int
 
 
+class Authenticated(Event, frozen=True, kw_only=True, tag="person.authenticated"):
+    """A secret fitted after failures."""
+
+    person: str
+    purpose: str
+
+
 class PersonLocked(Event, frozen=True, kw_only=True, tag="person.locked"):
     """Too many failures in a row: alert (21 CFR 11.300(d))."""
 
@@ -140,6 +154,7 @@ type PersonEvent = (
     PersonRegistered
     | RolesChanged
     | AuthenticationFailed
+    | Authenticated
     | PersonLocked
     | PersonUnlocked
     | PersonRetired
@@ -152,6 +167,7 @@ type PersonCommand = (
     | UnlockPerson
     | RetirePerson
     | RecordFailedAuthentication
+    | RecordAuthentication
     | RecordSignIn
     | RecordSignOut
 )
@@ -207,9 +223,15 @@ class Locked(Refused):
     is_evidence = True
 
     def __init__(self, person: Person) -> None:
+        if person.state is PersonState.RETIRED:
+            says = "access has ended. Ask a person who is active."
+        else:
+            says = (
+                f"access is locked after {person.failures} failed attempts."
+                " Ask an administrator to unlock it."
+            )
         super().__init__(
-            f"{person.name}: access is {person.state} after {person.failures} failed attempts."
-            " Ask an administrator to unlock it.",
+            f"{person.name}: {says}",
             person=person.person,
             state=person.state,
         )
@@ -247,7 +269,8 @@ def decide(plant: Plant, command: PersonCommand, context: Context) -> Facts:
         )
         return (Fact(stream, registered), Fact(f"{BadgeOwner.KIND}/{command.badge}", registered))
     person = need(plant, Person, command.person, next_step="Register the person first.")
-    if person.state is PersonState.RETIRED:
+    tries = isinstance(command, RecordFailedAuthentication)
+    if person.state is PersonState.RETIRED and not tries:
         raise WrongState(person.name, person.state, needed="active", next_step="Choose another.")
     match command:
         case ChangeRoles(roles=roles):
@@ -265,10 +288,12 @@ def decide(plant: Plant, command: PersonCommand, context: Context) -> Facts:
         case RecordFailedAuthentication(purpose=purpose):
             failures = person.failures + 1
             failed = AuthenticationFailed(person=person.person, purpose=purpose, failures=failures)
-            if failures < FAILURES_UNTIL_LOCK or person.state is PersonState.LOCKED:
+            if failures < FAILURES_UNTIL_LOCK or person.state is not PersonState.ACTIVE:
                 return (Fact(stream, failed),)
             locked = PersonLocked(person=person.person, failures=failures)
             return (Fact(stream, failed), Fact(stream, locked))
+        case RecordAuthentication(purpose=purpose):
+            return (Fact(stream, Authenticated(person=person.person, purpose=purpose)),)
         case RecordSignIn():
             return (Fact(stream, SignedIn(person=person.person)),)
         case RecordSignOut(cause=cause):
@@ -305,6 +330,8 @@ def _change(person: Person, event: Event, at: datetime) -> Person:
             return replace(person, state=PersonState.ACTIVE, failures=0)
         case PersonRetired():
             return replace(person, state=PersonState.RETIRED)
+        case Authenticated():
+            return replace(person, failures=0)
         case SignedIn():
             return replace(person, failures=0, signed_in_at=at)
         case _:

@@ -93,8 +93,6 @@ class WrongRecord(Refused):
 class FirstSigningNeedsBoth(Refused):
     """The secret alone is enough only within a continuous signing period."""
 
-    is_evidence = True
-
     def __init__(self) -> None:
         super().__init__(
             "Signature: the first signing of a period needs badge or user id, and secret."

@@ -24,6 +24,7 @@ FLOOR_ROLES = ("operator", "supervisor")
 MATRIX: dict[str, tuple[str, ...]] = {
     "plant.adopt-authority": ("admin",),
     "person.record-failed-authentication": ("service",),
+    "person.record-authentication": ("service",),
     "person.record-sign-in": ROLES,
     "person.record-sign-out": ROLES,
     "equipment.register": ("engineer",),

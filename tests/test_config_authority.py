@@ -39,7 +39,7 @@ MAY: dict[str, set[str]] = {
     "admin": {"person.register", "person.change-roles", "person.unlock", "person.retire"},
     "service": {
         "order.receive", "bom.receive", "telemetry.seal", "lot.receive",
-        "person.record-failed-authentication",
+        "person.record-failed-authentication", "person.record-authentication",
     },
 }  # fmt: skip
 RULES = PlantRules(plant="tablets", zone="Europe/Berlin", matrix=PACK.authority.matrix)

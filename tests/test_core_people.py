@@ -115,6 +115,29 @@ def test_wrong_secrets_are_counted_and_lock_a_person_out(floor: Floor) -> None:
     assert floor.execution.authenticate("10011", secret, station="kiosk-B1").person == "olga"
 
 
+@pytest.mark.requirement("H7")
+def test_a_secret_that_fits_at_a_signature_ends_a_row_of_failures(floor: Floor) -> None:
+    def tries(secret: str) -> None:
+        floor.execution.authenticate("olga", secret, station="kiosk-B1", purpose="signing")
+
+    for _ in range(FAILURES_UNTIL_LOCK - 1):
+        refusal(DoesNotFit, lambda: tries("not hers"))
+    tries(floor.accounts["olga"].secret)
+    assert floor.get(Person, "olga").failures == 0
+    refusal(DoesNotFit, lambda: tries("not hers"))
+    assert floor.get(Person, "olga").state == "active"
+
+
+@pytest.mark.requirement("H7")
+def test_a_try_at_a_locked_or_ended_access_is_recorded(floor: Floor) -> None:
+    secret = floor.accounts["viktor"].secret
+    floor.act(RetirePerson(person="viktor"), "ada")
+    before = floor.size()
+    said = refusal(Locked, lambda: floor.execution.authenticate("viktor", secret, station=None))
+    assert said == "Viktor Lenz: access has ended. Ask a person who is active."
+    assert floor.size() == before + 1
+
+
 def test_unknown_person_is_told_the_same_as_a_wrong_secret(floor: Floor) -> None:
     before = floor.size()
     refusal(DoesNotFit, lambda: floor.execution.authenticate("nobody", "12345678", station=None))

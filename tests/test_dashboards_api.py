@@ -16,6 +16,7 @@ from tests.ui_plant import create_app, plant_of, running
 SECRET = "482913"
 MATRIX = {
     "person.record-failed-authentication": ("service",),
+    "person.record-authentication": ("service",),
     "person.record-sign-in": ROLES,
     "person.record-sign-out": ROLES,
     "material.register": ("engineer",),
