@@ -213,7 +213,8 @@ class _Reader:
             self.fault(line, f"export is some of {', '.join(sorted(EXPORTS))}.", name)
         drill = options.get("drill")
         if drill is not None and not re.fullmatch(r"/(?!/)[\w/{}?&=.-]*", str(drill)):
-            self.fault(line, "drill must be a path of this plant, such as /audit?entry={seq}.", name)
+            path = "drill must be a path of this plant, such as /audit?entry={seq}."
+            self.fault(line, path, name)
         rest = {key: value for key, value in options.items() if key != "kind"}
         return View(query=name, kind=kind, line=line, options=rest)
 
