@@ -287,7 +287,7 @@ class Demo:
         self._say("stopping the crew, letting the ERP's last receipts come in")
         if self._crew is not None:
             self._crew.stop(within_s=20)
-        found = report(self.plant, self.web.readers, patience_s=DRAIN_S)
+        found = report(self.plant, self.web.readers, since=self.started_at, patience_s=DRAIN_S)
         self.options.report.write_text(json.dumps(found, indent=1), "utf-8")
         return found
 

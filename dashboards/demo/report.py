@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -15,11 +16,11 @@ from erp import evidence
 from erp.rows import State
 
 
-def counted(ledger: Ledger) -> Counter[str]:
-    """Return how many entries of each type the ledger holds."""
+def counted(ledger: Ledger, upto: int) -> Counter[str]:
+    """Return how many of a ledger's first entries are of each type."""
     types: Counter[str] = Counter()
     after = 0
-    while page := ledger.entries(after, 5000):
+    while after < upto and (page := ledger.entries(after, min(5000, upto - after))):
         types.update(entry.type for entry in page)
         after = page[-1].seq
     return types
@@ -44,15 +45,22 @@ def drained(plant: Plant, *, patience_s: float) -> bool:
 WAITING = (State.PENDING, State.SENDING, State.UNKNOWN, State.ACCEPTED)
 
 
-def report(plant: Plant, readers: dict[str, Any], *, patience_s: float) -> dict[str, Any]:
-    """Return what the plant did, once the ERP had time to answer."""
+def report(
+    plant: Plant, readers: dict[str, Any], *, since: datetime, patience_s: float
+) -> dict[str, Any]:
+    """Return what the plant did, once the ERP had time to answer.
+
+    The ledger goes on growing meanwhile, so every count of entries is as of one checkpoint; OEE is
+    of the days from `since` on.
+    """
     drained(plant, patience_s=patience_s)
     ledger = plant.execution.ledger
-    types = counted(ledger)
     checkpoint = ledger.checkpoint()
+    size = 0 if checkpoint is None else checkpoint.size
+    types = counted(ledger, size)
     return {
         "made_at": iso(now()),
-        "entries": ledger.size(),
+        "entries": size,
         "checkpoint": None
         if checkpoint is None
         else {"size": checkpoint.size, "root": checkpoint.root.hex()},
@@ -68,7 +76,7 @@ def report(plant: Plant, readers: dict[str, Any], *, patience_s: float) -> dict[
         "signatures": types["signature.applied"],
         "erp": _erp(plant),
         "reconciliation": _reconciliation(readers),
-        "oee": _oee(plant, readers),
+        "oee": _oee(plant, readers, since),
     }
 
 
@@ -92,13 +100,15 @@ def _reconciliation(readers: dict[str, Any]) -> dict[str, int]:
     return {name: count for name, count in found.items() if count}
 
 
-def _oee(plant: Plant, readers: dict[str, Any]) -> dict[str, dict[str, str | None]]:
-    """Return today's ratios of each line as decimal text; None where a figure is unknown."""
+def _oee(
+    plant: Plant, readers: dict[str, Any], since: datetime
+) -> dict[str, dict[str, str | None]]:
+    """Return each line's ratios as decimal text; None where a figure is unknown."""
     projector: Projector = readers["analytics"]
     projector.wait_for(plant.execution.ledger.size())
-    today = now().astimezone(plant.zone).date()
+    first, last = (at.astimezone(plant.zone).date() for at in (since, now()))
     with projector.reader() as reader:
-        rows = oee(reader, by=("line",), from_date=today, to_date=today)
+        rows = oee(reader, by=("line",), from_date=first, to_date=last)
     return {
         str(row.line): {
             "availability": _text(row.availability),
