@@ -261,7 +261,7 @@ def _limits(options: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _unit(options: Mapping[str, Any]) -> str:
-    return str(options.get("unit") or "").capitalize()
+    return str(options.get("unit") or "")
 
 
 def _column_chart(options: Mapping[str, Any]) -> ColumnChart:

@@ -74,7 +74,7 @@ def _picks(label: str, choices: Sequence[tuple[str, str, bool]]) -> Markup:
 
 
 def _cards(view: DeviationView) -> Markup:
-    n = f"{view.found} deviations in {words.count(view.steps)} executed steps"
+    n = f"{words.some(view.found, 'deviation')} in {words.some(view.steps, 'executed step')}"
     waiting = view.open
     age = words.NONE
     if waiting:
@@ -105,7 +105,7 @@ def _cards(view: DeviationView) -> Markup:
         parts.card(
             "Near misses", rate(view.refusal_rate),
             unit="per 1,000 steps" if view.refusal_rate is not None else "",
-            note=f"{view.refused} attempts that a rule refused", testid="refused",
+            note=f"{words.some(view.refused, 'attempt')} that a rule refused", testid="refused",
         ),
     )  # fmt: skip
 
@@ -152,11 +152,12 @@ def spots(view: DeviationView, zone: ZoneInfo) -> tuple[list[Spot], dict[float, 
 def trend_head(view: DeviationView, ask: Ask) -> Markup:
     """Return the control chart's heading; it says when there are no limits, and why."""
     buckets = sum(1 for point in view.points if point.steps)
-    unit = "days" if ask.by == "day" else "hours"
+    unit = "day" if ask.by == "day" else "hour"
     note = "Solid: mean. Dashed: three-sigma limits of a u-chart, wider where n is small."
     if not view.has_limits:
         note = (
-            f"No limits yet: {buckets} {unit} with executed steps and {view.found} deviations; "
+            f"No limits yet: {words.some(buckets, unit)} with executed steps and "
+            f"{words.some(view.found, 'deviation')}; "
             f"limits need {LEAST_POINTS} and {LEAST_FOUND}. n is the number of executed steps."
         )
     choices = [
@@ -215,7 +216,7 @@ def cause(name: str) -> str:
 def cause_head(view: DeviationView, ask: Ask) -> Markup:
     """Return the Pareto's heading and what it may be broken down by."""
     choices = [(label, ask.url(cause=name), ask.cause == name) for name, label in CAUSES.items()]
-    note = f"{view.found} deviations; the line ends at 100 %."
+    note = f"{words.some(view.found, 'deviation')}; the line ends at 100 %."
     if not view.causes:
         note = "No deviation in these days."
     return parts.join(
@@ -252,7 +253,8 @@ def _spaced(numbers: Sequence[str], batches: Mapping[str, str], rights: Rights) 
 
 def record(number: str, batch: str | None, rights: Rights) -> Markup:
     """Return a deviation as a link to its record, for those who may open it."""
-    return opened(number, f"/review/batch/{batch}", rights) if batch else parts.safe(number)
+    shown = opened(number, f"/review/batch/{batch}", rights) if batch else parts.safe(number)
+    return words.fixed(shown)
 
 
 def recurring(view: DeviationView, rights: Rights) -> Markup:
@@ -283,8 +285,8 @@ def listed(view: DeviationView, zone: ZoneInfo, rights: Rights) -> Markup:
     rows = [
         (
             record(row["deviation"], row["batch"], rights),
-            parts.local_time(row["raised_at"], zone, seconds=False),
-            row["batch"],
+            words.fixed(parts.local_time(row["raised_at"], zone, seconds=False)),
+            words.fixed(row["batch"]),
             row["step_title"] or row["step"],
             cause(row["kind"]),
             parts.chip(SEVERITIES.get(row["severity"], State.INFO), row["severity"].capitalize()),
@@ -320,9 +322,9 @@ def near_misses(view: DeviationView, zone: ZoneInfo, rights: Rights) -> Markup:
     )  # fmt: skip
     rows = [
         (
-            parts.local_time(row["refused_at"], zone),
+            words.fixed(parts.local_time(row["refused_at"], zone)),
             cause(row["rule"]),
-            row["batch"] or words.NONE,
+            words.fixed(row["batch"] or words.NONE),
             row["step"] or words.NONE,
             row["says"],
             row["person"],

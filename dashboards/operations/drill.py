@@ -49,7 +49,7 @@ def behind(reader: Any, view: OeeView, ask: Ask) -> Behind:
     if kind == "ratio" and first in names:
         return _ratio(reader, view, first, name=second)
     if kind == "hour" and first in names and second.isdigit():
-        found = _window(reader, first, int(second), int(second) + HOUR_US)
+        found = _window(reader, first, start_us=int(second), end_us=int(second) + HOUR_US)
         return _with(found, kind="hour", name=second)
     if kind == "loss":
         chosen = [ask.line] if ask.line in names else names
@@ -64,7 +64,7 @@ def _with(found: Behind, **change: Any) -> Behind:
     return Behind(**{**values, **change})
 
 
-def _window(reader: Any, line: str, start_us: int, end_us: int) -> Behind:
+def _window(reader: Any, line: str, *, start_us: int, end_us: int) -> Behind:
     rows, total = intervals(reader, line, start_us=start_us, end_us=end_us, limit=LIMIT)
     return Behind(
         kind="", line=line, start_us=start_us, end_us=end_us, intervals=tuple(rows),
@@ -75,7 +75,7 @@ def _window(reader: Any, line: str, start_us: int, end_us: int) -> Behind:
 
 def _ratio(reader: Any, view: OeeView, line: str, *, name: str) -> Behind:
     rows = within(reader, HOURLY, view.day, shift=view.shift, line=line)
-    found = _window(reader, line, view.start_us, view.end_us)
+    found = _window(reader, line, start_us=view.start_us, end_us=view.end_us)
     return _with(found, kind="ratio", name=name, elements=tuple(rows))
 
 
@@ -105,7 +105,7 @@ def _stop(reader: Any, view: OeeView, line: str, *, start_us: int) -> Behind:
     it = next((one for one in near if one.start_us <= start_us < one.end_us), None)
     if it is None:
         return Behind(kind="", line="")
-    found = _window(reader, line, it.start_us, it.end_us)
+    found = _window(reader, line, start_us=it.start_us, end_us=it.end_us)
     return _with(found, kind="stop", stretches=(it,))
 
 

@@ -109,7 +109,7 @@ def _line(
     one: LineFigures, view: OeeView, ask: Ask, *, zone: ZoneInfo, bands: Mapping[str, Bands]
 ) -> Markup:
     tiles = Markup("").join(
-        _tile(tile, one.line, ask, bands[tile.name]) for tile in kpis(one.row, bands)
+        _tile(tile, one.line, ask, bands=bands[tile.name]) for tile in kpis(one.row, bands)
     )
     flags = Markup("").join(
         Markup('<p class="flag near">{}<span>{}</span></p>').format(parts.sign(State.NEAR), text)
@@ -140,7 +140,7 @@ def _present(one: LineFigures, view: OeeView, zone: ZoneInfo) -> Markup:
     return Markup('{}<span class="since">since {}{}</span>').format(chip, since, batch)
 
 
-def _tile(kpi: Kpi, line: str, ask: Ask, bands: Bands) -> Markup:
+def _tile(kpi: Kpi, line: str, ask: Ask, *, bands: Bands) -> Markup:
     href = ask.url(drill=f"ratio:{line}:{kpi.name}")
     unsure = kpi.is_range or kpi.value is None or (kpi.high is not None and kpi.high != kpi.low)
     note = kpi.because

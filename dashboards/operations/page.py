@@ -116,7 +116,7 @@ class OeePage:
         show["fall_head"].show(sections.fall_head(view, ask))
         show["fall_table"].show(sections.fall_table(view, ask, zone))
         show["cause_head"].show(sections.cause_head(found, ask))
-        show["cause_table"].show(sections.cause_table(view, found, ask, zone))
+        show["cause_table"].show(sections.cause_table(view, found, ask, zone=zone))
         self._falls.show(shapes.fall_bars(view))
         self._causes.show(shapes.cause_bars(found), [one.cumulative for one in found])
         self._draw_lanes(view)
@@ -162,7 +162,7 @@ class OeePage:
         self.sheets["trend_head"].show(
             sections.trend_head(ask, list(self._limits), self._trend.key(series))
         )
-        self.sheets["trend_table"].show(sections.trend_table(view, rows, ask, zone))
+        self.sheets["trend_table"].show(sections.trend_table(view, rows, ask, zone=zone))
 
     async def _draw_drill(self) -> None:
         ask = self._ask

@@ -173,7 +173,9 @@ def cause_head(found: Sequence[shapes.Cause], ask: Ask) -> Markup:
     return chart_head(f"Losses by cause, {_of(ask)}", note)
 
 
-def cause_table(view: OeeView, found: Sequence[shapes.Cause], ask: Ask, zone: ZoneInfo) -> Markup:
+def cause_table(
+    view: OeeView, found: Sequence[shapes.Cause], ask: Ask, *, zone: ZoneInfo
+) -> Markup:
     """Return the Pareto as a table."""
     rows = [
         (
@@ -252,7 +254,7 @@ def trend_head(ask: Ask, limits: Sequence[str], lines: Mapping[str, int]) -> Mar
     )
 
 
-def trend_table(view: OeeView, rows: Sequence[OeeRow], ask: Ask, zone: ZoneInfo) -> Markup:
+def trend_table(view: OeeView, rows: Sequence[OeeRow], ask: Ask, *, zone: ZoneInfo) -> Markup:
     """Return the trend as a table, the newest first."""
     body = [
         (

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from markupsafe import Markup
+
 from analytics.losses import LOSSES
 from analytics.oee import percent
 from dashboards.kiosk.lines import REASONS
@@ -134,6 +136,20 @@ def loss_name(category_name: str, reason_name: str | None) -> str:
     if not said or said.lower() == words.lower() or reason_name == category_name:
         return words
     return f"{said} ({words.lower()})"
+
+
+def some(n: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    >>> some(1, "day"), some(2, "day")
+    ('1 day', '2 days')
+    """
+    return f"{count(n)} {noun}{'' if n == 1 else 's'}"
+
+
+def fixed(text: object) -> Markup:
+    """Return text that stays on one line: a number of a batch, a time."""
+    return Markup('<span class="nowrap">{}</span>').format(text)
 
 
 def count(n: int) -> str:

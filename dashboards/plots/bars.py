@@ -5,12 +5,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import panel as pn
-from bokeh.models import ColumnDataSource, FactorRange, LinearAxis, Range1d
+from bokeh.models import BasicTicker, ColumnDataSource, FactorRange, LinearAxis, Range1d
 
 from dashboards import charts
 from dashboards.plots import base
 
-NAMES = ("key", "name", "left", "right", "color", "hatch", "line", "says", "end", "tip")
+NAMES = (
+    "key",
+    "name",
+    "left",
+    "right",
+    "color",
+    "hatch",
+    "line",
+    "says",
+    "end",
+    "tip",
+    "align",
+    "off",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +41,7 @@ class Bar:
     is_open: bool = False
 
 
-def _row(bar: Bar, surface: str) -> dict[str, Any]:
+def _row(bar: Bar, surface: str, *, inside: bool) -> dict[str, Any]:
     return {
         "key": bar.key,
         "name": bar.name,
@@ -40,6 +53,8 @@ def _row(bar: Bar, surface: str) -> dict[str, Any]:
         "line": bar.color,
         "says": bar.says,
         "tip": bar.tip or bar.says,
+        "align": "right" if inside else "left",
+        "off": -14 if inside else 14,
     }
 
 
@@ -47,7 +62,12 @@ class BarChart:
     """Bars below each other; with `cumulative` a second axis from 0 to 100 %."""
 
     def __init__(
-        self, unit: str, *, cumulative: bool = False, told: Callable[[str], None] | None = None
+        self,
+        unit: str,
+        *,
+        cumulative: bool = False,
+        told: Callable[[str], None] | None = None,
+        whole: bool = False,
     ) -> None:
         self._own = charts.colours()
         self._bars = ColumnDataSource(base.columns([], NAMES))
@@ -65,15 +85,17 @@ class BarChart:
             )
         )  # fmt: skip
         made.xaxis.axis_label = unit
+        if whole:
+            made.xaxis.ticker = BasicTicker(min_interval=1)
         made.ygrid.grid_line_color = None
         made.yaxis.major_tick_line_color = None
         base.hover(made, [bars], [("", "@name"), ("", "@tip")])
         if told is not None:
-            base.on_tap(made, [bars], self._bars, told)
+            base.on_tap(made, [bars], self._bars, told=told)
         if cumulative:
             self._add_cumulative()
         made.text(
-            x="end", y="name", text="says", source=self._bars, x_offset=14 if cumulative else 8,
+            x="end", y="name", text="says", source=self._bars, x_offset="off", text_align="align",
             text_baseline="middle", background_fill_color=self._own.surface,
             background_fill_alpha=0.85, **base.text(13),
         )  # fmt: skip
@@ -108,7 +130,10 @@ class BarChart:
             self._span.start, self._span.end = 0, sum(bar.right for bar in bars) * 1.04
         else:
             self._span.start, self._span.end = low, high + span * 0.62
-        base.refill(self._bars, [_row(bar, self._own.surface) for bar in bars], NAMES)
+        limit = 0.75 * self._span.end  # beyond it there is no room for words beside the bar
+        own = self._own.surface
+        rows = [_row(bar, own, inside=bool(shares) and bar.right > limit) for bar in bars]
+        base.refill(self._bars, rows, NAMES)
         line = [
             {"x": share, "name": bar.name, "says": f"{share:.0f} %"}
             for bar, share in zip(bars, shares, strict=False)

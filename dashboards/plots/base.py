@@ -5,7 +5,15 @@ from typing import Any
 
 import panel as pn
 from bokeh.core.properties import value
-from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Label, Span, TapTool
+from bokeh.models import (
+    BasicTickFormatter,
+    ColumnDataSource,
+    FixedTicker,
+    HoverTool,
+    Label,
+    Span,
+    TapTool,
+)
 from bokeh.plotting import figure
 
 from dashboards import charts, visit
@@ -27,6 +35,9 @@ def new(*, height: int, **options: Any) -> Any:
         **options,
     )
     made.toolbar.logo = None
+    for axis in (*made.xaxis, *made.yaxis):
+        if isinstance(axis.formatter, BasicTickFormatter):
+            axis.formatter.use_scientific = False
     return made
 
 
@@ -74,7 +85,7 @@ def hover(
 
 
 def on_tap(
-    made: Any, renderers: Sequence[Any], source: ColumnDataSource, told: Callable[[str], None]
+    made: Any, renderers: Sequence[Any], source: ColumnDataSource, *, told: Callable[[str], None]
 ) -> None:
     """Tell the `key` of a mark that was clicked."""
     made.add_tools(TapTool(renderers=list(renderers)))

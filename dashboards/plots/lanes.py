@@ -63,7 +63,7 @@ class LaneChart:
         made.add_layout(self._now)
         base.hover(made, [boxes], [("", "@what"), ("", "@when"), ("", "@more")])
         if told is not None:
-            base.on_tap(made, [boxes], self._boxes, told)
+            base.on_tap(made, [boxes], self._boxes, told=told)
         self.pane: pn.pane.Bokeh = base.pane(made, height=120)
 
     def show(

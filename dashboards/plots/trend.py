@@ -79,7 +79,7 @@ class LineChart:
         )  # fmt: skip
         base.hover(made, [dots, spread], [("", "@what"), ("", "@says")])
         if told is not None:
-            base.on_tap(made, [dots], points, told)
+            base.on_tap(made, [dots], points, told=told)
         return points, spreads
 
     def key(self, names: Container[str]) -> dict[str, int]:
