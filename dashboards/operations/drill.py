@@ -116,7 +116,7 @@ def drawer(
     close = ask.url(drill="")
     if not found.kind:
         body = parts.notice(State.UNKNOWN, "Not here.", "Nothing in this window has this address.")
-        return _frame("Nothing to show", "", close, body)
+        return _frame("Nothing to show", "", body, close=close)
     if found.kind == "stop":
         title, under, body = _stop_body(found, zone, rights)
     elif found.kind == "loss":
@@ -132,10 +132,10 @@ def drawer(
         body = parts.join(_intervals(found, zone), _counts(found, zone))
     else:
         title, under, body = _ratio_body(found, view, zone)
-    return _frame(title, under, close, parts.join(note, body, source_line(view, zone)))
+    return _frame(title, under, parts.join(note, body, source_line(view, zone)), close=close)
 
 
-def _frame(title: str, under: str, close: str, body: Markup) -> Markup:
+def _frame(title: str, under: str, body: Markup, *, close: str) -> Markup:
     return Markup(
         '<div class="drawer-head" data-record="{0}"><div><h2 id="drawer-title" tabindex="-1" '
         'data-first>{0}</h2><p>{1}</p></div><a class="pick" data-close href="{2}">Close</a></div>'
