@@ -60,7 +60,7 @@ def everything(plant: LivingPlant) -> list[Any]:
         (Wanted(text="pv-3302"), lambda it: "PV-3302" in str(it) or "PV-3302" in it.stream),
         (Wanted(actor="olga", type="scan."), lambda it: it.type == "scan.accepted"),
     ],
-    ids=str,
+    ids=lambda it: str(it) if isinstance(it, Wanted) else "",
 )
 def test_search_finds_what_a_plain_reading_finds(
     plant: LivingPlant, wanted: Wanted, fits: Callable[[Any], bool]
