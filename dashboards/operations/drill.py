@@ -295,7 +295,7 @@ def _label_buttons(it: Stretch) -> Markup:
         Markup(
             '<button type="button" class="pick" data-act="label:{0}" data-busy="Recording …" '
             'data-label="{1}"><b>{1}</b><small>{2}</small></button>'
-        ).format(key, said, words.category(kind).lower())
+        ).format(key, said, words.inner(words.category(kind)))
         for key, (said, kind) in REASONS.items()
     )
     return Markup('<h3>{} <small>one press records it, with your name</small></h3>'

@@ -125,6 +125,15 @@ def reason(name: str | None) -> str:
     return REASONS[name][0] if name in REASONS else name.replace("_", " ").capitalize()
 
 
+def inner(words: str) -> str:
+    """Return words as they stand inside a sentence.
+
+    >>> inner("Waiting for QA")
+    'waiting for QA'
+    """
+    return words[:1].lower() + words[1:]
+
+
 def loss_name(category_name: str, reason_name: str | None) -> str:
     """Return the name of a loss: its reason where there is one, with the category.
 
@@ -135,7 +144,7 @@ def loss_name(category_name: str, reason_name: str | None) -> str:
     words = category(category_name)
     if not said or said.lower() == words.lower() or reason_name == category_name:
         return words
-    return f"{said} ({words.lower()})"
+    return f"{said} ({inner(words)})"
 
 
 def some(n: int, noun: str) -> str:
