@@ -61,7 +61,9 @@ def at_step(plant: LivingPlant, screen: Screen, step: str) -> tuple[str, Page]:
 
 
 def ask(page: Page, sentence: str) -> None:
-    expect(page.get_by_test_id("ask")).to_contain_text(sentence, timeout=15_000)
+    # While one step gives way to the next, both stand on the page for a moment.
+    asked = page.get_by_test_id("ask").filter(has_text=sentence)
+    expect(asked).to_be_visible(timeout=15_000)
 
 
 def scan(page: Page, text: str) -> None:

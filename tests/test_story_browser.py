@@ -78,7 +78,9 @@ def batch_of(plant: ComposedPlant, name: str) -> Batch:
 
 
 def ask(page: Page, sentence: str) -> None:
-    expect(page.get_by_test_id("ask")).to_contain_text(sentence, timeout=MS)
+    # While one step gives way to the next, both stand on the page for a moment.
+    asked = page.get_by_test_id("ask").filter(has_text=sentence)
+    expect(asked).to_be_visible(timeout=MS)
 
 
 def press(page: Page) -> None:
