@@ -21,6 +21,7 @@ from core.catalogue import DECIDERS, NOUNS, event_type, to_data
 from core.credentials import Secrets
 from core.errors import Refused
 from core.fact import Command, Context, Fact, Head, Signer, State
+from core.fields import check_fields, check_reason
 from core.ledger.checkpoint import LogKey
 from core.ledger.entry import Entry
 from core.ledger.store import Ledger, open_store
@@ -216,6 +217,7 @@ class Execution:
             Refused: a rule says no; evidence of the attempt may have been recorded.
             Conflict: the sender saw an older state, or reused a command id.
         """
+        _check(command, reason)
         signer = None
         if credentials is not None:
             signer = self._authenticate(credentials, actor.station, SIGNING)
@@ -363,6 +365,11 @@ def _draft(fact: Fact, reason: str | None) -> Draft:
         data=to_data(fact.event),
         reason=fact.reason or reason,
     )
+
+
+def _check(command: Command, reason: str | None) -> None:
+    check_fields(command, msgspec.json.encode(command))
+    check_reason(command, reason)
 
 
 def _request_sha256(command: Command, person: str, reason: str | None) -> str:

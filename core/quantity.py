@@ -14,8 +14,16 @@ from msgspec import Meta
 from core.errors import Refused
 
 type Utc = Annotated[datetime, Meta(tz=True)]
-type Name = Annotated[str, Meta(min_length=1, max_length=64)]
-type Sentence = Annotated[str, Meta(min_length=1, max_length=2000)]
+# One line that shows as it is: no control or invisible characters, no blank at either end.
+ONE_LINE = (
+    r"^(?!\s)[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+(?<!\s)$(?!\n)"
+)
+# Several lines, not all of them blank.
+SPOKEN = r"^(?=[\s\S]*\S)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
+
+type Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=ONE_LINE)]
+type Label = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
+type Sentence = Annotated[str, Meta(min_length=1, max_length=2000, pattern=SPOKEN)]
 
 # unit -> (dimension, numerator, denominator) towards the dimension's base unit
 UNITS: dict[str, tuple[str, int, int]] = {
