@@ -334,7 +334,7 @@ class Execution:
         given = credentials.badge or credentials.user
         if given is not None:
             person = self.authenticate(given, credentials.secret, station=station, purpose=purpose)
-            component = "badge" if credentials.badge else "user"
+            component = "user" if self.nouns.get(BadgeOwner, given) is None else "badge"
             return Signer(person=person.person, name=person.name, components=(component, "secret"))
         with self._lock:
             period = self._periods.get(station or "")

@@ -7,16 +7,26 @@ not here: `core/credentials.py` keeps them outside the ledger.
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, assert_never
+from typing import Annotated, ClassVar, assert_never
+
+from msgspec import Meta
 
 from core.errors import AlreadyKnown, Refused, WrongState
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
-from core.quantity import Name
+from core.quantity import Label, Name
 
 ROLES = ("operator", "supervisor", "qa", "engineer", "director", "finance", "admin")
 SERVICE = "service:"
 INSTALLER = "service:install"
 FAILURES_UNTIL_LOCK = 5
+
+# No colon: the names that begin with `service:` are the plant's own.
+type LoginName = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$(?!\n)")
+]
+type BadgeNumber = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$(?!\n)")
+]
 
 
 class PersonState(StrEnum):
@@ -30,9 +40,9 @@ class PersonState(StrEnum):
 class RegisterPerson(Command, frozen=True, kw_only=True, tag="person.register"):
     """Make a person known, with a login name that is never given to anyone else."""
 
-    person: Name
-    name: str
-    badge: str
+    person: LoginName
+    name: Label
+    badge: BadgeNumber
     roles: tuple[str, ...]
     simulated: bool = False
 
@@ -217,6 +227,32 @@ class MixedAdministrator(Refused):
         )
 
 
+class OwnRoles(Refused):
+    """Nobody grants a right to himself."""
+
+    is_evidence = True
+
+    def __init__(self, person: Person) -> None:
+        super().__init__(
+            f"{person.name}: nobody changes his own roles. Ask another administrator.",
+            person=person.person,
+        )
+
+
+class AnotherPersonsSession(Refused):
+    """Only the person, or the plant's own sign-in, says that a session began or ended."""
+
+    is_evidence = True
+
+    def __init__(self, person: Person, actor: str) -> None:
+        super().__init__(
+            f"{person.name}: {actor} cannot record another person's session."
+            " Each person signs in and out alone.",
+            person=person.person,
+            actor=actor,
+        )
+
+
 class Locked(Refused):
     """The person may not act now."""
 
@@ -245,12 +281,21 @@ def _check_roles(person: str, roles: tuple[str, ...]) -> None:
         raise MixedAdministrator(person)
 
 
+def _check_one_owner(plant: Plant, it: RegisterPerson) -> None:
+    """Refuse names that would sign in somebody else: one field takes login name and badge."""
+    if it.badge == it.person or plant.get(Person, it.badge) is not None:
+        raise AlreadyKnown("Badge", it.badge)
+    if plant.get(BadgeOwner, it.person) is not None:
+        raise AlreadyKnown("Person", it.person)
+
+
 def decide(plant: Plant, command: PersonCommand, context: Context) -> Facts:
     """Return what a command about a person causes, or refuse it.
 
     Raises:
         AlreadyKnown: the login name or the badge was given out before.
-        UnknownRole, MixedAdministrator: the roles cannot be held.
+        UnknownRole, MixedAdministrator, OwnRoles: the roles cannot be held, or not be given.
+        AnotherPersonsSession: somebody else's sign-in or sign-out.
         WrongState: the person is retired, or not locked where unlocking is asked.
     """
     stream = f"{Person.KIND}/{command.person}"
@@ -259,6 +304,7 @@ def decide(plant: Plant, command: PersonCommand, context: Context) -> Facts:
             raise AlreadyKnown("Person", command.person)
         if plant.get(BadgeOwner, command.badge) is not None:
             raise AlreadyKnown("Badge", command.badge)
+        _check_one_owner(plant, command)
         _check_roles(command.person, command.roles)
         registered = PersonRegistered(
             person=command.person,
@@ -272,8 +318,13 @@ def decide(plant: Plant, command: PersonCommand, context: Context) -> Facts:
     tries = isinstance(command, RecordFailedAuthentication)
     if person.state is PersonState.RETIRED and not tries:
         raise WrongState(person.name, person.state, needed="active", next_step="Choose another.")
+    is_session = isinstance(command, RecordSignIn | RecordSignOut)
+    if is_session and context.actor != person.person and not context.actor.startswith(SERVICE):
+        raise AnotherPersonsSession(person, context.actor)
     match command:
         case ChangeRoles(roles=roles):
+            if context.actor == person.person:
+                raise OwnRoles(person)
             _check_roles(command.person, roles)
             changed = RolesChanged(person=person.person, before=person.roles, after=roles)
             return (Fact(stream, changed),)

@@ -6,13 +6,17 @@ import pytest
 
 from core.credentials import SecretTooShort
 from core.errors import AlreadyKnown, WrongState
-from core.execution import Actor, DoesNotFit
+from core.execution import Actor, Credentials, DoesNotFit
+from core.fields import FieldRefused
+from core.material import ChangeLotStatus, LotStatus
 from core.people import (
     FAILURES_UNTIL_LOCK,
+    AnotherPersonsSession,
     BadgeOwner,
     ChangeRoles,
     Locked,
     MixedAdministrator,
+    OwnRoles,
     Person,
     PersonState,
     RecordFailedAuthentication,
@@ -164,3 +168,78 @@ def test_no_secret_is_in_the_ledger(floor: Floor) -> None:
     assert b"Tr1cky" not in stored
     assert b"$argon2" not in stored
     assert floor.execution.authenticate("ama", "Tr1cky-secret", station=None).name == "Ama Boateng"
+
+
+@pytest.mark.requirement("B7")
+@pytest.mark.parametrize("name", ["service:erp-pull", "a b", "-x", "olga\n", "ölga", "a/b", ""])
+def test_login_name_that_could_be_taken_for_another_is_refused(floor: Floor, name: str) -> None:
+    before = floor.size()
+    refusal(FieldRefused, lambda: floor.act(new(person=name), "ada"))
+    assert floor.size() == before
+
+
+@pytest.mark.requirement("B7")
+@pytest.mark.parametrize("name", ["o.lindt@plant.example", "7", "a_b-c+d"])
+def test_login_name_as_directories_write_it_is_taken(floor: Floor, name: str) -> None:
+    floor.act(new(person=name), "ada")
+    assert floor.get(Person, name).badge == "20001"
+
+
+@pytest.mark.requirement("B7")
+def test_badge_and_login_name_never_lead_to_two_people() -> None:
+    plant = paper()
+    held = plant.get(Person, "olga").badge
+    sentence = "already registered; names are never reused. Choose another name."
+    for command, what in (
+        (new(badge="olga"), "Badge olga"),
+        (new(badge="ama"), "Badge ama"),
+        (new(person=held), f"Person {held}"),
+    ):
+        said = refusal(AlreadyKnown, lambda command=command: plant.act(command, "ada"))
+        assert said == f"{what}: {sentence}"
+    plant.act(new(), "ada")
+
+
+@pytest.mark.parametrize("badge", ["", "2 0001", "20001\n", "2\x00"])
+def test_badge_that_no_scanner_reads_is_refused(floor: Floor, badge: str) -> None:
+    refusal(FieldRefused, lambda: floor.act(new(badge=badge), "ada"))
+
+
+def test_printed_name_of_a_signer_is_one_line(floor: Floor) -> None:
+    for name in ("", " ", "Ama\nBoateng", "Ama\u202e"):
+        blank = RegisterPerson(person="ama", name=name, badge="20001", roles=("operator",))
+        refusal(FieldRefused, lambda blank=blank: floor.act(blank, "ada"))
+
+
+@pytest.mark.requirement("B7")
+def test_nobody_grants_a_right_to_himself() -> None:
+    plant = paper()
+    own = ChangeRoles(person="ada", roles=("qa",))
+    assert refusal(OwnRoles, lambda: plant.act(own, "ada")) == (
+        f"{plant.get(Person, 'ada').name}: nobody changes his own roles. Ask another administrator."
+    )
+
+
+@pytest.mark.requirement("B7")
+def test_sign_in_recorded_by_another_does_not_clear_failures(floor: Floor) -> None:
+    for _ in range(FAILURES_UNTIL_LOCK - 1):
+        refusal(DoesNotFit, lambda: floor.execution.authenticate("quinn", "wrong", station=None))
+    for command in (RecordSignIn(person="quinn"), RecordSignOut(person="quinn", cause="idle")):
+        said = refusal(AnotherPersonsSession, lambda command=command: floor.act(command, "olga"))
+        assert "olga cannot record another person's session" in said
+    assert floor.get(Person, "quinn").failures == FAILURES_UNTIL_LOCK - 1
+
+
+@pytest.mark.requirement("H1")
+def test_signature_says_badge_only_where_a_badge_was_given(floor: Floor) -> None:
+    secret = floor.accounts["quinn"].secret
+    hold = ChangeLotStatus(
+        lot="CC-3102", status=LotStatus.ON_HOLD, why="Ask.", seen=floor.seen("lot/CC-3102")
+    )
+    floor.sign(hold, "quinn", credentials=Credentials(secret=secret, badge="quinn"))
+    [signed] = [
+        one.data["components"]
+        for one in floor.execution.ledger.stream("lot/CC-3102")
+        if one.type == "signature.applied"
+    ][-1:]
+    assert signed == ["user", "secret"]
