@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 from sqlalchemy import Connection, make_url
@@ -141,6 +142,24 @@ def test_the_audit_reads_what_the_start_does_not(filled: Path) -> None:
     leaf = leaf_hash(forged)
     attack(filled, "update entry set body = ?, leaf = ? where seq = 7", values=(forged, leaf))
     with reading(filled) as ledger, pytest.raises(EntryBroken, match="Entry 14: does not follow"):
+        audit(ledger, KEY.verifier)
+
+
+def test_the_audit_refuses_a_row_behind_the_newest_checkpoint(filled: Path) -> None:
+    with reading(filled) as ledger:
+        last = ledger.rows(ledger.size() - 1)[-1]
+    fields = msgspec.structs.replace(
+        decode(last.body), seq=last.seq + 1, ver=last.ver + 1, prev=last.leaf.hex()
+    )
+    body = encode(fields)
+    attack(
+        filled,
+        "insert into entry values (?, ?, ?, ?, ?, ?, ?)",
+        values=(
+            last.seq + 1, last.stream, last.ver + 1, last.type, last.idem, body, leaf_hash(body),
+        ),
+    )  # fmt: skip
+    with reading(filled) as ledger, pytest.raises(EntryBroken, match="no checkpoint covers it"):
         audit(ledger, KEY.verifier)
 
 

@@ -67,6 +67,9 @@ def audit(ledger: Ledger, verifier: Verifier) -> Checkpoint | None:
     tree, heads = Range(), dict[str, tuple[int, str]]()
     for row in rows(ledger):
         if checkpoint is None or row.seq > checkpoint.size:
+            newest = ledger.checkpoint()  # whoever sees an entry can see its checkpoint
+            if newest is None or newest.size < row.seq:
+                raise EntryBroken(row.seq, "is stored, and no checkpoint covers it")
             break  # committed after the checkpoint was read
         entry = decode(row.body)
         ver, leaf = heads.get(entry.stream, (0, None))
