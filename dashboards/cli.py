@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from secrets import randbelow
 from typing import Annotated, Any
 
 import typer
@@ -91,6 +92,7 @@ def export(
     from core.batch.bundle import batch_streams
     from core.ledger.export import export_bundle, export_streams
     from core.ledger.store import open_ledger
+    from dashboards.record.bundle import record_files
 
     ledger = open_ledger(_ledger_of(data))
     vkey = (data / "keys" / "log.vkey").read_text("utf-8").strip()
@@ -98,7 +100,8 @@ def export(
         if batch is None:
             export_bundle(ledger, out, vkey=vkey)
         else:
-            export_streams(ledger, batch_streams(ledger, batch), out, vkey=vkey)
+            files = record_files(ledger, batch, data / "keys")
+            export_streams(ledger, batch_streams(ledger, batch), out, vkey=vkey, files=files)
     except (MesError, OSError) as fault:
         raise give_up(fault) from fault
     finally:
@@ -149,6 +152,28 @@ def check_plant(
     except PackFaulty as faults:
         raise give_up(faults) from faults
     say(f"{plant}: no faults")
+
+
+@app.command()
+def faults(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="few trials, under a minute")] = False,
+    report: Annotated[Path | None, typer.Option("--json", help="write the counts")] = None,
+    seed: Annotated[int | None, typer.Option(help="repeat a run; else a fresh one")] = None,
+    only: Annotated[str | None, typer.Option(help="one harness, by its short name")] = None,
+) -> None:
+    """Break the ledger on purpose; count what it does not survive or does not see."""
+    from dashboards.faults.run import HARNESSES, run_all
+
+    names = [one.name for one in HARNESSES]
+    if only is not None and only not in names:
+        raise give_up(f"{only}: no such harness. Name one of {', '.join(names)}.")
+    chosen = randbelow(2**31) if seed is None else seed
+    say(f"seed {chosen}")
+    found = run_all(chosen, say, quick=quick, only=only)
+    if report is not None:
+        report.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    raise typer.Exit(0 if found["holds"] else 1)
 
 
 @erp.command("status")

@@ -1,0 +1,1 @@
+"""Faults made on purpose, counted: each harness has a control that must fail. Imports core."""

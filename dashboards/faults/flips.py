@@ -1,0 +1,112 @@
+"""One bit turned over, in the database file or in its write-ahead log."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+from core.errors import MesError
+from core.ledger.sqlite import SqliteStore
+from dashboards.faults.trial import Tally, entries_of, fault_of, fill, writing
+
+ENTRIES = 300
+WAL_ENTRIES = 60
+WAL_HEADER = 32
+
+
+def in_file(rng: Random, scratch: Path, count: int) -> Tally:
+    """Turn one bit of the database file, `count` times, each in a fresh copy."""
+    tally = Tally(
+        "bit flips, database file",
+        "entries or the newest checkpoint differ or cannot be read, and no check says so",
+        "SQLite's integrity_check alone",
+    )
+    path, anchors = scratch / "ledger.db", scratch / "anchors"
+    with writing(SqliteStore(path), anchors) as writer:
+        fill(writer, ENTRIES)
+    intact, content = path.read_bytes(), _content(path)
+    for trial in range(count):
+        copy = scratch / f"flip-{trial}.db"
+        copy.write_bytes(_flipped(rng, intact, 0))
+        seen = _content(copy)
+        if seen == content:
+            tally.count("harmless")
+        else:
+            tally.count("mattered")
+            is_whole = _is_whole(copy)
+            tally.control_violations += is_whole
+            tally.violations += is_whole and fault_of(copy, anchors) is None
+        for left in scratch.glob(f"{copy.name}*"):
+            left.unlink()
+    tally.trials = tally.control_trials = count
+    return tally
+
+
+def _content(path: Path) -> object:
+    query = "select * from checkpoint not indexed order by rowid desc limit 1"
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            newest = connection.execute(query).fetchall()
+        return entries_of(path), newest
+    except (sqlite3.Error, UnicodeDecodeError) as fault:
+        return str(fault)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            return connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+    except sqlite3.Error:
+        return False
+
+
+def _flipped(rng: Random, blob: bytes, after: int) -> bytes:
+    bit = rng.randrange(after * 8, len(blob) * 8)
+    changed = bytearray(blob)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def in_wal(rng: Random, scratch: Path, count: int) -> Tally:
+    """Turn one bit of the log that SQLite replays at its start, `count` times.
+
+    Each trial has fresh files: an open database would not read the log again.
+    """
+    tally = Tally(
+        "bit flips, WAL",
+        "a server starts although committed entries are gone or changed",
+        "the same start without the checkpoint outside the database",
+    )
+    path, anchors, taken = scratch / "ledger.db", scratch / "anchors", scratch / "taken"
+    taken.mkdir()
+    with writing(SqliteStore(path), anchors) as writer:
+        fill(writer, WAL_ENTRIES)
+        shutil.copytree(anchors, taken / "anchors")
+        file, wal = path.read_bytes(), Path(f"{path}-wal").read_bytes()
+    content = entries_of(path)
+    for trial in range(count):
+        changed = _flipped(rng, wal, WAL_HEADER)
+        for folder in (scratch / f"{trial}", scratch / f"{trial}-control"):
+            folder.mkdir()
+            (folder / "ledger.db").write_bytes(file)
+            (folder / "ledger.db-wal").write_bytes(changed)
+        tally.violations += _starts_changed(scratch / f"{trial}", content, taken / "anchors")
+        tally.control_violations += _starts_changed(scratch / f"{trial}-control", content, None)
+        shutil.rmtree(scratch / f"{trial}")
+        shutil.rmtree(scratch / f"{trial}-control")
+    tally.trials = tally.control_trials = count
+    return tally
+
+
+def _starts_changed(folder: Path, content: object, anchors: Path | None) -> bool:
+    """Whether the real server starts on these files and shows other entries than were written."""
+    if anchors is not None:
+        shutil.copytree(anchors, folder / "anchors")
+    path = folder / "ledger.db"
+    try:
+        with writing(SqliteStore(path), None if anchors is None else folder / "anchors"):
+            pass
+    except MesError:
+        return False
+    return entries_of(path) != content

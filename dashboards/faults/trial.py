@@ -1,0 +1,105 @@
+"""What every harness shares: its tally, a ledger to break, and what counts as unharmed."""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from core.ledger.anchor import AnchorFolder
+from core.ledger.audit import audit, check_anchors
+from core.ledger.checkpoint import LogKey
+from core.ledger.entry import canonical
+from core.ledger.sqlite import SqliteStore
+from core.ledger.store import Ledger
+from core.ledger.writer import Decision, Draft, Job, NoHooks, Receipt, Writer
+
+KEY = LogKey("faults.batchwright.example/ledger", hashlib.sha256(b"faults").digest())
+AT = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
+WAIT_S = 30
+type Run = Callable[[Random, Path, int], "Tally"]
+
+
+@dataclass
+class Tally:
+    """What one harness counted. A trial is one crash, flip, log or key, never one answer."""
+
+    name: str
+    violation: str
+    control: str
+    trials: int = 0
+    violations: int = 0
+    control_trials: int = 0
+    control_violations: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was violated, and the control shows that the harness can see."""
+        return self.trials > 0 and self.violations == 0 and self.control_violations > 0
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Add to a number that explains the trials."""
+        self.counts[what] = self.counts.get(what, 0) + number
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the tally as it is reported."""
+        return asdict(self)
+
+
+def job(idem: str, stream: str = "batch/B1", **data: Any) -> Job:
+    """Return a job that appends one weighing."""
+    drafts = (Draft(stream, "weighing.weight-recorded", 1, {"net_g": "1000.50", **data}),)
+    digest = hashlib.sha256(canonical([idem, stream, data])).hexdigest()
+    return Job(idem, digest, "ama", "K1", lambda: AT, lambda view: Decision(drafts))
+
+
+@contextmanager
+def writing(store: SqliteStore, anchors: Path | None = None) -> Iterator[Writer]:
+    """Run the real writer on a store, and stop it."""
+    writer = Writer(store, KEY, NoHooks(), anchor_dir=anchors)
+    writer.start()
+    try:
+        yield writer
+    finally:
+        writer.close()
+        store.close()
+
+
+def fill(writer: Writer, count: int, *, streams: int = 7) -> list[Receipt]:
+    """Append entries one by one, so that each has a checkpoint of its own."""
+    return [
+        writer.submit(job(f"fill:{n}", f"batch/B{n % streams}", n=n)).result(WAIT_S)
+        for n in range(1, count + 1)
+    ]
+
+
+def entries_of(path: Path) -> list[tuple[Any, ...]]:
+    """Return all stored entries of a file, read without any index."""
+    query = "select seq, stream, ver, type, idem, body, leaf from entry not indexed order by rowid"
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def idems_of(path: Path) -> list[str]:
+    """Return the command id of each stored entry."""
+    with closing(sqlite3.connect(path)) as connection:
+        return [idem for (idem,) in connection.execute("select idem from entry not indexed")]
+
+
+def fault_of(path: Path, anchors: Path | None = None) -> str | None:
+    """Return what the ledger's own check, and the anchors outside, find wrong; None if nothing."""
+    ledger = Ledger(SqliteStore(path))
+    try:
+        audit(ledger, KEY.verifier)
+        if anchors is not None:
+            check_anchors(ledger, AnchorFolder(anchors), KEY.verifier)
+    except Exception as fault:  # whatever is raised, the damage does not pass unseen
+        return str(fault) or type(fault).__name__
+    finally:
+        ledger.close()
+    return None
