@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from core.batch.flow import resume
-from core.batch.state import Batch, Signed, signed
+from core.batch.state import Batch, BatchState, Signed, signed
 from core.errors import Refused, WrongState
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
 from core.numbering import draw
@@ -126,9 +126,9 @@ class OwnDeviation(Refused):
 
     is_evidence = True
 
-    def __init__(self, deviation: str, name: str) -> None:
+    def __init__(self, deviation: str, name: str, *, did: str = "raised it") -> None:
         super().__init__(
-            f"Deviation {deviation}: {name} raised it; another person must disposition it.",
+            f"Deviation {deviation}: {name} {did}; another person must disposition it.",
             deviation=deviation,
             name=name,
         )
@@ -189,6 +189,14 @@ def decide(plant: Plant, command: DeviationCommand, context: Context) -> Facts:
             needed="open",
             next_step="Read the decision on its page.",
         )
+    batch = need(plant, Batch, deviation.batch)
+    if batch.state is BatchState.REJECTED and command.disposition in FREES:
+        raise WrongState(
+            f"Batch {batch.batch}",
+            batch.state,
+            needed="undecided for its material to be used",
+            next_step="Choose reject, return or scrap.",
+        )
     words = (
         f"Deviation {deviation.deviation} of batch {deviation.batch}, step {deviation.step}:"
         f" {deviation.says} Disposition: {command.disposition.replace('_', ' ')}."
@@ -196,8 +204,11 @@ def decide(plant: Plant, command: DeviationCommand, context: Context) -> Facts:
     )
     meaning = "I disposition this deviation"
     signature = sign(plant, context, command.seen, record=stream, meaning=meaning, words=words)
-    if signature.manifest.signer == deviation.raised_by:
-        raise OwnDeviation(deviation.deviation, signature.manifest.name)
+    run = batch.run(deviation.step)
+    weighed_by = {one.by for one in run.partials} if run else set()
+    if signature.manifest.signer in {deviation.raised_by, *weighed_by}:
+        did = "raised it" if signature.manifest.signer == deviation.raised_by else "weighed for it"
+        raise OwnDeviation(deviation.deviation, signature.manifest.name, did=did)
     decided = DeviationDispositioned(
         deviation=deviation.deviation,
         batch=deviation.batch,
@@ -206,7 +217,6 @@ def decide(plant: Plant, command: DeviationCommand, context: Context) -> Facts:
         assessment=command.assessment,
     )
     facts = [Fact(stream, signature), Fact(stream, decided, command.assessment)]
-    batch = need(plant, Batch, deviation.batch)
     if command.disposition in FREES and batch.held_by == deviation.deviation:
         why = {"deviation": deviation.deviation, "disposition": command.disposition}
         facts.extend(resume(batch, deviation.step, **why))

@@ -16,11 +16,13 @@ from core.batch.events import (
     ExceptionReviewed,
     MaterialProduced,
 )
+from core.batch.flow import consumed
 from core.batch.state import Batch, BatchState, StepState
 from core.deviation import FREES, Deviation, DeviationState
 from core.errors import Refused, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, need
 from core.order import Gate, WorkOrderCompleted
+from core.people import Person
 from core.quantity import Name, Sentence, plain
 from core.recipe import StepKind
 from core.signature import Seen, sign
@@ -228,6 +230,7 @@ def decide(plant: Plant, command: ReleaseCommand, context: Context) -> Facts:
         )
     match command:
         case ReviewException() as it:
+            _check_independent(batch, context.actor, _name(plant, context.actor))
             return _review(batch, it)
         case ReviewAuditTrail() as it:
             return _review_audit_trail(plant, batch, it, context=context)
@@ -274,6 +277,11 @@ def _check_independent(batch: Batch, person: str, name: str) -> None:
         raise TookPart(batch.batch, name)
 
 
+def _name(plant: Plant, person: str) -> str:
+    found = plant.get(Person, person)
+    return person if found is None else found.name
+
+
 def release_words(batch: Batch) -> str:
     """Return in words what a releaser signs for."""
     made = produced(batch)
@@ -316,18 +324,24 @@ def _reject(plant: Plant, batch: Batch, it: RejectBatch, *, context: Context) ->
     signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
     _check_independent(batch, signature.manifest.signer, signature.manifest.name)
     made = produced(batch) or Decimal(0)
-    rejected = BatchRejected(
-        batch=batch.batch,
-        order=batch.order,
-        erp_order=batch.erp_order,
-        product=batch.content.product,
-        quantity=made,
-        unit=batch.content.unit,
-        why=it.why,
-    )
+    about: dict[str, Any] = {
+        "batch": batch.batch,
+        "order": batch.order,
+        "erp_order": batch.erp_order,
+        "product": batch.content.product,
+        "quantity": made,
+        "unit": batch.content.unit,
+    }
+    # Material of an open step has left its container, and goods that QA rejects exist: the ERP
+    # must hear of both, or its stock is wrong for ever.
+    open_steps = (run for run in batch.steps if run.state is not StepState.COMPLETE)
+    weighed = [fact for run in open_steps for fact in consumed(batch, run)]
+    goods = [Fact(stream, MaterialProduced(lot=batch.batch, **about))] if made > 0 else []
     return (
         Fact(stream, signature, it.why),
-        Fact(stream, rejected, it.why),
+        *weighed,
+        Fact(stream, BatchRejected(why=it.why, **about), it.why),
+        *goods,
         Fact(stream, BatchClosed(batch=batch.batch)),
         _order_completed(batch, Decimal(0)),
     )

@@ -145,3 +145,19 @@ def test_critical_value_holds_both_limits(value: str, within: bool) -> None:
         )
         plant.sign(disposition(plant), "quinn")
         assert plant.batch(batch).current.step == "12"
+
+
+@pytest.mark.requirement("G2")
+def test_who_weighed_a_part_of_it_does_not_disposition_it() -> None:
+    plant = paper()
+    batch = plant.upto(plant.dispatched(), "4")
+    for by, net, last in (("viktor", "1000", False), ("olga", "1467", True)):
+        plant.scan(batch, "4", "CC-3044", by=by)
+        plant.tare(batch, "4")
+        if last:
+            plant.deviate(batch, "4", net, by=by)
+        else:
+            plant.weigh(batch, "4", net, more=True, by=by)
+    assert refusal(OwnDeviation, lambda: plant.sign(disposition(plant), "viktor")) == (
+        "Deviation D26-0001: Viktor Lenz weighed for it; another person must disposition it."
+    )

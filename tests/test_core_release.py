@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from core.batch.events import MaterialConsumed
 from core.batch.state import BatchState
 from core.batch.steps import EntryMissing, LabelsDoNotAddUp
 from core.deviation import Disposition
 from core.errors import WrongState
+from core.material import ContainerDispensed
 from core.order import Order, OrderState
 from core.release import (
     GatesOpen,
@@ -178,4 +180,65 @@ def test_release_needs_a_signature() -> None:
     command = ReleaseBatch(batch=batch, seen=plant.seen(f"batch/{batch}"))
     assert refusal(SignatureRequired, lambda: plant.act(command, "quinn")) == (
         'Signature: "I release this batch" needs badge or user id, and secret. Sign to go on.'
+    )
+
+
+def rejecting(plant: Paper, batch: str) -> RejectBatch:
+    return RejectBatch(batch=batch, why="Too much.", seen=plant.seen(f"batch/{batch}"))
+
+
+def kinds_since(plant: Paper, before: int) -> list[str]:
+    return [type(one.event).__name__ for one in plant.written[before:]]
+
+
+@pytest.mark.requirement("G2", "I3")
+def test_disposition_after_the_rejection_does_not_bring_the_batch_back() -> None:
+    plant, batch = held()
+    plant.sign(rejecting(plant, batch), "quinn")
+    before = plant.size()
+    assert refusal(WrongState, lambda: plant.sign(disposition(plant), "quinn")) == (
+        "Batch B26-0001: is rejected, must be undecided for its material to be used."
+        " Choose reject, return or scrap."
+    )
+    assert plant.size() == before
+    plant.sign(disposition(plant, Disposition.SCRAP), "quinn")
+    assert kinds_since(plant, before) == ["SignatureApplied", "DeviationDispositioned"]
+    assert plant.batch(batch).state is BatchState.REJECTED
+    assert plant.get(Order, ORDER).state is OrderState.COMPLETED
+
+
+@pytest.mark.requirement("E3", "I3")
+def test_rejection_books_what_was_weighed_for_an_open_step() -> None:
+    plant, batch = held()
+    before = plant.size()
+    plant.sign(rejecting(plant, batch), "quinn")
+    assert kinds_since(plant, before) == [
+        "SignatureApplied", "MaterialConsumed", "BatchRejected", "BatchClosed",
+        "WorkOrderCompleted",
+    ]  # fmt: skip
+    used = plant.written[before + 1].event
+    assert (used.lot, used.step, used.net_g) == ("CC-3044", "4", 2467)
+    told = [one.event for one in plant.written if isinstance(one.event, MaterialConsumed)]
+    taken = [one.event for one in plant.written if isinstance(one.event, ContainerDispensed)]
+    assert sum(one.net_g for one in told) == sum(one.quantity for one in taken)
+
+
+@pytest.mark.requirement("I3")
+def test_rejected_goods_are_received_so_that_they_can_be_blocked() -> None:
+    plant, batch = complete()
+    before = plant.size()
+    plant.sign(rejecting(plant, batch), "quinn")
+    assert kinds_since(plant, before) == [
+        "SignatureApplied", "BatchRejected", "MaterialProduced", "BatchClosed",
+        "WorkOrderCompleted",
+    ]  # fmt: skip
+    assert plant.written[before + 2].event.quantity == plant.written[before + 1].event.quantity
+
+
+@pytest.mark.requirement("I2")
+def test_who_worked_on_the_batch_does_not_review_its_exceptions() -> None:
+    plant, batch = held()
+    review = ReviewException(batch=batch, exception="X1", assessment="Harmless.")
+    assert refusal(TookPart, lambda: plant.act(review, "olga")) == (
+        "Batch B26-0001: Olga Brandt worked on it; another person of QA must decide."
     )

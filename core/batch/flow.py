@@ -94,13 +94,22 @@ def finish(batch: Batch, run: StepRun, *, also: WeightRecorded | None = None) ->
     `also` is a weight of this very command that the step does not hold yet.
     """
     stream = f"batch/{batch.batch}"
+    facts = [*consumed(batch, run, also=also)]
+    facts.append(Fact(stream, StepCompleted(batch=batch.batch, step=run.step)))
+    if batch.steps[-1].step == run.step:
+        facts.append(Fact(stream, BatchCompleted(batch=batch.batch)))
+    return tuple(facts)
+
+
+def consumed(batch: Batch, run: StepRun, *, also: WeightRecorded | None = None) -> tuple[Fact, ...]:
+    """Return that what was weighed for a step is in the batch, container by container."""
     uses = [(one.lot, one.container, one.net_g) for one in run.partials]
     if also is not None:
         uses.append((also.lot, also.container, also.net_g))
     material = batch.recipe_step(run.step).material or ""
-    facts = [
+    return tuple(
         Fact(
-            stream,
+            f"batch/{batch.batch}",
             MaterialConsumed(
                 batch=batch.batch,
                 order=batch.order,
@@ -113,11 +122,7 @@ def finish(batch: Batch, run: StepRun, *, also: WeightRecorded | None = None) ->
             ),
         )
         for lot, container, net_g in uses
-    ]
-    facts.append(Fact(stream, StepCompleted(batch=batch.batch, step=run.step)))
-    if batch.steps[-1].step == run.step:
-        facts.append(Fact(stream, BatchCompleted(batch=batch.batch)))
-    return tuple(facts)
+    )
 
 
 def hold(batch: Batch, step: str, *, deviation: str, kind: str, says: str) -> tuple[Fact, ...]:
