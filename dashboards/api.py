@@ -203,6 +203,8 @@ class Api:
             )
         except Refused as no:
             raise Problem(403, "refused", str(no), rule=no.rule, facts=no.facts) from no
+        except RecursionError as no:
+            raise Problem(422, "malformed", "The body is nested too deep.") from no
         return self._submit(viewer, command, key=key, signature=signature, reason=reason)
 
     def _completed(

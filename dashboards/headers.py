@@ -4,6 +4,7 @@ origins turned away, and websockets that end with their login. Plain ASGI, no fr
 
 import asyncio
 import gzip
+import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,6 +14,8 @@ from typing import Any
 from urllib.parse import urlparse
 
 from dashboards.session import COOKIE, Sessions
+
+log = logging.getLogger(__name__)
 
 type Scope = MutableMapping[str, Any]
 type Message = MutableMapping[str, Any]
@@ -26,6 +29,15 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STATIC = ("/static/", "/assets/", "/components/")
 PACKED = (b"text/", b"application/javascript", b"application/json", b"image/svg")
 RECHECK_S = 30.0
+ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+# Of a file or a bare sentence: opened by itself, as a picture can be, it may run nothing.
+BARE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 # A wall board is looked at for a whole shift without a touch.
 KEEPS_AWAKE = ("/board",)
 
@@ -96,7 +108,16 @@ class Headers:
         if scope["method"] in ("GET", "HEAD") and scope["path"].startswith(STATIC):
             await self._static(scope, receive, send)
             return
-        await self._app(scope, receive, _Dressed(scope, send))
+        dressed = _Dressed(scope, send)
+        try:
+            await self._app(scope, receive, dressed)
+        except Exception:  # the reason is for the log, and no answer goes without its headers
+            if dressed.is_started:
+                raise
+            number = secrets.token_hex(4)
+            log.exception("a request could not be answered, report %s", number)
+            sentence = f"This could not be answered; the server's log has report {number}."
+            await _answer(send, 500, sentence.encode(), head=scope["method"] == "HEAD")
 
     async def _static(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a library file: packed once, then from memory; unchanged until the server is."""
@@ -185,9 +206,11 @@ class _Dressed:
         self._host = header(scope, b"host")
         self._start: Message | None = None
         self._body = b""
+        self.is_started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.is_started = True
             kind = dict(message["headers"]).get(b"content-type", b"")
             message["headers"] = [*message["headers"], *self._headers()]
             if kind.startswith(b"text/html"):
@@ -215,14 +238,8 @@ class _Dressed:
         await self._send({"type": "http.response.body", "body": marked})
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
-        return [
-            (b"content-security-policy", content_policy(self._nonce, self._host).encode()),
-            (b"x-content-type-options", b"nosniff"),
-            (b"x-frame-options", b"DENY"),
-            (b"referrer-policy", b"same-origin"),
-            (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
-            (b"cross-origin-opener-policy", b"same-origin"),
-        ]
+        policy = content_policy(self._nonce, self._host).encode()
+        return [(b"content-security-policy", policy), *ALWAYS]
 
 
 class _Answer:
@@ -254,7 +271,7 @@ async def _answer(
     extra: list[tuple[bytes, bytes]] | None = None,
     head: bool = False,
 ) -> None:
-    headers = [(b"x-content-type-options", b"nosniff"), *(extra or [])]
+    headers = [(b"content-security-policy", BARE_POLICY), *ALWAYS, *(extra or [])]
     if status != 304:
         headers += [
             (b"content-type", content_type),

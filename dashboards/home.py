@@ -48,7 +48,7 @@ class HomePage:
         if reader is None or "finance" not in self._viewer.roles:
             return
         document = visit.document()
-        visit.on_leave(reader.watch(lambda: document.add_next_tick_callback(self.draw)))
+        visit.on_leave(reader.watch(lambda: visit.later(document, self.draw)))
 
     def draw(self) -> None:
         """Read what waits and show it."""
@@ -119,7 +119,7 @@ def lines_now(reader: Any) -> Markup:
         )
         for one in view.lines
     ]
-    when = f"Shift {view.shift} of {view.day}" if view.day else "No shift is known yet"
+    when = f"{view.shift.capitalize()} shift of {view.day}" if view.day else "No shift is known yet"
     return Markup("").join((head, parts.paragraph(when, muted=True), parts.cards(*cards)))
 
 

@@ -139,7 +139,7 @@ class LoginPages:
     def _plain(self, request: Request, title: str, body: Markup, *, login: Login | None) -> str:
         return theme.plain(
             title, body, login=login, plant=self._plant.name, zone=str(self._plant.zone),
-            chosen=chosen_scheme(request),
+            here=request.url.path, chosen=chosen_scheme(request),
         )  # fmt: skip
 
 

@@ -18,10 +18,12 @@ from panel.io.fastapi import add_applications
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from dashboards import api, help, theme
+from dashboards.answers import add_answers
 from dashboards.headers import Headers
 from dashboards.login import LoginPages
 from dashboards.pages import PAGES
 from dashboards.plant import PlantServices
+from dashboards.record import routes as record_routes
 from dashboards.security import Gate, PageFunction
 from dashboards.session import COOKIE, Sessions
 
@@ -57,10 +59,12 @@ def create_app(
 
     app = FastAPI(lifespan=around, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.gate, app.state.plant = gate, plant
+    add_answers(app, plant, gate)
     app.include_router(_assets())
     app.include_router(_watch(plant, gate))
     app.include_router(LoginPages(plant, gate).router())
     app.include_router(help.router(plant, gate))
+    app.include_router(record_routes.router(plant, gate))
     for router in routers:
         app.include_router(router)
     app.include_router(api.Api(plant, gate).router())

@@ -1,5 +1,6 @@
 """One visit: a page opened by one person in one browser tab. Only this module reads `pn.state`."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -7,6 +8,8 @@ from urllib.parse import urlencode
 import panel as pn
 
 from dashboards.session import Login, Viewer
+
+log = logging.getLogger(__name__)
 
 
 def document() -> Any:
@@ -93,6 +96,14 @@ def on_leave(callback: Callable[[], None]) -> None:
 def soon(callback: Callable[[], Any]) -> None:
     """Run a callback, coroutine functions included, on this page's own turn."""
     pn.state.execute(callback, schedule=True)
+
+
+def later(page: Any, callback: Callable[[], Any]) -> None:
+    """Run a callback in a turn of its own on a page's document; a closed page needs none."""
+    try:
+        page.add_next_tick_callback(callback)
+    except AttributeError:  # a document that was destroyed has lost its callbacks
+        log.debug("a page was closed before it could be drawn again")
 
 
 def follows_browser() -> bool:

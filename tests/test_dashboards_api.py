@@ -140,7 +140,10 @@ def test_a_malformed_body_names_its_field(erik: httpx.Client, body: object, fiel
     assert answer.json()["field"] == field
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{", b'"x"', b"\xff"])
+DEEP = b'{"reason":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b'"x"', b"\xff", DEEP])
 def test_a_body_that_is_no_object_is_malformed(erik: httpx.Client, body: bytes) -> None:
     headers = {"Idempotency-Key": "a" * 20}
     answer = erik.post("/api/v1/commands/material.register", content=body, headers=headers)

@@ -63,7 +63,7 @@ class BookPage:
             found: Rendered | Refused = await asyncio.to_thread(self._runner.run, self._book, asked)
         except Refused as no:
             found = no
-        self._document.add_next_tick_callback(lambda: self._draw(found))
+        visit.later(self._document, lambda: self._draw(found))
 
     def _draw(self, found: Rendered | Refused) -> None:
         if isinstance(found, BookRefused):

@@ -46,7 +46,7 @@ class ReconcilePage:
         """Hear of news, in the reader's thread: one turn of the page is queued at a time."""
         if not self._queued:
             self._queued = True
-            self._document.add_next_tick_callback(self._news)
+            visit.later(self._document, self._news)
 
     async def _news(self) -> None:
         self._queued = False

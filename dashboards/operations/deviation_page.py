@@ -65,7 +65,7 @@ class DeviationPage:
     async def _redraw(self) -> None:
         ask = self._ask
         view = await asyncio.to_thread(view_of, self._figures, ask)
-        self._document.add_next_tick_callback(lambda: self._draw_if(ask, view))
+        visit.later(self._document, lambda: self._draw_if(ask, view))
 
     def _draw_if(self, ask: Ask, view: DeviationView) -> None:
         if ask == self._ask:

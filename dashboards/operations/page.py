@@ -97,7 +97,7 @@ class OeePage:
         ask = self._ask
         view = await asyncio.to_thread(self._view)
         # figures may change in a turn of their own only
-        self._document.add_next_tick_callback(lambda: self._draw_if(ask, view))
+        visit.later(self._document, lambda: self._draw_if(ask, view))
 
     def _draw_if(self, ask: Ask, view: OeeView) -> None:
         if ask == self._ask:
