@@ -300,6 +300,7 @@ def test_value_in_a_narrative_stays_text(evil: str) -> None:
     assert html.count("<") == 2  # one paragraph
     assert "href" not in html
     assert escape("1. a\n2. b") == "1\\. a 2\\. b"
+    assert escape(" 12\u202f345 tablets,\t 5\u00a0kg\u2028") == "12\u202f345 tablets\\, 5\u00a0kg"
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,13 @@ from analytics.books.format import HOLE
 from core.quantity import kg_text, plain
 
 MARKS = re.compile(r"([!-/:-@\[-`{-~])")
+BREAKS = re.compile(r"[^\S\u00a0\u2007\u202f]+")
 DASH = "\u2014"
 
 
 def escape(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line."""
-    return MARKS.sub(r"\\\1", " ".join(text.split()))
+    """Return text that Markdown shows as it is, on one line; spaces that hold stay as they are."""
+    return MARKS.sub(r"\\\1", " ".join(BREAKS.split(text)).strip())
 
 
 def shown(value: Any, filter_: str | None, zone: ZoneInfo) -> str:
