@@ -56,6 +56,10 @@
   document.addEventListener('DOMContentLoaded', () => {
     tick();
     const toggle = document.getElementById('bw-theme');
+    // A plain page follows the browser without the server knowing: what it shows is in its colours.
+    const shown = getComputedStyle(root).getPropertyValue('--bw-scheme').trim();
+    if (shown) root.dataset.theme = shown;
+    if (toggle) toggle.textContent = root.dataset.theme === 'dark' ? 'Light' : 'Dark';
     if (toggle) toggle.addEventListener('click', () => {
       keep('mes_theme', root.dataset.theme === 'dark' ? 'light' : 'dark', 31536000);
       const at = new URL(location.href); at.searchParams.delete('theme'); location.replace(at);

@@ -104,14 +104,21 @@ def bench_page(plant: PlantServices, viewer: Viewer) -> Frame:
 
         return press
 
-    buttons = pn.Row(
-        *(Press(name, act(line), busy_label="Moving …") for name, line in _moves(seen)),
-        styles={"flex-wrap": "wrap", "gap": "16px"},
-        margin=10,
-    )
+    groups = []
+    for what, moves in _moves(seen):
+        row = (Press(name, act(line), busy_label="Moving …") for name, line in moves)
+        groups += [
+            parts.html(parts.heading(what, 2)),
+            pn.Row(*row, styles={"flex-wrap": "wrap", "gap": "16px"}, margin=10),
+        ]
     return frame(
         f"Bench of {station}",
-        [parts.html(_head(seen)), buttons, said, parts.html(_codes(plant.execution, seen))],
+        [
+            parts.html(_head(seen)),
+            *groups,
+            said,
+            parts.html(_codes(plant.execution, seen)),
+        ],
         viewer=viewer,
         nav="/bench",
         plant=plant.name,
@@ -119,25 +126,26 @@ def bench_page(plant: PlantServices, viewer: Viewer) -> Frame:
     )
 
 
-def _moves(seen: Sight) -> list[tuple[str, str]]:
-    """Return the moves that make sense now: what the button says, and the control line."""
-    moves = [("Take all off", "REMOVE")]
+def _moves(seen: Sight) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the moves that make sense now by what they do: button and control line."""
+    moves = list[tuple[str, str]]()
     if seen.scale.check_weight_g is not None:
         weight = seen.scale.check_weight_g
         moves.append((f"Check weight {kg_text(weight)}", f"PLACE {weight}"))
     moves.append((f"Empty bag {kg_text(TARE_G)}", f"PLACE {TARE_G}"))
+    clear = [("Take all off", "REMOVE")]
     step, run = seen.step, seen.run
     if step is None or run is None or step.kind is not StepKind.WEIGH or step.high is None:
-        return moves
+        return [("Put on the pan", moves), ("Clear the pan", clear)]
     left = (step.target or Decimal(0)) - run.net_g
     over = step.high - run.net_g + (step.high - (step.target or step.high))
-    return [
-        *moves,
+    pour = [
         (f"Pour {kg_text(left)}, to the target", f"POUR {left} 3"),
         (f"Pour {kg_text(over)}, too much", f"POUR {over} 3"),
         ("Pour 10 g more", "POUR 10 1"),
         ("Take 10 g out", "POUR -10 1"),
     ]
+    return [("Put on the pan", moves), ("Pour", pour), ("Clear the pan", clear)]
 
 
 def _head(seen: Sight) -> Markup:

@@ -35,7 +35,11 @@ from dashboards.web import Web
 from erp.signing import new_secret
 
 LOOPBACK = "127.0.0.1"
-NOTICE = "Demo: people, devices and the ERP are simulated. Accounts: accounts.json. Hands: /bench."
+NOTICE = (
+    "Demo: people, devices and the ERP are simulated. "
+    "Users and passwords stand in the window that started it, and in its data folder's "
+    "accounts.json. Hands for the scale: /bench."
+)
 VISITOR_STATION, CREW_STATION = "kiosk-B1", "kiosk-B2"
 DRAIN_S = 30
 PACE = 4  # disturbances of a demo line come and go four times faster than in a plant

@@ -186,7 +186,7 @@ def _hours(found: Behind, zone: ZoneInfo) -> Markup:
         (
             _hour(row.hour_us or 0, zone),
             row.line,
-            row.order_id or "no order",
+            words.order(row.order_id),
             row.sku or "no SKU",
             *(f"{words.minutes(getattr(row, name)):.1f}" for name in names),
             words.count(row.gq),
@@ -209,7 +209,7 @@ def _counts(found: Behind, zone: ZoneInfo) -> Markup:
     rows = [
         (
             _hour(row.hour_us, zone),
-            row.order_id or "no order",
+            words.order(row.order_id),
             words.count(row.good),
             words.count(row.scrap),
             words.count(row.estimated) if row.estimated else "none",
@@ -233,7 +233,7 @@ def _intervals(found: Behind, zone: ZoneInfo) -> Markup:
             words.duration(row.end_us - row.start_us, seconds=True),
             row.state,
             words.reason(row.reason) or words.NONE,
-            row.order_id or "no order",
+            words.order(row.order_id),
             row.source,
         )
         for row in found.intervals
@@ -257,7 +257,7 @@ def _stretch_table(found: Behind, ask: Ask, zone: ZoneInfo, *, rights: Rights) -
             words.duration(it.end_us - it.start_us, seconds=True),
             it.state,
             shapes.what(it),
-            it.order_id or "no order",
+            words.order(it.order_id),
             entry(it.label_seq, rights),
         )
         for it in sorted(found.stretches, key=lambda it: it.start_us)
@@ -274,7 +274,7 @@ def _stop_body(found: Behind, zone: ZoneInfo, rights: Rights) -> tuple[str, str,
             ("Machine state", it.state),
             ("Length", words.duration(it.end_us - it.start_us, seconds=True)
              + (", still so" if it.is_open else "")),
-            ("Order", it.order_id or "no order"),
+            ("Order", words.order(it.order_id)),
             ("Batch", it.batch or words.NONE),
             ("SKU", it.sku or words.NONE),
         ]

@@ -220,7 +220,7 @@ def lane_table(view: OeeView, ask: Ask, zone: ZoneInfo, *, rights: Rights) -> Ma
             ),
             words.duration(it.end_us - it.start_us, seconds=True),
             shapes.what(it),
-            it.order_id or words.NONE,
+            words.order(it.order_id, words.NONE),
             entry(it.label_seq, rights),
         )
         for it in stops[:200]

@@ -191,7 +191,8 @@ def what(it: Stretch) -> str:
 
 
 def _more(it: Stretch) -> str:
-    order = f"Order {it.order_id}" if it.order_id else "No order"
+    name = words.order(it.order_id, "")
+    order = f"Order {name}" if name else "No order"
     return f"{order}; machine state {it.state}" + ("; click for its rows" if not it.is_open else "")
 
 

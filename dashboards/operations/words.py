@@ -13,6 +13,7 @@ from dashboards.palette import State
 
 MINUTE_US = 60_000_000
 NONE = "—"
+SIMULATED_PAST = "HISTORY"  # the order of what lies before a demo's first start
 
 RATIO_NAMES = {
     "availability": "Availability",
@@ -145,6 +146,15 @@ def loss_name(category_name: str, reason_name: str | None) -> str:
     if not said or said.lower() == words.lower() or reason_name == category_name:
         return words
     return f"{said} ({inner(words)})"
+
+
+def order(name: str | None, none: str = "no order") -> str:
+    """Return an order's number as it is shown.
+
+    >>> order("1000178"), order("HISTORY"), order(None)
+    ('1000178', 'simulated past', 'no order')
+    """
+    return "simulated past" if name == SIMULATED_PAST else name or none
 
 
 def some(n: int, noun: str) -> str:

@@ -23,6 +23,8 @@ NAMES = (
     "tip",
     "align",
     "off",
+    "ink",
+    "veil",
 )
 
 
@@ -41,7 +43,8 @@ class Bar:
     is_open: bool = False
 
 
-def _row(bar: Bar, surface: str, *, inside: bool) -> dict[str, Any]:
+def _row(bar: Bar, surface: str, ink: str, *, inside: bool) -> dict[str, Any]:
+    bare = inside and not (bar.is_open or bar.is_unsure)
     return {
         "key": bar.key,
         "name": bar.name,
@@ -55,6 +58,9 @@ def _row(bar: Bar, surface: str, *, inside: bool) -> dict[str, Any]:
         "tip": bar.tip or bar.says,
         "align": "right" if inside else "left",
         "off": -14 if inside else 14,
+        # on the bar's own colour words stand bare; elsewhere a veil keeps lines out of them
+        "ink": surface if bare else ink,
+        "veil": 0.0 if bare else 0.85,
     }
 
 
@@ -97,7 +103,7 @@ class BarChart:
         made.text(
             x="end", y="name", text="says", source=self._bars, x_offset="off", text_align="align",
             text_baseline="middle", background_fill_color=self._own.surface,
-            background_fill_alpha=0.85, **base.text(13),
+            background_fill_alpha="veil", **base.text(13, text_color="ink"),
         )  # fmt: skip
         self.pane: pn.pane.Bokeh = base.pane(made, height=200)
 
@@ -132,7 +138,8 @@ class BarChart:
             self._span.start, self._span.end = low, high + span * 0.62
         limit = 0.75 * self._span.end  # beyond it there is no room for words beside the bar
         own = self._own.surface
-        rows = [_row(bar, own, inside=bool(shares) and bar.right > limit) for bar in bars]
+        ink = self._own.text
+        rows = [_row(bar, own, ink, inside=bool(shares) and bar.right > limit) for bar in bars]
         base.refill(self._bars, rows, NAMES)
         line = [
             {"x": share, "name": bar.name, "says": f"{share:.0f} %"}
