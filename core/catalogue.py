@@ -22,6 +22,7 @@ from core import (
     order,
     people,
     recipe,
+    record_print,
     refusal,
     release,
     signature,
@@ -72,6 +73,7 @@ NOUNS: dict[str, Noun] = {
         _noun(line.Line, line.apply),
         _noun(line.Telemetry, line.apply_telemetry),
         _noun(refusal.Refusals, refusal.apply),
+        _noun(record_print.Prints, record_print.apply),
     )
 }
 
@@ -88,6 +90,7 @@ _MODULES: tuple[tuple[Any, Decide | None], ...] = (
     (steps, steps.decide),
     (deviation, deviation.decide),
     (release, release.decide),
+    (record_print, record_print.decide),
     (line, line.decide),
     (batch_events, None),
     (numbering, None),

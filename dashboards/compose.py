@@ -151,6 +151,7 @@ class Plant:
             stations=stations,
             execution=self.execution,
             ledger=self.execution.ledger,
+            keys=self.data / "keys",
             floor=Floor(self.execution, scales),
             readers=readers,
             health=self._health,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,7 @@ class PlantServices:
         health: named checks, each value JSON; raises when the plant cannot record.
         api_keys: the person behind an API key, or None.
         floor: the devices around each station; where there is none, nothing can be weighed.
+        keys: the folder of the plant's own keys; without one, records are not printed.
         readers: query objects of analytics and erp by name (`oee`, `reconcile`, ...).
     """
 
@@ -40,6 +42,7 @@ class PlantServices:
     stations: Mapping[str, str] = field(default_factory=dict)
     execution: Any = None
     ledger: Any = None
+    keys: Path | None = None
     floor: Floor | None = None
     readers: Mapping[str, Any] = field(default_factory=dict)
     health: Callable[[], Mapping[str, object]] = _healthy

@@ -299,7 +299,7 @@ def running_plant(data: Path) -> Iterator[LivingPlant]:
         services = PlantServices(
             name="Test plant", zone=ZONE, accounts=accounts, hub=hub,
             secret_key="a secret of this test alone, long enough", execution=execution,
-            ledger=execution.ledger, floor=floor,
+            ledger=execution.ledger, floor=floor, keys=data / "keys",
             stations={"K-B1": "Kiosk, booth B1", "K-B2": "Kiosk, booth B2"},
         )  # fmt: skip
         server = serve(create_app(services))

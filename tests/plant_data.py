@@ -52,6 +52,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "batch.review-audit-trail": ("qa",),
     "batch.release": ("qa",),
     "batch.reject": ("qa",),
+    "batch.print-record": ("qa",),
     "line.start-run": FLOOR_ROLES,
     "line.end-run": FLOOR_ROLES,
     "stop.label": FLOOR_ROLES,

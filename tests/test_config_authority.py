@@ -26,7 +26,8 @@ MAY: dict[str, set[str]] = {
     "supervisor": FLOOR | {"order.open", "order.dispatch", "lot.receive", "recipe.approve"},
     "qa": {
         "step.verify", "deviation.disposition", "deviation.close", "batch.review-exception",
-        "batch.review-audit-trail", "batch.release", "batch.reject", "lot.change-status",
+        "batch.review-audit-trail", "batch.release", "batch.reject", "batch.print-record",
+        "lot.change-status",
         "recipe.approve", "recipe.make-effective", "plant.adopt-authority",
         "plant.adopt-boundary-policy",
     },

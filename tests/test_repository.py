@@ -53,6 +53,9 @@ HOME: dict[str, tuple[str, ...]] = {
     "pydantic_settings": ("config/",),
     "structlog": ("dashboards/", "capture/", "erp/"),
     "yaml": ("config/", "analytics/books/"),
+    "typst": ("dashboards/record/",),
+    "pyhanko": ("dashboards/record/",),
+    "segno": ("dashboards/",),
     "markdown_it": ("dashboards/", "analytics/books/"),
 }
 LONGEST_FILE, LONGEST_FUNCTION, MOST_PLAIN = 400, 60, 3

@@ -8,7 +8,7 @@ from core.projections.nouns import Nouns
 
 
 def batch_streams(ledger: Ledger, name: str) -> list[str]:
-    """Return the streams of a batch: itself, its order, recipe, deviations, lots, scale, refusals.
+    """Return a batch's streams: itself, order, recipe, deviations, lots, scale, refusals, prints.
 
     A stream that has no entry is left out.
 
@@ -30,5 +30,6 @@ def batch_streams(ledger: Ledger, name: str) -> list[str]:
         *(f"equipment/{one}" for one in sorted({one.scale for one in weighings})),
         *([f"equipment/{room.scale}"] if room and room.scale and not weighings else []),
         f"refusal/batch/{name}",
+        f"record/{name}",
     ]
     return [stream for stream in wanted if ledger.head(stream) is not None]

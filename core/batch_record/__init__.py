@@ -1,0 +1,1 @@
+"""The batch record as one model: `model`, `build` from states, `matrix`, `read` from a ledger."""

@@ -1,0 +1,282 @@
+"""The batch record: what every rendering shows, in one value.
+
+A rendering changes nothing but the way an instant is written. Amounts carry the text that people
+read beside the exact value, so that no rendering rounds on its own.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from core.clock import iso
+from core.ledger.entry import canonical
+from core.order import Gate
+from core.quantity import plain
+
+FORM = "batch-record-1"
+
+
+class Amount(Struct, frozen=True, kw_only=True):
+    """A quantity: exact value, unit, and how people read it."""
+
+    value: Decimal
+    unit: str
+    text: str
+
+
+class Deed(Struct, frozen=True, kw_only=True):
+    """Who did something, when, and the entry that holds it."""
+
+    by: str
+    name: str
+    at: datetime | None
+    entry: int | None = None
+
+
+class Header(Struct, frozen=True, kw_only=True):
+    """Which batch this is and when it ran."""
+
+    batch: str
+    state: str
+    product: str
+    product_name: str
+    size: Amount
+    pieces: int
+    order: str
+    order_quantity: Amount | None
+    erp_order: str | None
+    recipe: str
+    recipe_sha256: str
+    room: str
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    decided_at: datetime | None
+    zone: str
+    entries: int
+    head: str
+
+
+class MaterialLot(Struct, frozen=True, kw_only=True):
+    """A lot that went into the batch."""
+
+    material: str
+    lot: str
+    supplier: str
+    expires_on: str | None
+    assay: str | None
+    containers: tuple[str, ...]
+    used: Amount
+    steps: tuple[str, ...]
+
+
+class Weighing(Struct, frozen=True, kw_only=True):
+    """One accepted weighing, with the line as the scale sent it."""
+
+    lot: str
+    container: str
+    gross: Amount
+    tare: Amount
+    net: Amount
+    scale: str
+    certificate: str
+    raw: str
+    by: str
+    name: str
+    at: datetime
+    entry: int
+
+
+class Signature(Struct, frozen=True, kw_only=True):
+    """A signature in full (21 CFR 11.50): `version` of `record` is what the signer saw."""
+
+    name: str
+    person: str
+    meaning: str
+    words: str
+    at: datetime
+    zone: str
+    record: str
+    version: int
+    step: str | None
+    entry: int
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """Closed limits of a step; an end that is not there is said so."""
+
+    low: Amount | None
+    high: Amount | None
+    target: Amount | None
+    within: bool | None
+
+
+class StepRecord(Struct, frozen=True, kw_only=True):
+    """A step: what the recipe says and what was done."""
+
+    step: str
+    phase: str
+    title: str
+    instruction: str
+    kind: str
+    state: str
+    equipment: str | None
+    material: str | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    limits: Limits | None
+    net: Amount | None
+    values: dict[str, Amount]
+    weighings: tuple[Weighing, ...]
+    performed: Deed | None
+    verification_asked: bool
+    verified: Deed | None
+    deviation: str | None
+
+
+class DeviationRecord(Struct, frozen=True, kw_only=True):
+    """A deviation with its decision."""
+
+    deviation: str
+    step: str
+    kind: str
+    severity: str
+    says: str
+    why: str
+    state: str
+    raised: Deed
+    lots: tuple[str, ...]
+    scale: str | None
+    disposition: str | None
+    assessment: str | None
+    dispositioned: Deed | None
+
+
+class ExceptionRecord(Struct, frozen=True, kw_only=True):
+    """A broken rule and what a reviewer wrote about it."""
+
+    exception: str
+    step: str
+    kind: str
+    says: str
+    deviation: str | None
+    raised: Deed
+    reviewed_by: str | None
+    assessment: str | None
+
+
+class AttemptRecord(Struct, frozen=True, kw_only=True):
+    """A refused attempt; nothing was changed by it."""
+
+    command: str
+    rule: str
+    says: str
+    step: str | None
+    station: str | None
+    tried: Deed
+
+
+class Yield(Struct, frozen=True, kw_only=True):
+    """A yield as recorded, with its share of the batch size."""
+
+    step: str
+    actual: Amount
+    theoretical: Amount
+    percent: str
+
+
+class Labels(Struct, frozen=True, kw_only=True):
+    """Label counts of a reconciliation."""
+
+    step: str
+    issued: Decimal
+    used: Decimal
+    returned: Decimal
+    destroyed: Decimal
+
+
+class RuleHeld(Struct, frozen=True, kw_only=True):
+    """A rule and the steps at which it was applied and held."""
+
+    rule: str
+    steps: tuple[str, ...]
+    times: int
+
+
+class MatrixRow(Struct, frozen=True, kw_only=True):
+    """A row of 21 CFR 211.188(b): its evidence, and what is missing."""
+
+    no: int
+    content: str
+    evidence: tuple[str, ...]
+    missing: str | None
+
+
+class PrintLogged(Struct, frozen=True, kw_only=True):
+    """An earlier numbered copy."""
+
+    copy: int
+    size: int
+    content_sha256: str
+    printed: Deed
+
+
+class CheckpointShown(Struct, frozen=True, kw_only=True):
+    """The ledger's newest signed checkpoint when the record was read."""
+
+    size: int
+    root: str
+    note: str
+
+
+class BatchRecord(Struct, frozen=True, kw_only=True):
+    """Everything of one batch, in the order in which it is read."""
+
+    form: str
+    header: Header
+    materials: tuple[MaterialLot, ...]
+    steps: tuple[StepRecord, ...]
+    exceptions: tuple[ExceptionRecord, ...]
+    deviations: tuple[DeviationRecord, ...]
+    signatures: tuple[Signature, ...]
+    attempts: tuple[AttemptRecord, ...]
+    yields: tuple[Yield, ...]
+    labels: tuple[Labels, ...]
+    gates: tuple[Gate, ...]
+    rules: tuple[RuleHeld, ...]
+    completeness: tuple[MatrixRow, ...]
+    prints: tuple[PrintLogged, ...]
+    checkpoint: CheckpointShown
+
+
+def facts_of(value: object, time: Callable[[datetime], str] = iso) -> Any:
+    """Return a record as plain values, with every instant written by `time`."""
+    match value:
+        case datetime():
+            return time(value)
+        case Decimal():
+            return plain(value)
+        case Struct():
+            fields = msgspec.structs.asdict(value)
+            return {name: facts_of(one, time) for name, one in fields.items()}
+        case dict():
+            return {str(name): facts_of(one, time) for name, one in value.items()}
+        case tuple() | list():
+            return [facts_of(one, time) for one in value]
+        case _:
+            return value
+
+
+def record_json(record: BatchRecord) -> bytes:
+    """Return `record.json`: the canonical bytes of the record."""
+    return canonical(facts_of(record))
+
+
+def record_sha256(record: BatchRecord) -> str:
+    """Return the hash of `record.json`."""
+    return sha256(record_json(record)).hexdigest()

@@ -1,0 +1,83 @@
+"""Where QA gets the batch record: `record.pdf`, numbered and sealed, and `record.json`."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.responses import PlainTextResponse
+
+from core.batch_record.model import BatchRecord, record_json, record_sha256
+from core.batch_record.read import read_record
+from core.clock import now
+from core.errors import LedgerBroken, Refused, Unknown
+from core.execution import Actor, Execution
+from core.record_print import PrintRecord, Prints
+from dashboards.names import Names
+from dashboards.plant import PlantServices
+from dashboards.record.seal import Seal
+from dashboards.record.typeset import Copy, pdf
+from dashboards.security import Gate
+from dashboards.session import Login
+
+PATH = "/review/batch/{batch}/record"
+
+
+def print_copy(execution: Execution, record: BatchRecord, actor: Actor) -> Copy:
+    """Record that a copy is printed; return it with its number.
+
+    Raises:
+        Refused: this person may not print records.
+    """
+    batch = record.header.batch
+    command = PrintRecord(
+        batch=batch,
+        size=record.checkpoint.size,
+        root=record.checkpoint.root,
+        content_sha256=record_sha256(record),
+    )
+    receipt = execution.submit(command, actor=actor, idem=f"print:{uuid.uuid4().hex}")
+    prints = execution.nouns.get(Prints, batch)
+    assert prints is not None, batch
+    made = next(one for one in prints.copies if one.seq == receipt.last_seq)
+    return Copy(number=made.copy, by=Names(execution).full(made.by), at=made.at)
+
+
+def router(plant: PlantServices, gate: Gate) -> APIRouter:
+    """Return the routes of the record; where the plant has no key folder, nothing is printed."""
+    routes = APIRouter(include_in_schema=False)
+    reader = Depends(gate.guard("/review"))
+
+    @routes.get(PATH + ".json")
+    def as_json(batch: str, login: Annotated[Login, reader]) -> Response:
+        try:
+            record = read_record(plant.ledger, batch)
+        except (Unknown, LedgerBroken) as fault:
+            return PlainTextResponse(str(fault), 404)
+        return _file(record_json(record), "application/json", f"record-{batch}.json")
+
+    @routes.get(PATH + ".pdf")
+    def as_pdf(batch: str, login: Annotated[Login, reader]) -> Response:
+        if plant.keys is None:
+            return PlainTextResponse("This plant has no folder for its seal. Name one.", 503)
+        viewer = login.viewer
+        try:
+            record = read_record(plant.ledger, batch)
+            pdf(record, Copy(number=0, by=viewer.person, at=now()))  # no number for what fails
+            copy = print_copy(plant.execution, record, Actor(viewer.person, viewer.station))
+        except (Unknown, LedgerBroken) as fault:
+            return PlainTextResponse(str(fault), 404)
+        except Refused as refusal:
+            return PlainTextResponse(str(refusal), 403)
+        seal = Seal(plant.keys, plant.name)
+        sealed = seal.put(pdf(record, copy), f"Batch record {batch}, copy {copy.number}")
+        return _file(sealed, "application/pdf", f"record-{batch}-copy-{copy.number}.pdf")
+
+    return routes
+
+
+def _file(body: bytes, kind: str, name: str) -> Response:
+    headers = {
+        "content-disposition": f'attachment; filename="{name}"',
+        "cache-control": "no-store",
+    }
+    return Response(body, media_type=kind, headers=headers)

@@ -1,0 +1,110 @@
+"""The batch record as PDF/A, set by typst from the very values that `record.json` holds."""
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import segno
+import typst
+
+from core.batch_record.model import BatchRecord, facts_of, record_sha256
+
+TEMPLATE = Path(__file__).with_name("record.typ")
+STANDARD: Literal["a-3b"] = "a-3b"
+# Signs that no font can draw; the print names them instead.
+_UNDRAWABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """What tells one print from another; without a number it belongs to an export."""
+
+    number: int | None
+    by: str
+    at: datetime
+
+
+def local(at: datetime, zone: ZoneInfo) -> str:
+    """Return an instant as the print writes it, to the second, with its zone's offset.
+
+    >>> local(datetime.fromisoformat("2026-11-23T05:44:40.25Z"), ZoneInfo("Europe/Berlin"))
+    '2026-11-23 06:44:40 +01:00'
+    """
+    there = at.astimezone(zone).isoformat(" ", "seconds")
+    return f"{there[:19]} {there[19:]}"
+
+
+def drawable(text: str) -> str:
+    r"""Return a text with its control characters spelled out.
+
+    >>> drawable("S S  1.8 kg\r")
+    'S S  1.8 kg\\x0d'
+    """
+    return _UNDRAWABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def spelled(text: str) -> str:
+    r"""Return a text with every sign outside Latin spelled out, for fonts that lack it."""
+    return re.sub(r"[^\x0a\x20-\u024f\u2013-\u2026]", lambda found: f"U+{ord(found[0]):04X}", text)
+
+
+def qr(text: str) -> str:
+    """Return a QR code as SVG."""
+    out = BytesIO()
+    segno.make(text, error="m", micro=False).save(out, kind="svg", border=0, xmldecl=False)
+    return out.getvalue().decode()
+
+
+def pdf(record: BatchRecord, copy: Copy) -> bytes:
+    """Return the record as PDF, not sealed yet: the same bytes for the same record and copy."""
+    zone = ZoneInfo(record.header.zone)
+    about = {
+        "number": copy.number,
+        "by": copy.by,
+        "at": local(copy.at, zone),
+        "content_sha256": record_sha256(record),
+    }
+    values = {"record": facts_of(record, lambda at: local(at, zone)), "copy": about}
+    shown = _mapped(values, drawable)
+    day = {"year": f"{copy.at.year}", "month": f"{copy.at.month}", "day": f"{copy.at.day}"}
+    inputs = {"qr": qr(record.checkpoint.note), **day}
+    at = int(copy.at.timestamp())
+    # The fonts that travel with typst draw alike everywhere; others are a help in need.
+    try:
+        return _set(inputs, shown, at=at, own_fonts=True)
+    except typst.TypstError as fault:
+        log.info("event=record-not-set own_fonts=True why=%s", fault)
+    try:
+        return _set(inputs, shown, at=at, own_fonts=False)
+    except typst.TypstError as fault:
+        log.info("event=record-not-set own_fonts=False why=%s", fault)
+    return _set(inputs, _mapped(shown, spelled), at=at, own_fonts=True)
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """Return plain values with every text changed; the names of fields stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {name: _mapped(one, change) for name, one in value.items()}
+    return [_mapped(one, change) for one in value] if isinstance(value, list) else value
+
+
+def _set(inputs: dict[str, str], values: Any, *, at: int, own_fonts: bool) -> bytes:
+    made: bytes = typst.compile(
+        TEMPLATE.read_bytes(),
+        format="pdf",
+        ignore_system_fonts=own_fonts,
+        sys_inputs=inputs | {"values": json.dumps(values)},
+        pdf_standards=STANDARD,
+        timestamp=at,
+    )
+    return made
