@@ -91,16 +91,17 @@ def _bom_gate(plant: Plant, order: Order, content: RecipeContent) -> Gate:
 
 
 def _stock_gates(plant: Plant, content: RecipeContent, today: date) -> list[Gate]:
-    wanted: dict[str, Decimal] = {}
+    wanted: dict[tuple[str, str], Decimal] = {}
     for line in content.bom:
-        wanted[line.material] = wanted.get(line.material, Decimal(0)) + line.quantity
+        key = (line.material, line.unit)
+        wanted[key] = wanted.get(key, Decimal(0)) + line.quantity
     gates = []
-    for name, quantity in wanted.items():
+    for (name, unit), quantity in wanted.items():
         material = plant.get(Material, name)
         lots = [plant.get(Lot, lot) for lot in material.lots] if material else []
         usable = sum(
             (
-                lot.left
+                convert(lot.left, lot.unit, unit)
                 for lot in lots
                 if lot is not None
                 and lot.status is LotStatus.RELEASED
@@ -108,7 +109,6 @@ def _stock_gates(plant: Plant, content: RecipeContent, today: date) -> list[Gate
             ),
             Decimal(0),
         )
-        unit = material.unit if material else "g"
         says = f"{name}: {plain(usable)} {unit} released and in date, {plain(quantity)} needed."
         passed = usable >= quantity
         gates.append(Gate(gate=f"stock {name}", passed=passed, says=says, owner="warehouse"))

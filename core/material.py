@@ -14,7 +14,15 @@ from msgspec import Struct
 
 from core.errors import AlreadyKnown, Refused, WrongState
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
-from core.quantity import Name, Sentence, convert, plain
+from core.quantity import (
+    Label,
+    Name,
+    Sentence,
+    convert,
+    plain,
+    require_above_zero,
+    require_unit,
+)
 from core.signature import Seen, SignatureApplied, sign
 
 
@@ -41,7 +49,7 @@ class RegisterMaterial(Command, frozen=True, kw_only=True, tag="material.registe
     """Make a material known."""
 
     material: Name
-    name: str
+    name: Label
     unit: str
     gtin: str | None = None
     hazards: tuple[str, ...] = ()
@@ -52,7 +60,7 @@ class ReceiveLot(Command, frozen=True, kw_only=True, tag="lot.receive"):
 
     lot: Name
     material: Name
-    supplier: str
+    supplier: Label
     unit: str
     containers: tuple[ContainerQuantity, ...]
     expires_on: date | None = None
@@ -197,6 +205,27 @@ class ContainerUnknown(Refused):
         )
 
 
+class ContainersDoNotFit(Refused):
+    """A lot is at least one container, each with a label of its own."""
+
+    def __init__(self, lot: str, why: str) -> None:
+        super().__init__(
+            f"Lot {lot}: {why}. Give each container once, with what is in it.", lot=lot, why=why
+        )
+
+
+class AssayOutOfRange(Refused):
+    """A content is a part of the whole, with room for the error of its measurement."""
+
+    def __init__(self, lot: str, percent: Decimal) -> None:
+        super().__init__(
+            f"Lot {lot}: assay {plain(percent)} % is not above 0 and up to 120 %."
+            " Read the certificate again.",
+            lot=lot,
+            percent=percent,
+        )
+
+
 class ContainerShort(Refused):
     """The container holds less than is to be taken."""
 
@@ -226,7 +255,7 @@ def check_usable(lot: Lot, *, today: date) -> None:
 
 
 def dispense(lot: Lot, container: str, *, quantity: Decimal, batch: str, step: str) -> Fact:
-    """Return the fact that `quantity` left a container.
+    """Return the fact that `quantity`, in the lot's unit, left a container.
 
     Raises:
         ContainerUnknown: the lot has no such container.
@@ -255,13 +284,16 @@ def decide(plant: Plant, command: MaterialCommand, context: Context) -> Facts:
     Raises:
         AlreadyKnown: the code or lot number was used before.
         Unknown: the material or lot is not known.
+        UnknownUnit: the material's unit is none.
         UnitMismatch: the lot's unit measures something else than the material's.
+        ContainersDoNotFit, NotAboveZero, AssayOutOfRange: what was received cannot be so.
         WrongState: the lot has that status already, or is consumed.
     """
     match command:
         case RegisterMaterial() as it:
             if plant.get(Material, it.material) is not None:
                 raise AlreadyKnown("Material", it.material)
+            require_unit(f"Material {it.material}", it.unit)
             registered = MaterialRegistered(
                 material=it.material, name=it.name, unit=it.unit, gtin=it.gtin, hazards=it.hazards
             )
@@ -276,6 +308,7 @@ def _receive(plant: Plant, it: ReceiveLot) -> Facts:
     material = need(plant, Material, it.material, next_step="Register the material first.")
     if plant.get(Lot, it.lot) is not None:
         raise AlreadyKnown("Lot", it.lot)
+    _check_received(it)
     containers = tuple(
         ContainerQuantity(
             container=one.container, quantity=convert(one.quantity, it.unit, material.unit)
@@ -294,6 +327,19 @@ def _receive(plant: Plant, it: ReceiveLot) -> Facts:
         origin=it.origin,
     )
     return (Fact(f"lot/{it.lot}", created), Fact(f"material/{it.material}", created))
+
+
+def _check_received(it: ReceiveLot) -> None:
+    names = [one.container for one in it.containers]
+    if not names:
+        raise ContainersDoNotFit(it.lot, "has no container")
+    for name in names:
+        if names.count(name) > 1:
+            raise ContainersDoNotFit(it.lot, f"container {name} is listed twice")
+    for one in it.containers:
+        require_above_zero(f"Container {one.container} of lot {it.lot}", one.quantity, it.unit)
+    if it.assay_percent is not None and not 0 < it.assay_percent <= 120:
+        raise AssayOutOfRange(it.lot, it.assay_percent)
 
 
 def _change_status(plant: Plant, it: ChangeLotStatus, context: Context) -> Facts:

@@ -48,6 +48,42 @@ class UnitMismatch(Refused):
         )
 
 
+class UnknownUnit(Refused):
+    """A unit that has no factor to any other."""
+
+    def __init__(self, what: str, unit: str) -> None:
+        units = ", ".join(UNITS)
+        super().__init__(
+            f"{what}: unit {unit} is not one of {units}. Give it in one of these.",
+            what=what,
+            unit=unit,
+        )
+
+
+class NotAboveZero(Refused):
+    """A quantity of something is above zero."""
+
+    def __init__(self, what: str, value: Decimal, unit: str) -> None:
+        super().__init__(
+            f"{what}: {plain(value)} {unit} is not above zero. Give the quantity that is there.",
+            what=what,
+            value=value,
+            unit=unit,
+        )
+
+
+def require_unit(what: str, unit: str) -> None:
+    """Refuse a unit that is not known."""
+    if unit not in UNITS:
+        raise UnknownUnit(what, unit)
+
+
+def require_above_zero(what: str, value: Decimal, unit: str) -> None:
+    """Refuse a quantity of zero or less."""
+    if value <= 0:
+        raise NotAboveZero(what, value, unit)
+
+
 class NotExact(Refused):
     """The result has no finite decimal spelling."""
 

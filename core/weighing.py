@@ -25,7 +25,7 @@ from core.material import (
     check_usable,
     dispense,
 )
-from core.quantity import Name, Sentence, grams, kg_text
+from core.quantity import Name, Sentence, convert, grams, kg_text
 from core.reading import ScaleReading, stable_g
 from core.recipe import Step, StepKind
 from core.scale import scale_faults
@@ -212,7 +212,7 @@ def _scan(
     if command.container not in lot.containers:
         raise ContainerUnknown(lot, command.container)
     if lot.containers[command.container] <= 0:
-        needed = (step.target or Decimal(0)) - run.net_g
+        needed = convert((step.target or Decimal(0)) - run.net_g, "g", lot.unit)
         raise ContainerShort(lot, command.container, wanted=needed, left=Decimal(0))
     accepted = ScanAccepted(
         batch=batch.batch,
@@ -293,7 +293,8 @@ def _weigh(
         raise OutOfTolerance(step, sum_g, low_g=low_g, high_g=high_g)
     lot = need(plant, Lot, run.lot)
     check_usable(lot, today=context.today)
-    taken = dispense(lot, run.container, quantity=net_g, batch=batch.batch, step=step.step)
+    net = convert(net_g, "g", lot.unit)
+    taken = dispense(lot, run.container, quantity=net, batch=batch.batch, step=step.step)
     weight = WeightRecorded(
         batch=batch.batch,
         step=step.step,

@@ -8,8 +8,10 @@ import pytest
 
 from core.errors import AlreadyKnown, Unknown, WrongState
 from core.material import (
+    AssayOutOfRange,
     ChangeLotStatus,
     ContainerQuantity,
+    ContainersDoNotFit,
     ContainerUnknown,
     Lot,
     LotNotReleased,
@@ -20,7 +22,7 @@ from core.material import (
     check_usable,
     dispense,
 )
-from core.quantity import UnitMismatch
+from core.quantity import NotAboveZero, UnitMismatch, UnknownUnit
 from core.signature import SignatureRequired
 from tests.hands import AT, refusal
 from tests.paper import Paper, paper
@@ -105,3 +107,57 @@ def test_dispensing_leaves_the_exact_rest() -> None:
         ContainerUnknown,
         lambda: dispense(lot, "C02", quantity=Decimal(1), batch="B", step="3"),
     ) == ("Container C02: lot L has no such container. Scan the label on the container again.")
+
+
+@pytest.mark.parametrize("unit", ["pcs", "KG", ""])
+def test_material_is_kept_in_a_known_unit(unit: str) -> None:
+    plant = paper()
+    command = RegisterMaterial(material="talc", name="talc", unit=unit)
+    assert refusal(UnknownUnit, lambda: plant.act(command, "erik")) == (
+        f"Material talc: unit {unit} is not one of mg, g, kg, t, mL, L, EA."
+        " Give it in one of these."
+    )
+
+
+def taking_in(*containers: tuple[str, str], assay: str | None = None) -> ReceiveLot:
+    return ReceiveLot(
+        lot="LA-9", material="lactose", supplier="S", unit="kg",
+        containers=tuple(
+            ContainerQuantity(container=name, quantity=Decimal(kg)) for name, kg in containers
+        ),
+        assay_percent=None if assay is None else Decimal(assay),
+    )  # fmt: skip
+
+
+@pytest.mark.requirement("B6")
+def test_two_containers_of_one_name_would_lose_a_quantity_and_are_refused() -> None:
+    plant = paper()
+    twice = taking_in(("C01", "25"), ("C02", "25"), ("C01", "20"))
+    assert refusal(ContainersDoNotFit, lambda: plant.act(twice, "sana")) == (
+        "Lot LA-9: container C01 is listed twice. Give each container once, with what is in it."
+    )
+    assert refusal(ContainersDoNotFit, lambda: plant.act(taking_in(), "sana")) == (
+        "Lot LA-9: has no container. Give each container once, with what is in it."
+    )
+
+
+@pytest.mark.requirement("B6")
+def test_container_holds_more_than_nothing() -> None:
+    plant = paper()
+    for kg in ("0", "-25"):
+        received = taking_in(("C01", "25"), ("C02", kg))
+        said = refusal(NotAboveZero, lambda received=received: plant.act(received, "sana"))
+        assert said == (
+            f"Container C02 of lot LA-9: {kg} kg is not above zero."
+            " Give the quantity that is there."
+        )
+    plant.act(taking_in(("C01", "25"), ("C02", "0.001")), "sana")
+
+
+def test_assay_holds_both_limits() -> None:
+    for percent in ("0", "-1", "120.1"):
+        plant = paper()
+        odd = taking_in(("C01", "25"), assay=percent)
+        refusal(AssayOutOfRange, lambda plant=plant, odd=odd: plant.act(odd, "sana"))
+    for percent in ("0.1", "100.4", "120"):
+        paper().act(taking_in(("C01", "25"), assay=percent), "sana")

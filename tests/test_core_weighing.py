@@ -15,6 +15,7 @@ from core.batch.flow import NotTheCurrentStep, StepHeld
 from core.batch.state import StepState
 from core.errors import Refused, Unknown, WrongState
 from core.material import ContainerShort, ContainerUnknown, Lot, LotExpired, LotNotReleased
+from core.quantity import UnitMismatch
 from core.reading import SAYS, NotStable, ReadingStatus
 from core.scan import LabelDisagrees, UnknownLot, UnreadableScan, WrongMaterial
 from core.weighing import (
@@ -296,3 +297,28 @@ def test_any_partial_weighings_sum_exactly(nets: list[Decimal]) -> None:
     assert run.net_g == Decimal("1800.0")
     assert before - plant.get(Lot, "PV-1107").left == run.net_g
     assert run.state is StepState.DONE
+
+
+@pytest.mark.requirement("D1", "E1")
+@pytest.mark.parametrize(("unit", "holds", "left"), [("kg", "25", "23.2"), ("g", "2000", "200")])
+def test_container_kept_in_another_unit_gives_the_same_mass(
+    unit: str, holds: str, left: str
+) -> None:
+    plant, batch = at_step("3")
+    known = plant.get(Lot, "PV-1107")
+    plant.states["lot/PV-1107"] = replace(known, unit=unit, containers={"C01": Decimal(holds)})
+    plant.scan(batch, "3", "PV-1107")
+    plant.tare(batch, "3")
+    plant.weigh(batch, "3", "1800")
+    assert plant.get(Lot, "PV-1107").containers == {"C01": Decimal(left)}
+
+
+def test_lot_that_is_counted_cannot_be_weighed_from() -> None:
+    plant, batch = at_step("3")
+    known = plant.get(Lot, "PV-1107")
+    plant.states["lot/PV-1107"] = replace(known, unit="EA", containers={"C01": Decimal(5000)})
+    plant.scan(batch, "3", "PV-1107")
+    plant.tare(batch, "3")
+    assert refusal(UnitMismatch, lambda: plant.weigh(batch, "3", "1800")) == (
+        "Unit g: cannot be turned into EA. Give the quantity in EA."
+    )
