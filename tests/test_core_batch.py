@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from core.batch.events import StepVerified, WeightRecorded
 from core.batch.state import BatchState, StepState
-from core.batch.steps import CompleteStep
+from core.batch.steps import CompleteStep, EntryNotAsked, NoCount
 from core.catalogue import NOUNS
 from core.errors import Refused, WrongState
 from core.fact import Recorded
 from core.material import Lot
 from core.weighing import RecordWeight
 from tests.floor import Floor
-from tests.hands import TARE_G, reading
+from tests.hands import TARE_G, reading, refusal
 from tests.paper import Paper, paper
 
 GESTURES: dict[str, Callable[[Paper, str, str], object]] = {
@@ -139,3 +139,35 @@ def test_replay_of_any_history_gives_the_states_byte_for_byte(data: st.DataObjec
         kind = NOUNS[stream.split("/", 1)[0]].state
         again = msgspec.json.encode(msgspec.json.decode(body, type=kind), order="sorted")
         assert again == body
+
+
+@pytest.mark.requirement("I3")
+@pytest.mark.parametrize(
+    ("used", "returned"), [("110", "-10"), ("90.5", "9.5")], ids=["negative", "half a label"]
+)
+def test_labels_are_counted_in_whole_numbers_that_are_there(used: str, returned: str) -> None:
+    plant = paper()
+    batch = plant.upto(plant.dispatched(), "14")
+    said = refusal(
+        NoCount,
+        lambda: plant.complete(batch, "14", issued=100, used=used, returned=returned, destroyed=0),
+    )
+    assert said.endswith("must be a whole number, zero or more. Count again.")
+
+
+def test_yield_is_not_below_zero() -> None:
+    plant = paper()
+    batch = plant.upto(plant.dispatched(), "12")
+    assert refusal(NoCount, lambda: plant.complete(batch, "12", quantity="-0.1")) == (
+        "Step 12: quantity -0.1 must be zero or more. Count again."
+    )
+
+
+def test_value_that_the_step_does_not_ask_for_is_not_recorded() -> None:
+    plant = paper()
+    batch = plant.upto(plant.dispatched(), "9")
+    before = plant.size()
+    assert refusal(EntryNotAsked, lambda: plant.complete(batch, "9", value="1.4", other=2)) == (
+        "Step 9: other is not asked for; it takes value. Leave the rest out."
+    )
+    assert plant.size() == before

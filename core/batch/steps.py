@@ -58,6 +58,31 @@ class EntryMissing(Refused):
         )
 
 
+class EntryNotAsked(Refused):
+    """The step does not ask for the value."""
+
+    def __init__(self, step: Step, given: tuple[str, ...]) -> None:
+        asked = ", ".join(NEEDS.get(step.kind, ())) or "no value"
+        super().__init__(
+            f"Step {step.step}: {', '.join(given)} is not asked for; it takes {asked}."
+            " Leave the rest out.",
+            step=step.step,
+            given=", ".join(given),
+        )
+
+
+class NoCount(Refused):
+    """A count or an amount that cannot be."""
+
+    def __init__(self, step: Step, *, name: str, value: Decimal, needed: str) -> None:
+        super().__init__(
+            f"Step {step.step}: {name} {plain(value)} must be {needed}. Count again.",
+            step=step.step,
+            name=name,
+            value=value,
+        )
+
+
 class LabelsDoNotAddUp(Refused):
     """Issued labels are not accounted for."""
 
@@ -89,7 +114,7 @@ def decide(plant: Plant, command: CompleteStep | VerifyStep, context: Context) -
 
     Raises:
         NotTheCurrentStep, StepHeld, WrongState: the step cannot be touched now.
-        EntryMissing, LabelsDoNotAddUp: the entry is incomplete.
+        EntryMissing, EntryNotAsked, NoCount, LabelsDoNotAddUp: the entry is not what is asked.
         DailyCheckMissing, CalibrationPastDue: the room's scale must not be used.
         SamePerson: the verifier did the step.
     """
@@ -131,6 +156,13 @@ def _check_entry(
     missing = tuple(name for name in NEEDS.get(step.kind, ()) if name not in command.values)
     if missing:
         raise EntryMissing(step, missing)
+    if extra := tuple(sorted(set(command.values) - set(NEEDS.get(step.kind, ())))):
+        raise EntryNotAsked(step, extra)
+    for name, value in command.values.items():
+        if step.kind is StepKind.LABELS and (value < 0 or value != value.to_integral_value()):
+            raise NoCount(step, name=name, value=value, needed="a whole number, zero or more")
+        if step.kind is StepKind.YIELD and value < 0:
+            raise NoCount(step, name=name, value=value, needed="zero or more")
     if step.kind is StepKind.LABELS:
         issued = command.values["issued"]
         accounted = sum((command.values[name] for name in NEEDS[step.kind][1:]), Decimal(0))
