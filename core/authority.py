@@ -6,13 +6,15 @@ An action is the name of a command. What the matrix does not name, nobody may do
 
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.errors import AlreadyKnown, Refused
-from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded
+from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
 from core.people import INSTALLER, ROLES, SERVICE, Locked, Person, PersonState, UnknownRole
 from core.quantity import Name
 
 SERVICE_ROLE = "service"
+ADOPT = "plant.adopt-authority"
 
 
 class AdoptAuthority(Command, frozen=True, kw_only=True, tag="plant.adopt-authority"):
@@ -76,6 +78,32 @@ class NotAuthorized(Refused):
         )
 
 
+class UnknownZone(Refused):
+    """The plant's days turn in a zone that nobody knows."""
+
+    def __init__(self, zone: str) -> None:
+        super().__init__(
+            f"Zone {zone}: not known. Give an IANA name such as Europe/Berlin.", zone=zone
+        )
+
+
+class NobodyLeft(Refused):
+    """A matrix that nobody could ever change again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"Authority: nobody could do {ADOPT} under this matrix, so it could never be changed."
+            f" Give {ADOPT} to a role."
+        )
+
+
+def _check_zone(zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UnknownZone(zone) from None
+
+
 def permit(plant: Plant, rules: PlantRules | None, *, actor: str, action: str) -> None:
     """Refuse an action that the actor's roles do not allow.
 
@@ -104,7 +132,13 @@ def permit(plant: Plant, rules: PlantRules | None, *, actor: str, action: str) -
 
 
 def decide(plant: Plant, command: AdoptAuthority | AdoptBoundaryPolicy, context: Context) -> Facts:
-    """Return what a change of the plant's own rules causes, or refuse it."""
+    """Return what a change of the plant's own rules causes, or refuse it.
+
+    Raises:
+        UnknownRole, UnknownZone, NobodyLeft: the plant could not work under these rules.
+        Unknown: a policy for a plant that has no rules.
+        AlreadyKnown: the policy is in force.
+    """
     stream = f"{PlantRules.KIND}/{command.plant}"
     rules = plant.get(PlantRules, command.plant)
     if isinstance(command, AdoptAuthority):
@@ -112,10 +146,14 @@ def decide(plant: Plant, command: AdoptAuthority | AdoptBoundaryPolicy, context:
             for role in roles:
                 if role != SERVICE_ROLE and role not in ROLES:
                     raise UnknownRole(role)
+        _check_zone(command.zone)
+        if rules is not None and not set(command.matrix.get(ADOPT, ())) & set(ROLES):
+            raise NobodyLeft
         adopted = AuthorityAdopted(plant=command.plant, zone=command.zone, matrix=command.matrix)
         return (Fact(stream, adopted),)
-    version = 1 if rules is None else rules.policy_version + 1
-    if rules is not None and rules.decisions == command.decisions:
+    rules = need(plant, PlantRules, command.plant, next_step="Adopt its authority matrix first.")
+    version = rules.policy_version + 1
+    if rules.decisions == command.decisions:
         raise AlreadyKnown("Boundary policy", f"version {rules.policy_version}")
     policy = BoundaryPolicyAdopted(
         plant=command.plant,
