@@ -17,6 +17,8 @@ from core.errors import MesError
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 erp = typer.Typer(no_args_is_help=True, help="The boundary to the ERP.")
 app.add_typer(erp, name="erp")
+bench = typer.Typer(no_args_is_help=True, help="Figures, measured against peers in one run.")
+app.add_typer(bench, name="bench")
 
 Data = Annotated[Path, typer.Option("--data", help="the plant's data folder")]
 
@@ -174,6 +176,26 @@ def faults(
     if report is not None:
         report.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     raise typer.Exit(0 if found["holds"] else 1)
+
+
+@bench.command("ledger")
+def bench_ledger(
+    *,
+    report: Annotated[Path | None, typer.Option("--json", help="write the measures")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="few slices, small logs")] = False,
+    postgres: Annotated[str | None, typer.Option(help="URL of an empty database")] = None,
+    data: Annotated[Path | None, typer.Option(help="rebuild this plant's entries")] = None,
+) -> None:
+    """Measure the ledger against the raw disk and its peers, as ratios in one run."""
+    from dashboards.bench.ledger import FULL, QUICK
+    from dashboards.bench.ledger import bench as run
+
+    try:
+        found = run(say, size=QUICK if quick else FULL, postgres=postgres, data=data)
+    except MesError as fault:
+        raise give_up(fault) from fault
+    if report is not None:
+        report.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 @erp.command("status")

@@ -1,0 +1,77 @@
+"""`batchwright bench ledger`: every figure of the ledger with its peer, in one run."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dashboards.bench import appends, proofs
+from dashboards.bench.appends import Say
+from dashboards.bench.measure import Measure, is_noisy, machine
+
+
+class Size(NamedTuple):
+    """How much is measured."""
+
+    slices: int
+    alone: int
+    each: int
+    verify: int
+    rebuild: int
+
+
+FULL = Size(slices=8, alone=300, each=40, verify=200_000, rebuild=100_000)
+QUICK = Size(slices=3, alone=60, each=8, verify=20_000, rebuild=5_000)
+
+
+def bench(
+    say: Say, *, size: Size, postgres: str | None = None, data: Path | None = None
+) -> dict[str, Any]:
+    """Measure everything, say each figure as it is there, and return the report."""
+    found: list[Measure] = []
+    left_out: list[str] = []
+
+    def leave_out(line: str) -> None:
+        left_out.append(line)
+        say(line)
+
+    with tempfile.TemporaryDirectory(prefix="batchwright-bench-") as name:
+        scratch = Path(name)
+        first, probe = appends.alone(scratch, slices=size.slices, each=size.alone)
+        noisy = is_noisy(probe)
+        for one in _measures(first, scratch, leave_out, size=size, postgres=postgres, data=data):
+            found.append(one)
+            say(one.line())
+    if noisy:
+        say(
+            f"NOISY machine: the raw disk made {min(probe):.0f} to {max(probe):.0f} syncs a second."
+        )
+    return {
+        "machine": machine(),
+        "noisy": noisy,
+        "probe": {"low": round(min(probe)), "high": round(max(probe)), "unit": "syncs/s"},
+        "left_out": left_out,
+        "measures": [one.as_json() for one in found],
+    }
+
+
+def _measures(
+    first: Measure,
+    scratch: Path,
+    leave_out: Say,
+    *,
+    size: Size,
+    postgres: str | None,
+    data: Path | None,
+) -> Iterator[Measure]:
+    yield first
+    yield from appends.sqlite_measures(scratch, leave_out, slices=size.slices, each=size.each)
+    if postgres is None:
+        leave_out("left out, PostgreSQL: name an empty database with --postgres URL")
+    else:
+        yield from appends.postgres_measures(
+            postgres, scratch, leave_out, slices=size.slices, each=size.each
+        )
+    yield from proofs.verifying(scratch, size=size.verify, slices=min(size.slices, 5))
+    yield proofs.batch_bundle(scratch, entries=200, slices=size.slices)
+    yield proofs.rebuild(scratch, data, size=size.rebuild, slices=min(size.slices, 3))

@@ -1,0 +1,161 @@
+"""What the ledger is compared with: the raw disk, a bare group commit, another event store."""
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from core.ledger.entry import Entry, encode
+from core.ledger.merkle import leaf_hash
+from core.ledger.store import Store
+from core.ledger.tables import SIZE, EntryRow
+from dashboards.bench.measure import Append
+
+BLOCK = 4096
+GROUP_LIMIT = 256
+WAIT_S = 60
+
+
+def body_of(seq: int, stream: str, *, ver: int = 1, prev: str | None = None) -> bytes:
+    """Return the stored bytes of an entry as large as a real weighing."""
+    data = {
+        "batch": "B26-0178", "step": "dispense-3", "material": "PARACETAMOL", "lot": "L26-0001",
+        "container": "C-000123", "net_g": "1000.50", "low_g": "995.00", "high_g": "1005.00",
+        "n": seq,
+    }  # fmt: skip
+    return encode(
+        Entry(
+            seq=seq, stream=stream, ver=ver, prev=prev, type="weighing.weight-recorded", v=1,
+            at="2026-03-02T08:15:00.000000Z", actor="ama", station="K1", idem=f"k1:{seq}",
+            reason=None, data=data,
+        )
+    )  # fmt: skip
+
+
+@contextmanager
+def raw_probe(folder: Path) -> Iterator[Append]:
+    """Append one block to a file and wait for the disk: what any durable append costs."""
+    descriptor = os.open(folder / "probe", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    sync = getattr(os, "fdatasync", os.fsync)
+    block = bytes(BLOCK)
+
+    def append(key: str) -> None:
+        os.write(descriptor, block)
+        sync(descriptor)
+
+    try:
+        yield append
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def bare_group(store: Store) -> Iterator[Append]:
+    """Insert what waits and commit once: the ledger without links, tree, ids and signature."""
+    queue: SimpleQueue[Future[None] | None] = SimpleQueue()
+    body, run = body_of(1, "batch/B1"), uuid.uuid4().hex
+    leaf = leaf_hash(body)
+    connection = store.connect()
+    seq = int(connection.exec_driver_sql(store.sql(SIZE)).scalar_one())
+    connection.commit()
+
+    def work() -> None:
+        nonlocal seq
+        while (first := queue.get()) is not None:
+            group = [first]
+            try:
+                while len(group) < GROUP_LIMIT and (more := queue.get_nowait()) is not None:
+                    group.append(more)
+            except Empty:
+                pass
+            store.begin(connection)
+            rows = []
+            for _ in group:
+                seq += 1
+                rows.append(EntryRow(seq, f"{run}/{seq}", 1, "bare", None, body, leaf))
+            store.insert_entries(connection, rows)
+            store.commit(connection)
+            for one in group:
+                one.set_result(None)
+
+    def append(key: str) -> None:
+        waiting: Future[None] = Future()
+        queue.put(waiting)
+        waiting.result(WAIT_S)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield append
+    finally:
+        queue.put(None)
+        thread.join()
+        connection.close()
+        store.release()
+        store.close()
+
+
+@contextmanager
+def eventsourcing_sqlite(path: Path) -> Iterator[Append]:
+    """The `eventsourcing` library's recorder in a SQLite file.
+
+    Raises:
+        ImportError: the library is not installed.
+    """
+    from eventsourcing.sqlite import (  # noqa: PLC0415
+        SQLiteApplicationRecorder,
+        SQLiteDatastore,
+    )
+
+    store = SQLiteDatastore(str(path), lock_timeout=WAIT_S, pool_timeout=WAIT_S)
+    recorder = SQLiteApplicationRecorder(store)
+    recorder.create_table()
+    try:
+        yield _recording(recorder)
+    finally:
+        store.close()
+
+
+@contextmanager
+def eventsourcing_postgres(url: object, callers: int) -> Iterator[Append]:
+    """The same library's recorder in a PostgreSQL database.
+
+    Raises:
+        ImportError: the library, or the connection pool that it needs, is not installed.
+    """
+    from eventsourcing.postgres import (  # noqa: PLC0415
+        PostgresApplicationRecorder,
+        PostgresDatastore,
+    )
+
+    host = getattr(url, "host", None) or getattr(url, "query", {}).get("host", "localhost")
+    store = PostgresDatastore(
+        dbname=str(getattr(url, "database", "")),
+        host=str(host),
+        port=getattr(url, "port", None) or 5432,
+        user=str(getattr(url, "username", None) or "postgres"),
+        password=str(getattr(url, "password", None) or ""),
+        pool_size=callers,
+        max_waiting=callers,
+    )
+    recorder = PostgresApplicationRecorder(store)
+    recorder.create_table()
+    try:
+        yield _recording(recorder)
+    finally:
+        store.close()
+
+
+def _recording(recorder: object) -> Append:
+    from eventsourcing.persistence import StoredEvent  # noqa: PLC0415
+
+    body, insert = body_of(1, "batch/B1"), recorder.insert_events  # type: ignore[attr-defined]
+
+    def append(key: str) -> None:
+        insert([StoredEvent(uuid.uuid4(), 1, "weighing.weight-recorded", body)])
+
+    return append

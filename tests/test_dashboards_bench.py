@@ -1,0 +1,100 @@
+"""The bench of the ledger: its shape, its peers in the same run, and what it calls noisy."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core import verify
+from dashboards.bench.ledger import FULL, QUICK, Size, bench
+from dashboards.bench.measure import in_turns, is_noisy, measured, rate, ratios
+from dashboards.bench.proofs import make_bundle
+
+SMALL = Size(slices=1, alone=3, each=1, verify=300, rebuild=200)
+KEYS = {"name", "value", "unit", "against", "target", "holds"}
+
+
+@pytest.mark.postgres
+def test_every_figure_is_measured_with_its_peer_in_one_run(postgres_url: str) -> None:
+    said: list[str] = []
+    found = bench(said.append, size=SMALL, postgres=postgres_url)
+    assert found["left_out"] == []
+    assert isinstance(found["noisy"], bool)
+    assert found["machine"]["processors"] == os.cpu_count()
+    assert all(one.keys() >= KEYS for one in found["measures"])
+    names = [one["name"] for one in found["measures"]]
+    for home in ("SQLite", "PostgreSQL"):
+        for callers in (8, 32, 128):
+            assert f"{home}, {callers} callers, entries per sync" in names
+            assert f"{home}, {callers} callers, whole ledger" in names
+        assert f"{home}, 32 callers, another event store" in names
+    assert names[0] == "SQLite, one durable append"
+    assert names[-4:] == [
+        "verify, whole log",
+        "verify, against hashing alone",
+        "verify, batch bundle",
+        "rebuild, per million entries",
+    ]
+    assert all(one["value"] > 0 for one in found["measures"])
+    assert len(said) >= len(names)
+
+
+def test_the_command_writes_the_report_and_says_what_it_left_out(tmp_path: Path) -> None:
+    report = tmp_path / "bench.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "dashboards.cli", "bench", "ledger", "--quick", "--json", report],
+        capture_output=True, encoding="utf-8", timeout=115,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(report.read_text("utf-8"))
+    assert {"machine", "noisy", "measures"} <= found.keys()
+    assert found["left_out"] == ["left out, PostgreSQL: name an empty database with --postgres URL"]
+    assert found["left_out"][0] in done.stdout
+
+
+def test_the_bundle_that_is_timed_is_a_real_one(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "bundle", 30)
+    assert verify.verify(str(tmp_path / "bundle"), None, None).startswith("OK: 30 entries\n")
+
+
+@pytest.mark.parametrize(
+    ("found", "limits", "holds"),
+    [
+        ([0.1, 0.9, 5], {"at_least": 0.9}, True),
+        ([0.1, 0.89, 5], {"at_least": 0.9}, False),
+        ([50, 50, 90], {"at_most": 50}, True),
+        ([50, 51, 90], {"at_most": 50}, False),
+        ([50, 51, 90], {}, None),
+    ],
+)
+def test_the_median_is_held_against_the_target(
+    found: list[float], limits: dict[str, float], holds: bool | None
+) -> None:
+    one = measured("x", found, unit="ms", against="y", **limits)
+    assert (one.value, one.low, one.high) == (found[1], found[0], found[2])
+    assert one.holds is holds
+    assert one.target == next(iter(limits.values()), None)
+
+
+def test_peers_take_turns_and_each_turn_has_its_ratio() -> None:
+    order: list[str] = []
+    first, second = in_turns(lambda: order.append("a") or 4.0, lambda: order.append("b") or 2.0, 3)
+    assert order == ["a", "b"] * 3
+    assert ratios(first, second) == [2.0, 2.0, 2.0]
+
+
+def test_an_append_that_fails_fails_the_measure() -> None:
+    def append(key: str) -> None:
+        raise ValueError(key)
+
+    with pytest.raises(ValueError, match=r"0\.0"):
+        rate(append, 1, 1)
+
+
+def test_a_probe_that_is_not_steady_is_called_noisy() -> None:
+    assert is_noisy([100.0, 201.0])
+    assert QUICK.slices >= 3
+    assert all(quick < full for quick, full in zip(QUICK, FULL, strict=True))
