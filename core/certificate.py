@@ -5,10 +5,12 @@ signed the record stands in the ledger.
 """
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from cryptography import x509
@@ -26,6 +28,8 @@ from core import clock
 
 AUTHORITY_FOR = timedelta(days=3652)
 SIGNER_FOR = timedelta(days=730)
+AUTHORITY_KEY, AUTHORITY = "authority.key", "authority.pem"
+SIGNER_KEY, SIGNER = "signer.key", "signer.pem"
 EARLIER = timedelta(minutes=5)  # for readers whose clocks are behind
 USES = (
     "digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
@@ -43,25 +47,45 @@ class SealFiles:
 
 
 def seal_files(folder: Path, plant: str, *, now: Callable[[], datetime] = clock.now) -> SealFiles:
-    """Return the plant's seal; make it where there is none, the signer anew when it has expired."""
+    """Return the plant's seal; make it where there is none, or where the signer has expired.
+
+    Each seal is a folder of its own, `seal-001` and on, which appears whole: of several who make
+    the first one at once, all use the same. The authority goes on while it outlives its signer.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     at = now()
-    authority_key, authority = folder / "seal-ca.key", folder / "seal-ca.pem"
-    files = SealFiles(folder / "seal.key", folder / "seal.pem", authority)
-    if not authority.exists() or _ends(authority) <= at:
+    made = sorted(folder.glob("seal-[0-9][0-9][0-9]"))
+    if made and _ends(made[-1] / SIGNER) > at:
+        return _files(made[-1])
+    draft = Path(mkdtemp(dir=folder, prefix="seal-new-"))
+    _make(draft, plant, at, before=made[-1] if made else None)
+    target = folder / f"seal-{len(made) + 1:03d}"
+    try:
+        draft.rename(target)
+    except OSError:  # somebody else was first
+        shutil.rmtree(draft)
+    return _files(target)
+
+
+def _files(folder: Path) -> SealFiles:
+    return SealFiles(folder / SIGNER_KEY, folder / SIGNER, folder / AUTHORITY)
+
+
+def _make(folder: Path, plant: str, at: datetime, *, before: Path | None) -> None:
+    """Write both keys and certificates, with the authority of the seal before if it still lasts."""
+    if before is not None and _ends(before / AUTHORITY) > at + SIGNER_FOR:
+        for name in (AUTHORITY_KEY, AUTHORITY):
+            _write(folder / name, (before / name).read_bytes())
+    else:
         key = ec.generate_private_key(ec.SECP256R1())
-        made = _authority(key, plant, at)
-        _write(authority_key, _private(key))
-        _write(authority, made.public_bytes(Encoding.PEM))
-        files.certificate.unlink(missing_ok=True)
-    if not files.certificate.exists() or _ends(files.certificate) <= at:
-        issuer_key: Any = load_pem_private_key(authority_key.read_bytes(), None)
-        issuer = x509.load_pem_x509_certificate(authority.read_bytes())
-        key = ec.generate_private_key(ec.SECP256R1())
-        made = _signer(key, plant, at, issuer=issuer, issuer_key=issuer_key)
-        _write(files.key, _private(key))
-        _write(files.certificate, made.public_bytes(Encoding.PEM))
-    return files
+        _write(folder / AUTHORITY_KEY, _private(key))
+        _write(folder / AUTHORITY, _authority(key, plant, at).public_bytes(Encoding.PEM))
+    issuer_key: Any = load_pem_private_key((folder / AUTHORITY_KEY).read_bytes(), None)
+    issuer = x509.load_pem_x509_certificate((folder / AUTHORITY).read_bytes())
+    key = ec.generate_private_key(ec.SECP256R1())
+    signer = _signer(key, plant, at, issuer=issuer, issuer_key=issuer_key)
+    _write(folder / SIGNER_KEY, _private(key))
+    _write(folder / SIGNER, signer.public_bytes(Encoding.PEM))
 
 
 def _ends(path: Path) -> datetime:
@@ -73,14 +97,11 @@ def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, body: bytes) -> None:
-    """Write a file for its owner alone, whole or not at all."""
-    draft = path.with_suffix(path.suffix + ".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    """Write a new file for its owner alone."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def _name(text: str) -> x509.Name:

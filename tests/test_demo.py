@@ -300,3 +300,5 @@ def test_released_batch_leaves_as_a_bundle_of_its_own(demo: Ran, tmp_path: Path)
     code, said = checked(out)
     assert (code, said.split(":")[0]) == (0, "OK"), said
     assert f"batch/{batch} to batch.closed" in said
+    assert json.loads((out / "record.json").read_bytes())["header"]["batch"] == batch
+    assert (out / "record.pdf").read_bytes().startswith(b"%PDF-")
