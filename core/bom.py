@@ -48,6 +48,7 @@ def bom_drift(content: RecipeContent, bom: ErpBom) -> tuple[str, ...]:
     The ERP's lines are scaled to the recipe's batch by cross-multiplication, so nothing is
     rounded. Several execution lines of one material are summed first.
     """
+    drift = _units_apart(content.bom, bom.lines)
     ours: dict[str, Decimal] = {}
     for line in content.bom:
         ours[line.material] = ours.get(line.material, Decimal(0)) + line.quantity
@@ -55,7 +56,6 @@ def bom_drift(content: RecipeContent, bom: ErpBom) -> tuple[str, ...]:
     for line in bom.lines:
         theirs[line.material] = theirs.get(line.material, Decimal(0)) + line.quantity
     erp_size = convert(bom.quantity, bom.unit, content.unit)
-    drift = []
     for material in sorted({*ours, *theirs}):
         mine, other = ours.get(material, Decimal(0)), theirs.get(material, Decimal(0))
         if mine * erp_size != other * content.quantity:
@@ -64,6 +64,19 @@ def bom_drift(content: RecipeContent, bom: ErpBom) -> tuple[str, ...]:
                 f" ERP has {other} for {bom.quantity} {bom.unit}"
             )
     return tuple(drift)
+
+
+def _units_apart(ours: tuple[BomLine, ...], theirs: tuple[BomLine, ...]) -> list[str]:
+    """Return the materials that both have and do not keep in one unit."""
+    mine = {line.material: line.unit for line in ours}
+    apart = {
+        line.material: line.unit
+        for line in theirs
+        if mine.get(line.material, line.unit) != line.unit
+    }
+    return [
+        f"{name}: recipe has it in {mine[name]}, ERP in {apart[name]}" for name in sorted(apart)
+    ]
 
 
 def decide(plant: Plant, it: ReceiveBom, context: Context) -> Facts:

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from core.errors import AlreadyKnown, WrongState
+from core.errors import AlreadyKnown, Refused, WrongState
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded
-from core.quantity import Name, Sentence, Utc
+from core.quantity import Name, Sentence, Utc, require_above_zero, require_unit
 
 
 class OrderState(StrEnum):
@@ -184,12 +184,27 @@ class Order:
     asked: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
+class BornHere(Refused):
+    """The ERP uses a number that an order of this plant holds."""
+
+    def __init__(self, order: str) -> None:
+        super().__init__(
+            f"Order {order}: was opened here under this number; the ERP's order of the same number"
+            " is another one. Give the ERP's order another number.",
+            order=order,
+        )
+
+
 def decide(plant: Plant, command: OrderCommand, context: Context) -> Facts:
     """Return what a statement about an order causes, or refuse it.
 
     Raises:
         AlreadyKnown: an MES-born order takes a number that is in use.
+        BornHere: the ERP states an order under the number of an MES-born one.
+        NotAboveZero, UnknownUnit: nothing is ordered.
     """
+    require_unit(f"Order {command.order}", command.unit)
+    require_above_zero(f"Order {command.order}", command.quantity, command.unit)
     match command:
         case OpenOrder() as it:
             if plant.get(Order, it.order) is not None:
@@ -227,6 +242,8 @@ def _receive(plant: Plant, it: ReceiveOrder) -> Facts:
             provenance=it.provenance,
         )
         return (Fact(stream, received),)
+    if order.origin == "mes":
+        raise BornHere(it.order)
     changes = {
         name: (str(getattr(order, name)), str(getattr(it, name)))
         for name in ERP_FIELDS

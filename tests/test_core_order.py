@@ -14,8 +14,8 @@ from core.dispatch import DispatchOrder, NotReady, ready_gates
 from core.errors import AlreadyKnown, Unknown, WrongState
 from core.material import Lot, LotStatus
 from core.numbering import Sequence
-from core.order import OpenOrder, Order, OrderState
-from core.quantity import UnitMismatch
+from core.order import BornHere, OpenOrder, Order, OrderState
+from core.quantity import NotAboveZero, UnitMismatch, UnknownUnit
 from core.recipe import MasterRecipe
 from tests.hands import AT, ORDER, refusal
 from tests.paper import Paper, paper
@@ -190,3 +190,41 @@ def test_order_born_here_has_a_reason_and_needs_no_erp_bom() -> None:
         "Order M-1: already registered; names are never reused. Choose another name."
     )
     dispatch(plant, order="M-1")
+
+
+@pytest.mark.requirement("A2", "K9")
+def test_order_of_the_erp_does_not_take_over_one_that_was_born_here() -> None:
+    plant = paper()
+    opened = OpenOrder(
+        order=ORDER, product="PARA500", quantity=Decimal(60), unit="kg", why="ERP is down."
+    )
+    plant.act(opened, "sana")
+    before = plant.size()
+    for changes in ({}, {"quantity": Decimal(30)}):
+        said = refusal(BornHere, lambda changes=changes: plant.receive(**changes))
+        assert said == (
+            "Order 1000178: was opened here under this number; the ERP's order of the same number"
+            " is another one. Give the ERP's order another number."
+        )
+    assert plant.size() == before
+
+
+@pytest.mark.parametrize("quantity", ["0", "-60"])
+def test_nothing_cannot_be_ordered(quantity: str) -> None:
+    plant = paper()
+    said = refusal(NotAboveZero, lambda: plant.receive(quantity=Decimal(quantity)))
+    assert said == (
+        f"Order 1000178: {quantity} kg is not above zero. Give the quantity that is there."
+    )
+    refusal(UnknownUnit, lambda: plant.receive(unit="drums"))
+    assert plant.get(Order, ORDER) is None
+
+
+@pytest.mark.requirement("A4", "K9")
+def test_bom_of_another_unit_does_not_agree() -> None:
+    plant = with_order()
+    bom = plant.get(ErpBom, "PARA500")
+    lines = tuple(msgspec.structs.replace(line, unit="mL") for line in bom.lines[:1])
+    content = plant.get(MasterRecipe, "PARA500@1").content
+    [drift] = bom_drift(content, replace(bom, lines=(*lines, *bom.lines[1:])))
+    assert drift == f"{lines[0].material}: recipe has it in g, ERP in mL"
