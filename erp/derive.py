@@ -8,8 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from core.ledger.entry import Entry
-from erp.contract import Message, SentCheckpoint
+from erp.contract import SentCheckpoint
 from erp.errors import NotTranslated
 from erp.messages import FACTS, LINKED, Known, Site, lane_of, translate
 from erp.outbox import Derivation, Outbox
@@ -83,14 +85,15 @@ class Deriver:
                 sequence=work.next_sequence(lane),
                 checkpoint=checkpoint,
             )
-        except NotTranslated as fault:
+            if message is not None:
+                work.put(message, at=at)
+        except (NotTranslated, msgspec.ValidationError) as fault:
             work.put_aside(_aside(entry, lane, "not_translated", why=str(fault)))
             return 0
         if message is None:
             why = f"Order {lane}: the ERP does not know it. Link the order to an ERP order."
             work.put_aside(_aside(entry, lane, "no_erp_order", why=why))
             return 0
-        work.put(message, at=at)
         return 1
 
     def _linked(
@@ -109,7 +112,6 @@ class Deriver:
         lane = lane_of(link, known)
         for seq in work.take_unlinked(lane):
             (entry,) = self._entries.entries(seq - 1, 1)
-            message: Message | None = None
             try:
                 message = translate(
                     entry,
@@ -118,11 +120,11 @@ class Deriver:
                     sequence=work.next_sequence(lane),
                     checkpoint=checkpoint,
                 )
-            except NotTranslated as fault:
+                if message is not None:
+                    work.put(message, at=at)
+                    made += 1
+            except (NotTranslated, msgspec.ValidationError) as fault:
                 work.put_aside(_aside(entry, lane, "not_translated", why=str(fault)))
-            if message is not None:
-                work.put(message, at=at)
-                made += 1
         return made
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.base import Executable
 
 from core.clock import iso, now, parse_iso
-from core.errors import MesError
+from core.errors import Conflict, Refused
 from erp import tables
 from erp.errors import ErpUnreachable
 from erp.port import (
@@ -217,7 +217,7 @@ class Puller:
                     to.on_item(record, provenance)
                 case ErpCustomer():
                     to.on_customer(record, provenance)
-        except MesError as refusal:
+        except (Refused, Conflict) as refusal:  # a store that failed is no refusal: try again
             return str(refusal)
         return None
 

@@ -93,3 +93,14 @@ def test_on_the_real_ledger_the_id_comes_from_the_stored_leaf(
     (row,) = evidence.messages(outbox)
     assert row.event_id == event_id(LEDGER_AT, leaf_hash(stored[2]))
     assert from_bytes(row.body).data.entry == 2
+
+
+@pytest.mark.requirement("K1")
+def test_a_fact_that_breaks_the_contract_is_put_aside_and_stops_no_other(outbox: Outbox) -> None:
+    ledger = Written()
+    ledger.consumed(lot="L" * 81)
+    ledger.consumed(2)
+    assert deriver(ledger, outbox).derive(AT) == 1
+    assert [row.entry_seq for row in evidence.messages(outbox)] == [2]
+    [aside] = evidence.asides(outbox)
+    assert (aside.entry_seq, aside.lane, aside.code) == (1, "W1", "not_translated")

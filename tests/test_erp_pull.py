@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from core.clock import now
 from core.errors import Refused
+from core.ledger.tables import StoreFailed
 from erp import tables
 from erp.outbox import Outbox
 from erp.port import ErpBom, ErpBomLine, ErpOrder, ErpOrderState, Kind, Provenance, Record
@@ -35,11 +36,11 @@ class Received(list[tuple[Record, Provenance]]):
     """Takes every record, except what it is told to refuse."""
 
     refuses: str | None = None
-    breaks = False
+    breaks: Exception | None = None
 
     def take(self, record: Record, provenance: Provenance) -> None:
         if self.breaks:
-            raise OSError("disk full")
+            raise self.breaks
         if isinstance(record, ErpOrder) and record.id == self.refuses:
             raise Refused(f"Order {record.id}: no recipe. Approve one.")
         self.append((record, provenance))
@@ -192,12 +193,15 @@ def test_a_vanished_order_is_flagged_until_it_is_listed_again(erp: Sandbox, outb
     assert received.orders().count("PO-77") == 1
 
 
-def test_a_round_that_broke_while_handing_on_is_made_up_for(erp: Sandbox, outbox: Outbox) -> None:
+@pytest.mark.parametrize("fault", [OSError("disk full"), StoreFailed("disk full")])
+def test_a_round_that_broke_while_handing_on_is_made_up_for(
+    erp: Sandbox, outbox: Outbox, fault: Exception
+) -> None:
     received = Received()
-    received.breaks = True
+    received.breaks = fault
     with pulling(erp, outbox, received) as puller:
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(type(fault), match="disk full"):
             puller.round()
-        received.breaks = False
+        received.breaks = None
         assert set(puller.round().values()) == {"304"}
     assert "PO-1" in received.orders()
