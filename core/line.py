@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
-from core.batch.state import Batch
+from core.batch.state import Batch, BatchState
+from core.clock import micros
 from core.equipment import Equipment, EquipmentKind
-from core.errors import WrongState
+from core.errors import Refused, WrongState
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
 from core.quantity import Name
 
@@ -114,14 +115,50 @@ class Line:
         return self.runs[-1] if self.runs and self.runs[-1].ended_at is None else None
 
 
+class NoSpan(Refused):
+    """A span of time ends after it begins, and is over or under way."""
+
+    def __init__(self, line: str, why: str) -> None:
+        super().__init__(f"Line {line}: {why}. Choose the stop on the time line again.", line=line)
+
+
+class NoSegment(Refused):
+    """A seal that commits to nothing."""
+
+    def __init__(self, line: str, segment: str, why: str) -> None:
+        super().__init__(
+            f"Line {line}, segment {segment}: {why}. Seal the segment from its file again.",
+            line=line,
+            segment=segment,
+        )
+
+
+def _check_span(it: LabelStop, at: datetime) -> None:
+    if it.start_us < 0 or it.start_us > micros(at):
+        raise NoSpan(it.line, "the stop begins before 1970 or in the future")
+    if it.end_us is not None and it.end_us <= it.start_us:
+        raise NoSpan(it.line, "the stop ends before it begins")
+
+
+def _check_segment(it: SealTelemetry) -> None:
+    if it.start_us < 0 or it.end_us <= it.start_us:
+        raise NoSegment(it.line, it.segment, "it ends before it begins")
+    if it.rows < 0:
+        raise NoSegment(it.line, it.segment, f"it has {it.rows} rows")
+    if len(it.sha256) != 64 or set(it.sha256) - set("0123456789abcdef"):
+        raise NoSegment(it.line, it.segment, "its digest is no SHA-256 in hex")
+
+
 def decide(plant: Plant, command: LineCommand, context: Context) -> Facts:
     """Return what a command about a line causes, or refuse it.
 
     Raises:
         Unknown: no such line or batch.
-        WrongState: the line runs a batch already, or none where one is to end.
+        WrongState: the line runs a batch already, or none where one is to end; a rejected batch.
+        NoSpan, NoSegment: times or digest cannot be.
     """
     if isinstance(command, SealTelemetry):
+        _check_segment(command)
         sealed = TelemetrySealed(
             line=command.line,
             segment=command.segment,
@@ -146,6 +183,13 @@ def decide(plant: Plant, command: LineCommand, context: Context) -> Facts:
                     next_step="End that run first.",
                 )
             batch = need(plant, Batch, name)
+            if batch.state is BatchState.REJECTED:
+                raise WrongState(
+                    f"Batch {name}",
+                    batch.state,
+                    needed="not rejected",
+                    next_step="Put its material aside.",
+                )
             started = RunStarted(
                 line=line.line, order=batch.order, batch=name, product=batch.content.product
             )
@@ -157,6 +201,7 @@ def decide(plant: Plant, command: LineCommand, context: Context) -> Facts:
                 )
             return (Fact(stream, RunEnded(line=line.line, batch=line.running.batch)),)
         case LabelStop() as it:
+            _check_span(it, context.at)
             labeled = StopLabeled(
                 line=it.line,
                 start_us=it.start_us,

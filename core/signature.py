@@ -110,7 +110,8 @@ class SigningPeriod:
 
     def covers(self, station: str, at: datetime) -> bool:
         """Return whether the secret alone is enough at this station and instant."""
-        return station == self.station and at - self.last_at <= PERIOD
+        # A clock that was set back must not lengthen the period.
+        return station == self.station and timedelta(0) <= at - self.last_at <= PERIOD
 
     def renewed(self, at: datetime) -> "SigningPeriod":
         """Return the period after a signing at `at`."""

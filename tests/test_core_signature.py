@@ -186,3 +186,14 @@ def test_who_signs_is_who_proved_it_not_who_the_screen_says(floor: Floor) -> Non
 def test_retired_person_cannot_sign(floor: Floor) -> None:
     floor.act(RetirePerson(person="quinn"), "ada")
     refusal(Locked, lambda: floor.sign(hold_lot(floor), "quinn", station="office"))
+
+
+@pytest.mark.requirement("H1")
+def test_clock_that_is_set_back_ends_the_signing_period(floor: Floor) -> None:
+    secret = Credentials(secret=floor.accounts["quinn"].secret)
+    floor.sign(hold_lot(floor), "quinn", station="office")
+    floor.clock.pass_time(hours=-1)
+    refusal(
+        FirstSigningNeedsBoth,
+        lambda: floor.sign(release_lot(floor), "quinn", station="office", credentials=secret),
+    )
