@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
 
 from core.errors import AlreadyKnown, Refused
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
-from core.quantity import Name, Utc
+from core.quantity import Name, Utc, require_above_zero
 from core.reading import ScaleReading, stable_g
 
 
@@ -38,7 +40,7 @@ class RegisterEquipment(Command, frozen=True, kw_only=True, tag="equipment.regis
     readability_g: Decimal | None = None
     check_weight_g: Decimal | None = None
     check_tolerance_percent: Decimal | None = None
-    check_valid_h: int = 8
+    check_valid_h: Annotated[int, Meta(le=168)] = 8
     scale: Name | None = None
 
 
@@ -179,6 +181,15 @@ class NotAScale(Refused):
         super().__init__(f"{equipment}: is not a scale with a check weight. Choose a scale.")
 
 
+class CalibrationDoesNotFit(Refused):
+    """A certificate is of a day that was, and holds at least that day."""
+
+    def __init__(self, equipment: str, why: str) -> None:
+        super().__init__(
+            f"{equipment}: {why}. Read the certificate again.", equipment=equipment, why=why
+        )
+
+
 class WrongDevice(Refused):
     """The reading came from another device than the registered one."""
 
@@ -205,6 +216,7 @@ def decide(plant: Plant, command: EquipmentCommand, context: Context) -> Facts:
 
     Raises:
         AlreadyKnown: the equipment id was used before.
+        NotAboveZero, CalibrationDoesNotFit: figures or days cannot be.
         NotAScale: a check is asked of something without a check weight.
         WrongDevice, NotStable: the reading cannot be used.
     """
@@ -212,6 +224,7 @@ def decide(plant: Plant, command: EquipmentCommand, context: Context) -> Facts:
         case RegisterEquipment() as it:
             if plant.get(Equipment, it.equipment) is not None:
                 raise AlreadyKnown("Equipment", it.equipment)
+            _check_figures(it)
             registered = EquipmentRegistered(
                 equipment=it.equipment,
                 kind=it.kind,
@@ -228,6 +241,7 @@ def decide(plant: Plant, command: EquipmentCommand, context: Context) -> Facts:
             return (Fact(f"equipment/{it.equipment}", registered),)
         case RecordCalibration() as it:
             need(plant, Equipment, it.equipment)
+            _check_certificate(it, context.today)
             calibrated = InstrumentCalibrated(
                 equipment=it.equipment,
                 certificate=it.certificate,
@@ -245,6 +259,29 @@ def decide(plant: Plant, command: EquipmentCommand, context: Context) -> Facts:
                 station=it.station, room=it.room, scale=it.scale, printer=it.printer
             )
             return (Fact(f"station/{it.station}", bound),)
+
+
+def _check_certificate(it: RecordCalibration, today: date) -> None:
+    if it.calibrated_on > today:
+        why = f"calibrated on {it.calibrated_on}, which is after today, {today}"
+        raise CalibrationDoesNotFit(it.equipment, why)
+    if it.due_on < it.calibrated_on:
+        why = f"due on {it.due_on}, before it was calibrated on {it.calibrated_on}"
+        raise CalibrationDoesNotFit(it.equipment, why)
+
+
+def _check_figures(it: RegisterEquipment) -> None:
+    """Refuse figures under which a scale would never, or always, pass."""
+    figures = {
+        "capacity": it.capacity_g,
+        "readability": it.readability_g,
+        "check weight": it.check_weight_g,
+        "check tolerance in percent": it.check_tolerance_percent,
+        "hours a check holds": Decimal(it.check_valid_h),
+    }
+    for what, value in figures.items():
+        if value is not None:
+            require_above_zero(f"{it.equipment}, {what}", value, "")
 
 
 def _daily_check(scale: Equipment, reading: ScaleReading, at: datetime) -> Facts:

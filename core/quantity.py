@@ -64,8 +64,9 @@ class NotAboveZero(Refused):
     """A quantity of something is above zero."""
 
     def __init__(self, what: str, value: Decimal, unit: str) -> None:
+        shown = f"{plain(value)} {unit}".strip()
         super().__init__(
-            f"{what}: {plain(value)} {unit} is not above zero. Give the quantity that is there.",
+            f"{what}: {shown} is not above zero. Give the quantity that is there.",
             what=what,
             value=value,
             unit=unit,

@@ -17,7 +17,7 @@ from msgspec import Struct
 from core.errors import AlreadyKnown, Refused, WrongState
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
 from core.people import Person
-from core.quantity import Name
+from core.quantity import Name, require_above_zero, require_unit
 from core.signature import Seen, SignatureApplied, sign
 
 PRODUCTION = "production"
@@ -178,6 +178,13 @@ class Product:
     effective: str
 
 
+class ContentDoesNotFit(Refused):
+    """A batch made by this content would stop in the middle, or could never be released."""
+
+    def __init__(self, recipe: str, why: str) -> None:
+        super().__init__(f"Recipe {recipe}: {why}. Correct it before review.", recipe=recipe)
+
+
 class AuthorMayNotApprove(Refused):
     """Nobody approves what he wrote."""
 
@@ -220,11 +227,13 @@ def decide(plant: Plant, command: RecipeCommand, context: Context) -> Facts:
 
     Raises:
         AlreadyKnown: the version was written before.
+        ContentDoesNotFit, NotAboveZero, UnknownUnit: no batch could be made by the content.
         WrongState: the version's life does not allow the action now.
         AuthorMayNotApprove, WrongParty: the signer may not sign for that party.
     """
     if isinstance(command, DraftRecipe):
         name = version_name(command.content)
+        _check_content(name, command.content)
         if plant.get(MasterRecipe, name) is not None:
             raise AlreadyKnown("Recipe", name)
         drafted = MasterRecipeDrafted(
@@ -241,6 +250,35 @@ def decide(plant: Plant, command: RecipeCommand, context: Context) -> Facts:
             return _approve(plant, recipe, command, context=context)
         case MakeRecipeEffective():
             return _make_effective(plant, recipe, command.recipe)
+
+
+def _check_content(name: str, content: RecipeContent) -> None:
+    require_unit(f"Recipe {name}", content.unit)
+    require_above_zero(f"Recipe {name}", content.quantity, content.unit)
+    for line in content.bom:
+        require_unit(f"Recipe {name}, {line.material}", line.unit)
+        require_above_zero(f"Recipe {name}, {line.material}", line.quantity, line.unit)
+    names = [step.step for step in content.steps]
+    faults = [f"step {step.step} {why}" for step in content.steps if (why := _fault(step))]
+    faults += [f"step {one} is there twice" for one in sorted(set(names)) if names.count(one) > 1]
+    if not names:
+        faults.append("has no step")
+    if content.version < 1:
+        faults.append(f"version {content.version} is not above zero")
+    if faults:
+        raise ContentDoesNotFit(name, "; ".join(faults))
+
+
+def _fault(step: Step) -> str | None:
+    low, high = step.low, step.high
+    if step.kind is StepKind.WEIGH:
+        if step.material is None or step.target is None or low is None or high is None:
+            return "weighs, and lacks its material, target, low or high"
+        if not 0 < low <= step.target <= high:
+            return "must have 0 < low <= target <= high"
+    if low is not None and high is not None and low > high:
+        return "has its low limit above its high one"
+    return None
 
 
 def _require(name: str, recipe: MasterRecipe, state: RecipeState) -> None:

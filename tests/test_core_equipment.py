@@ -10,6 +10,7 @@ import pytest
 
 from core.equipment import (
     BindStation,
+    CalibrationDoesNotFit,
     Equipment,
     EquipmentKind,
     NotAScale,
@@ -20,7 +21,10 @@ from core.equipment import (
     WrongDevice,
 )
 from core.errors import AlreadyKnown, Unknown
+from core.fields import FieldRefused
+from core.quantity import NotAboveZero
 from core.scale import CalibrationPastDue, DailyCheckMissing, OverCapacity, TooCoarse, scale_faults
+from tests.floor import Floor
 from tests.hands import AT, reading, refusal
 from tests.paper import paper
 
@@ -162,3 +166,46 @@ def test_equipment_is_registered_once_and_named_before_use() -> None:
     )
     refusal(Unknown, lambda: plant.act(BindStation(station="K", room="B1", scale="X9"), "erik"))
     assert plant.get(Station, "K") is None
+
+
+@pytest.mark.requirement("F3")
+@pytest.mark.parametrize(
+    ("calibrated", "due", "why"),
+    [
+        (1, 90, "calibrated on 2026-11-24, which is after today, 2026-11-23"),
+        (-3, -4, "due on 2026-11-19, before it was calibrated on 2026-11-20"),
+    ],
+)
+def test_certificate_of_days_that_cannot_be_is_refused(calibrated: int, due: int, why: str) -> None:
+    plant = paper()
+    command = RecordCalibration(
+        equipment="B1-S1", certificate="CAL-9", calibrated_on=TODAY + timedelta(days=calibrated),
+        due_on=TODAY + timedelta(days=due),
+    )  # fmt: skip
+    assert refusal(CalibrationDoesNotFit, lambda: plant.act(command, "erik")) == (
+        f"B1-S1: {why}. Read the certificate again."
+    )
+    today = RecordCalibration(
+        equipment="B1-S1", certificate="CAL-9", calibrated_on=TODAY, due_on=TODAY
+    )
+    plant.act(today, "erik")
+
+
+def scale(**fields: object) -> RegisterEquipment:
+    return RegisterEquipment(
+        equipment="B9-S1", kind=EquipmentKind.SCALE, name="Scale", area="Dispensing", **fields
+    )
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["capacity_g", "readability_g", "check_weight_g", "check_tolerance_percent", "check_valid_h"],
+)
+def test_figures_of_a_scale_are_above_zero(floor: Floor, field: str) -> None:
+    for value in (0, -1):
+        given = value if field == "check_valid_h" else Decimal(value)
+        odd = scale(**{field: given})
+        said = refusal(NotAboveZero, lambda odd=odd: floor.act(odd, "erik"))
+        assert said.startswith("B9-S1, ")
+    refusal(FieldRefused, lambda: floor.act(scale(check_valid_h=169), "erik"))
+    floor.act(scale(check_valid_h=168), "erik")

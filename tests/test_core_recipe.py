@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 import msgspec
 import pytest
 
 from config.load import recipe_content
 from core.errors import AlreadyKnown, WrongState
+from core.quantity import NotAboveZero, UnknownUnit
 from core.recipe import (
     ApproveRecipe,
     AuthorMayNotApprove,
+    ContentDoesNotFit,
     DraftRecipe,
     MakeRecipeEffective,
     MasterRecipe,
@@ -105,3 +110,49 @@ def test_hash_changes_with_any_content() -> None:
     other = msgspec.structs.replace(CONTENT, steps=CONTENT.steps[:-1])
     assert content_sha256(CONTENT) == content_sha256(recipe_content(PACK.recipe))
     assert content_sha256(other) != content_sha256(CONTENT)
+
+
+def changed_step(name: str, **fields: Any) -> dict[str, Any]:
+    steps = tuple(
+        msgspec.structs.replace(step, **fields) if step.step == name else step
+        for step in CONTENT.steps
+    )
+    return {"steps": steps}
+
+
+@pytest.mark.requirement("B1")
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"steps": ()}, "has no step"),
+        ({"steps": (*CONTENT.steps, CONTENT.steps[0])}, "step 1 is there twice"),
+        (changed_step("3", low=None), "step 3 weighs, and lacks its material, target, low or high"),
+        (changed_step("3", material=None),
+         "step 3 weighs, and lacks its material, target, low or high"),
+        (changed_step("3", low=Decimal(1801)), "step 3 must have 0 < low <= target <= high"),
+        (changed_step("3", low=Decimal(0)), "step 3 must have 0 < low <= target <= high"),
+        (changed_step("9", low=Decimal(9)), "step 9 has its low limit above its high one"),
+        ({"version": 0}, "version 0 is not above zero"),
+    ],
+)  # fmt: skip
+def test_content_that_would_stop_a_batch_is_not_drafted(change: dict[str, Any], why: str) -> None:
+    plant = paper()
+    odd = msgspec.structs.replace(SECOND, **change)
+    before = plant.size()
+    assert refusal(ContentDoesNotFit, lambda: plant.act(DraftRecipe(content=odd), "erik")) == (
+        f"Recipe PARA500@{odd.version}: {why}. Correct it before review."
+    )
+    assert plant.size() == before
+
+
+def test_recipe_makes_something_of_something() -> None:
+    plant = paper()
+    line = CONTENT.bom[0]
+    for kind, change in (
+        (NotAboveZero, {"quantity": Decimal(0)}),
+        (UnknownUnit, {"unit": "drum"}),
+        (NotAboveZero, {"bom": (msgspec.structs.replace(line, quantity=Decimal(-1)),)}),
+        (UnknownUnit, {"bom": (msgspec.structs.replace(line, unit="bag"),)}),
+    ):
+        odd = DraftRecipe(content=msgspec.structs.replace(SECOND, **change))
+        refusal(kind, lambda odd=odd: plant.act(odd, "erik"))
