@@ -1,5 +1,6 @@
 """The composition root: one FastAPI application with pages, plain HTML, REST and health."""
 
+import logging
 import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -10,6 +11,8 @@ from typing import Any
 os.environ.setdefault("BOKEH_RESOURCES", "server")
 # A browser describes a model that was added after loading in full, once; Bokeh keeps its own.
 warnings.filterwarnings("ignore", message="reference already known")
+# Its warnings name page ids, which are nobody's business but the page's.
+logging.getLogger("bokeh.server.contexts").setLevel(logging.ERROR)
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request
