@@ -149,6 +149,14 @@ def _check_segment(it: SealTelemetry) -> None:
         raise NoSegment(it.line, it.segment, "its digest is no SHA-256 in hex")
 
 
+def _runnable(plant: Plant, name: str) -> Batch:
+    batch = need(plant, Batch, name)
+    if batch.state is BatchState.REJECTED:
+        aside = "Put its material aside."
+        raise WrongState(f"Batch {name}", batch.state, needed="not rejected", next_step=aside)
+    return batch
+
+
 def decide(plant: Plant, command: LineCommand, context: Context) -> Facts:
     """Return what a command about a line causes, or refuse it.
 
@@ -182,14 +190,7 @@ def decide(plant: Plant, command: LineCommand, context: Context) -> Facts:
                     needed="free",
                     next_step="End that run first.",
                 )
-            batch = need(plant, Batch, name)
-            if batch.state is BatchState.REJECTED:
-                raise WrongState(
-                    f"Batch {name}",
-                    batch.state,
-                    needed="not rejected",
-                    next_step="Put its material aside.",
-                )
+            batch = _runnable(plant, name)
             started = RunStarted(
                 line=line.line, order=batch.order, batch=name, product=batch.content.product
             )

@@ -160,17 +160,6 @@ class SignedOut(Event, frozen=True, kw_only=True, tag="person.signed-out"):
     cause: str
 
 
-type PersonEvent = (
-    PersonRegistered
-    | RolesChanged
-    | AuthenticationFailed
-    | Authenticated
-    | PersonLocked
-    | PersonUnlocked
-    | PersonRetired
-    | SignedIn
-    | SignedOut
-)
 type PersonCommand = (
     RegisterPerson
     | ChangeRoles
@@ -289,6 +278,15 @@ def _check_one_owner(plant: Plant, it: RegisterPerson) -> None:
         raise AlreadyKnown("Person", it.person)
 
 
+def _check_whose(command: PersonCommand, person: Person, actor: str) -> None:
+    is_own = actor == person.person
+    if isinstance(command, ChangeRoles) and is_own:
+        raise OwnRoles(person)
+    is_session = isinstance(command, RecordSignIn | RecordSignOut)
+    if is_session and not is_own and not actor.startswith(SERVICE):
+        raise AnotherPersonsSession(person, actor)
+
+
 def decide(plant: Plant, command: PersonCommand, context: Context) -> Facts:
     """Return what a command about a person causes, or refuse it.
 
@@ -318,13 +316,9 @@ def decide(plant: Plant, command: PersonCommand, context: Context) -> Facts:
     tries = isinstance(command, RecordFailedAuthentication)
     if person.state is PersonState.RETIRED and not tries:
         raise WrongState(person.name, person.state, needed="active", next_step="Choose another.")
-    is_session = isinstance(command, RecordSignIn | RecordSignOut)
-    if is_session and context.actor != person.person and not context.actor.startswith(SERVICE):
-        raise AnotherPersonsSession(person, context.actor)
+    _check_whose(command, person, context.actor)
     match command:
         case ChangeRoles(roles=roles):
-            if context.actor == person.person:
-                raise OwnRoles(person)
             _check_roles(command.person, roles)
             changed = RolesChanged(person=person.person, before=person.roles, after=roles)
             return (Fact(stream, changed),)
