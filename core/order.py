@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 from core.errors import AlreadyKnown, Refused, WrongState
-from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded
+from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
 from core.quantity import Name, Sentence, Utc, require_above_zero, require_unit
 
 
@@ -74,6 +74,14 @@ class OpenOrder(Command, frozen=True, kw_only=True, tag="order.open"):
     why: Sentence
 
 
+class WithdrawOrder(Command, frozen=True, kw_only=True, tag="order.withdraw"):
+    """The ERP closed or cancelled an order; one that is at work is left to a person."""
+
+    order: Name
+    erp_state: Name
+    provenance: Provenance
+
+
 class WorkOrderReceived(Event, frozen=True, kw_only=True, tag="work-order.received"):
     """An order is known from here on."""
 
@@ -106,6 +114,14 @@ class OrderChangeRequestRaised(Event, frozen=True, kw_only=True, tag="order-chan
 
     order: str
     changes: dict[str, tuple[str, str]]
+    provenance: Provenance
+
+
+class WorkOrderCancelled(Event, frozen=True, kw_only=True, tag="work-order.cancelled"):
+    """The ERP withdrew an order before it was dispatched."""
+
+    order: str
+    erp_state: str
     provenance: Provenance
 
 
@@ -158,7 +174,8 @@ class WorkOrderCompleted(Event, frozen=True, kw_only=True, tag="work-order.compl
     unit: str
 
 
-type OrderCommand = ReceiveOrder | OpenOrder
+type OrderCommand = ReceiveOrder | OpenOrder | WithdrawOrder
+OVER = (OrderState.COMPLETED, OrderState.CLOSED, OrderState.ABORTED, OrderState.CANCELLED)
 ERP_FIELDS = ("product", "quantity", "unit", "due_at", "priority")
 
 
@@ -203,6 +220,8 @@ def decide(plant: Plant, command: OrderCommand, context: Context) -> Facts:
         BornHere: the ERP states an order under the number of an MES-born one.
         NotAboveZero, UnknownUnit: nothing is ordered.
     """
+    if isinstance(command, WithdrawOrder):
+        return _withdraw(plant, command)
     require_unit(f"Order {command.order}", command.unit)
     require_above_zero(f"Order {command.order}", command.quantity, command.unit)
     match command:
@@ -226,9 +245,26 @@ def decide(plant: Plant, command: OrderCommand, context: Context) -> Facts:
             return _receive(plant, it)
 
 
+def _withdraw(plant: Plant, it: WithdrawOrder) -> Facts:
+    order = need(plant, Order, it.order)
+    if order.origin == "mes":
+        raise BornHere(it.order)
+    stream = f"order/{it.order}"
+    if order.state in (OrderState.WAITING, OrderState.READY):
+        cancelled = WorkOrderCancelled(
+            order=it.order, erp_state=it.erp_state, provenance=it.provenance
+        )
+        return (Fact(stream, cancelled),)
+    asks = {"state": (str(order.state), it.erp_state)}
+    if order.state in OVER or order.asked == asks:
+        return ()
+    asked = OrderChangeRequestRaised(order=it.order, changes=asks, provenance=it.provenance)
+    return (Fact(stream, asked),)
+
+
 def _receive(plant: Plant, it: ReceiveOrder) -> Facts:
     stream, order = f"order/{it.order}", plant.get(Order, it.order)
-    if order is None:
+    if order is None or order.state is OrderState.CANCELLED:
         received = WorkOrderReceived(
             order=it.order,
             origin="erp",
@@ -304,6 +340,8 @@ def _changes(event: Event) -> dict[str, Any]:
             return {**fields, "provenance": it.provenance}
         case OrderChangeRequestRaised(changes=changes):
             return {"asked": changes}
+        case WorkOrderCancelled():
+            return {"state": OrderState.CANCELLED}
         case WorkOrderMadeReady():
             return {"state": OrderState.READY}
         case WorkOrderDispatched(batch=batch, room=room):

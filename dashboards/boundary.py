@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from core.bom import ReceiveBom
 from core.clock import iso, now
 from core.execution import Actor, Execution
-from core.order import Order, Provenance, ReceiveOrder
+from core.order import Order, Provenance, ReceiveOrder, WithdrawOrder
 from core.quantity import UNITS, convert
 from core.recipe import BomLine
 from erp import evidence
@@ -26,6 +26,7 @@ from erp.signing import Keys
 ANCHOR_EVERY_S = 5.0
 PULLER = Actor("service:erp-pull")
 log = logging.getLogger("batchwright.boundary")
+WITHDRAWN = (erp_port.ErpOrderState.CLOSED, erp_port.ErpOrderState.CANCELLED)
 RELEASED = erp_port.ErpOrderState.RELEASED  # others cannot be posted against
 
 
@@ -138,6 +139,13 @@ class Boundary:
         known = self._execution.nouns.get(Order, found.id)
         if known is None and found.state is not RELEASED:
             return
+        idem = f"{PULLER.person}:order:{found.id}:{iso(whence.fetched_at)}"
+        if found.state in WITHDRAWN:
+            withdraw = WithdrawOrder(
+                order=found.id, erp_state=str(found.state), provenance=provenance(whence)
+            )
+            self._execution.submit(withdraw, actor=PULLER, idem=idem)
+            return
         command = ReceiveOrder(
             order=found.id,
             erp_ref=found.id,
@@ -148,7 +156,6 @@ class Boundary:
             priority=found.priority,
             provenance=provenance(whence),
         )
-        idem = f"{PULLER.person}:order:{found.id}:{iso(whence.fetched_at)}"
         self._execution.submit(command, actor=PULLER, idem=idem)
 
     def _on_bom(self, found: erp_port.ErpBom, whence: erp_port.Provenance) -> None:

@@ -39,7 +39,7 @@ MAY: dict[str, set[str]] = {
     "finance": set(),
     "admin": {"person.register", "person.change-roles", "person.unlock", "person.retire"},
     "service": {
-        "order.receive", "bom.receive", "telemetry.seal", "lot.receive",
+        "order.receive", "order.withdraw", "bom.receive", "telemetry.seal", "lot.receive",
         "person.record-failed-authentication", "person.record-authentication",
     },
 }  # fmt: skip

@@ -14,10 +14,10 @@ from core.dispatch import DispatchOrder, NotReady, ready_gates
 from core.errors import AlreadyKnown, Unknown, WrongState
 from core.material import Lot, LotStatus
 from core.numbering import Sequence
-from core.order import BornHere, OpenOrder, Order, OrderState
+from core.order import BornHere, OpenOrder, Order, OrderState, WithdrawOrder
 from core.quantity import NotAboveZero, UnitMismatch, UnknownUnit
 from core.recipe import MasterRecipe
-from tests.hands import AT, ORDER, refusal
+from tests.hands import AT, FROM_ERP, ORDER, refusal
 from tests.paper import Paper, paper
 
 
@@ -58,6 +58,40 @@ def test_change_before_dispatch_is_taken_and_after_it_is_a_request() -> None:
     assert plant.size() == before
     plant.receive(priority=10, due_at=AT + timedelta(days=1))
     assert set(plant.get(Order, ORDER).asked) == {"priority", "due_at"}
+
+
+def withdraw(plant: Paper) -> None:
+    command = WithdrawOrder(order=ORDER, erp_state="cancelled", provenance=FROM_ERP)
+    plant.act(command, "service:erp-pull")
+
+
+@pytest.mark.requirement("A1", "A3")
+def test_an_order_that_the_erp_withdraws_is_not_dispatched_until_it_is_stated_again() -> None:
+    plant = with_order()
+    withdraw(plant)
+    assert plant.get(Order, ORDER).state is OrderState.CANCELLED
+    assert refusal(WrongState, lambda: dispatch(plant)) == (
+        "Order 1000178: is cancelled, must be waiting or ready. Choose another order."
+    )
+    before = plant.size()
+    withdraw(plant)
+    assert plant.size() == before
+    plant.receive()
+    assert plant.get(Order, ORDER).state is OrderState.WAITING
+
+
+@pytest.mark.requirement("A1")
+def test_withdrawing_an_order_that_is_dispatched_is_a_request_once() -> None:
+    plant = with_order()
+    dispatch(plant)
+    withdraw(plant)
+    order = plant.get(Order, ORDER)
+    assert (order.state, order.asked) == (
+        OrderState.DISPATCHED, {"state": ("dispatched", "cancelled")}
+    )  # fmt: skip
+    before = plant.size()
+    withdraw(plant)
+    assert plant.size() == before
 
 
 @pytest.mark.requirement("A7")
