@@ -20,6 +20,7 @@ from core.credentials import Secrets
 from core.equipment import Equipment, Station
 from core.execution import Execution
 from core.ledger.checkpoint import LogKey, load_or_create_key
+from core.ledger.entry import Entry
 from dashboards.accounts import PlantAccounts
 from dashboards.boundary import Boundary, ErpLink
 from dashboards.collect import Machines
@@ -28,6 +29,8 @@ from dashboards.live import Hub, Tailer
 from dashboards.plant import PlantServices
 from dashboards.security import Gate
 from dashboards.session import Sessions
+
+WITHDRAWS = ("person.retired", "person.locked", "person.roles-changed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,7 @@ class Plant:
         self.calendar = ShiftCalendar(pack.shifts.shifts, self.zone)
         self.hub = Hub()
         self._stack = ExitStack()
-        self._tailer = Tailer(execution.ledger, self.hub)
+        self._tailer = Tailer(execution.ledger, self.hub, heard=self._heard)
         self.accounts = PlantAccounts(execution)
         self.gate = Gate(Sessions(ended=self.accounts.signed_out))
         self._scales = {one.scale: self._scale(one) for one in wiring.scales}
@@ -116,6 +119,11 @@ class Plant:
             decimals=device.decimals,
         )
         return published_scale(settings, lambda: SerialPort(device.address), self.hub)
+
+    def _heard(self, entry: Entry) -> None:
+        """End every session of a person whose rights changed: its pages keep the roles of before."""
+        if entry.type in WITHDRAWS:
+            self.gate.sessions.end_person(entry.data["person"], entry.type)
 
     def start(self) -> None:
         """Start everything that runs beside the server."""

@@ -176,8 +176,16 @@ class Follows(Protocol):
 class Tailer:
     """Follow the ledger once for the whole process and publish what comes in."""
 
-    def __init__(self, ledger: Follows, hub: Hub, *, poll_s: float = 0.2) -> None:
-        self._ledger, self._hub, self._poll_s = ledger, hub, poll_s
+    def __init__(
+        self,
+        ledger: Follows,
+        hub: Hub,
+        *,
+        poll_s: float = 0.2,
+        heard: Callable[[Any], None] = lambda _entry: None,
+    ) -> None:
+        """Make a tailer; `heard` is called with each entry, in order, before it is published."""
+        self._ledger, self._hub, self._poll_s, self._heard = ledger, hub, poll_s, heard
         self._wake, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self.seq = 0
@@ -204,6 +212,7 @@ class Tailer:
         entries = self._ledger.entries(after=self.seq, limit=1000)
         newest: dict[str, Any] = {}
         for entry in entries:
+            self._heard(entry)
             newest[entry.stream] = entry
             newest["kind/" + entry.stream.partition("/")[0]] = entry
             newest["ledger"] = entry
