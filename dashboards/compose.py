@@ -121,7 +121,7 @@ class Plant:
         return published_scale(settings, lambda: SerialPort(device.address), self.hub)
 
     def _heard(self, entry: Entry) -> None:
-        """End every session of a person whose rights changed: its pages keep the roles of before."""
+        """End all sessions of a person whose rights changed: open pages keep the old roles."""
         if entry.type in WITHDRAWS:
             self.gate.sessions.end_person(entry.data["person"], entry.type)
 
