@@ -67,7 +67,7 @@ def test_a_command_line_of_the_readme_exists(line: str) -> None:
 
 def test_an_unknown_option_would_be_found() -> None:
     assert refused(["demo", "--speed", "2"]) == "--speed"
-    assert refused(["bench"]) == "bench"
+    assert refused(["fly"]) == "fly"
     assert refused(["erp"]) == "a command is missing"
     assert refused(["erp", "status", "--data", "x"]) is None
 
