@@ -143,7 +143,8 @@ class Screen:
         self.page.on("websocket", lambda socket: self._asked(socket.url))
 
     def _heard(self, kind: str, text: str) -> None:
-        if kind == "error":
+        # A page that is being left may still report its size; there is nobody to tell any more.
+        if kind == "error" and not text.endswith("not connected so cannot send Message"):
             self.errors.append(text)
 
     def _asked(self, url: str) -> None:

@@ -36,7 +36,12 @@ export function render({ model }) {
     } catch { /* a kiosk without sound still shows word, sign and colour */ }
   };
   const text = (tag, value, id) => { const e = document.createElement(tag); e.textContent = value; if (id) e.id = id; return e; };
-  const button = () => { const b = text('button', 'Understood'); b.type = 'button'; b.addEventListener('click', () => model.send_msg({ n: model.refusal.n })); return b; };
+  const button = () => { const b = text('button', 'Understood'); b.type = 'button'; b.addEventListener('click', () => {
+    // Closed here and now, not after an answer: the next scan may come at once and must find its field.
+    if (dialog.open) dialog.close();
+    live.replaceChildren();
+    model.send_msg({ n: model.refusal.n });
+  }); return b; };
   const sign = () => { const e = document.createElement('span'); e.style.display = 'contents'; e.innerHTML = SIGN; return e; };
   const draw = loud => {
     const { sentence, full, word, n } = model.refusal;
