@@ -2,6 +2,8 @@
 
 Stored names are literals and stay here for ever; a retired type keeps its class. An event's
 body is the canonical form of its fields; the type and its schema version stand in the entry.
+Stored bytes are never rewritten: a body of an older version is carried up when it is read, one
+version at a time, and `tests/golden/events` holds one file of every version there ever was.
 """
 
 from collections.abc import Callable
@@ -36,8 +38,7 @@ from core.fact import Command, Context, Event, Facts, Plant
 
 type Decide = Callable[[Plant, Any, Context], Facts]
 type Apply = Callable[[Any, Any], Any]
-
-VERSION = 1
+type Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,10 @@ DECIDERS: dict[str, Decide] = {
 }
 
 
+# (type, version) -> the pure step from that version's body to the next version's
+UPCAST: dict[tuple[str, int], Upcast] = {}
+
+
 class UnknownType(LedgerBroken):
     """An entry has a type or version that this server cannot read."""
 
@@ -148,17 +153,33 @@ def to_data(event: Event) -> dict[str, Any]:
     """Return an event's body; decoding it gives the same event back, or this stops."""
     data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(event))
     name = data.pop("type")
-    assert from_data(name, VERSION, data) == event, event
+    assert from_data(name, event.SCHEMA, data) == event, event
     return data
 
 
 def from_data(type_: str, v: int, data: dict[str, Any]) -> Event:
-    """Return the event that an entry's body holds.
+    """Return the event that an entry's body holds, carried up to the version of today.
 
     Raises:
         UnknownType: the type or its version is newer than this server.
     """
     kind = EVENTS.get(type_)
-    if kind is None or v != VERSION:
+    if kind is None:
         raise UnknownType(type_, v)
+    if v != kind.SCHEMA:
+        data = upcast(type_, v, data)
     return msgspec.convert({**data, "type": type_}, kind)
+
+
+def upcast(type_: str, v: int, data: dict[str, Any]) -> dict[str, Any]:
+    """Return a body as the newest version of its type spells it; the given one stays as it is.
+
+    Raises:
+        UnknownType: the type or its version is newer than this server.
+    """
+    kind = EVENTS.get(type_)
+    if kind is None or not 1 <= v <= kind.SCHEMA:
+        raise UnknownType(type_, v)
+    for version in range(v, kind.SCHEMA):
+        data = UPCAST[type_, version](dict(data))
+    return data

@@ -361,7 +361,7 @@ def _draft(fact: Fact, reason: str | None) -> Draft:
     return Draft(
         stream=fact.stream,
         type=event_type(fact.event),
-        v=1,
+        v=fact.event.SCHEMA,
         data=to_data(fact.event),
         reason=fact.reason or reason,
     )

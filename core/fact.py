@@ -20,7 +20,13 @@ class Command(Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
-    """What happened. The tag is stored for ever and never renamed; fields are only added."""
+    """What happened. The tag is stored for ever and never renamed; fields are only added.
+
+    Where a field must change its meaning or its shape, `SCHEMA` goes up by one and
+    `core.catalogue.UPCAST` gets the step from the version before.
+    """
+
+    SCHEMA: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.write_golden import unwritten
+
 ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT: dict[str, set[str]] = {
     "core": set(),
@@ -261,6 +263,10 @@ def test_no_other_top_level_folder_holds_code() -> None:
 def test_tests_are_flat() -> None:
     tests = ROOT / "tests"
     assert [path for path in tests.rglob("test_*.py") if path.parent != tests] == []
+
+
+def test_every_event_has_its_golden_file() -> None:
+    assert unwritten() == ""
 
 
 def locked() -> dict[str, str]:
