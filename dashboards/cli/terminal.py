@@ -1,0 +1,28 @@
+"""What every command shares: how it speaks, how it gives up, and where a plant's data is."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[Path, typer.Option("--data", help="the plant's data folder")]
+
+
+def say(line: str) -> None:
+    """Print one line for the person at the terminal, at once."""
+    typer.echo(line)
+    sys.stdout.flush()
+
+
+def give_up(sentence: object) -> typer.Exit:
+    """Print a refusal and return the exit to raise."""
+    typer.echo(str(sentence), err=True)
+    return typer.Exit(1)
+
+
+def ledger_of(data: Path) -> str:
+    """Return where the ledger of a data folder is."""
+    if not (data / "ledger.db").is_file():
+        raise give_up(f"{data}: holds no ledger.db. Name the plant's data folder.")
+    return f"sqlite:///{data / 'ledger.db'}"
