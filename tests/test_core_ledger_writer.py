@@ -1,5 +1,6 @@
 """What a writer refuses to start on, and how it goes on when the database fails it."""
 
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -199,6 +200,24 @@ def test_anchors_are_kept_few_and_the_newest_always(tmp_path: Path) -> None:
         folder.settle()
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [*(f"{size:012d}.note" for size in range(5, 10)), "newest.note"]
+
+
+def test_the_first_anchor_is_forced_so_that_a_cut_may_tear_the_newest(tmp_path: Path) -> None:
+    with writing(tmp_path / "ledger.db", anchors=tmp_path / "anchors") as writer:
+        writer.submit(job("first", draft())).result(20)
+        shutil.copytree(tmp_path / "anchors", tmp_path / "left")  # as the power goes
+    (tmp_path / "left" / "newest.note").write_bytes(b"")
+    start(tmp_path / "ledger.db", tmp_path / "left")
+
+
+def test_an_anchor_is_whole_though_the_disk_takes_it_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: whole(descriptor, data[:10]))
+    folder = AnchorFolder(tmp_path)
+    folder.keep(sign(KEY, 3, bytes(32)))
+    assert [c.size for _, c in folder.checkpoints(KEY.verifier)] == [3, 3]
 
 
 def test_a_torn_anchor_is_passed_over_while_another_holds(tmp_path: Path) -> None:

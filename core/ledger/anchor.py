@@ -3,7 +3,8 @@
 A checkpoint inside the database rolls back with it, silently; only a copy elsewhere shows that.
 `newest.note` is replaced before the callers are answered, so a killed process cannot lose it. At
 most five times a second it is also kept under its size and forced to the disk, since a force for
-every group would cost as much as the commit. The folder is best on another disk.
+every group would cost as much as the commit. The first copy of all is forced at once: a power cut
+may tear `newest.note`, and must then find another one. The folder is best on another disk.
 """
 
 import os
@@ -15,6 +16,7 @@ from core.errors import LedgerBroken
 from core.ledger.checkpoint import Checkpoint, NoteBroken, Verifier, verify
 
 NEWEST = "newest.note"
+FORCED = "[0-9]*.note"
 KEPT = 5
 SETTLE_MS = 200
 
@@ -35,6 +37,7 @@ class AnchorFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._has_forced = any(folder.glob(FORCED))
         self._due: Checkpoint | None = None
         self._lock = Lock()
         self._wake = Event()
@@ -48,9 +51,11 @@ class AnchorFolder:
 
     def keep(self, checkpoint: Checkpoint) -> None:
         """Replace the newest copy; it survives the death of this process from here on."""
-        self._replace(self.folder / NEWEST, checkpoint.note, force=False)
         with self._lock:
             self._due = checkpoint
+        if not self._has_forced:
+            self.settle()
+        self._replace(self.folder / NEWEST, checkpoint.note, force=False)
         self._wake.set()
 
     def settle(self) -> None:
@@ -60,7 +65,8 @@ class AnchorFolder:
         if checkpoint is None:
             return
         self._replace(self.folder / f"{checkpoint.size:012d}.note", checkpoint.note, force=True)
-        for old in sorted(self.folder.glob("[0-9]*.note"))[:-KEPT]:
+        self._has_forced = True
+        for old in sorted(self.folder.glob(FORCED))[:-KEPT]:
             with suppress(FileNotFoundError):
                 old.unlink()
 
@@ -85,7 +91,9 @@ class AnchorFolder:
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
-            os.write(descriptor, note.encode("utf-8"))
+            left = note.encode("utf-8")
+            while left:  # a disk that fills up takes a part, and says so only when asked again
+                left = left[os.write(descriptor, left) :]
             if force:
                 os.fsync(descriptor)
         finally:
