@@ -22,36 +22,15 @@ from core.execution import Actor, Credentials
 from dashboards import openapi, parts, theme
 from dashboards.login import chosen_scheme
 from dashboards.plant import PlantServices
+from dashboards.problem import Problem
 from dashboards.security import Gate
 from dashboards.session import COOKIE, Login, Viewer
 
 KEY = re.compile(r"[\x21-\x7e]{8,200}")
-LARGEST_BODY = 256 * 1024
 READ_BY_FLOOR = ("raw", "equipment")  # the fields that completing a command looks at
 MOST_ASKED = 10_000  # retries of a weighing find its first reading among so many requests
 # A badge is half of a signature; the interface tells nobody somebody else's.
 PRIVATE = frozenset({"badge", "secret", "secret_hash", "pin"})
-
-
-class Problem(Exception):
-    """An answer that is no success: status, kind, sentence and facts."""
-
-    def __init__(self, status: int, kind: str, detail: str, **facts: object) -> None:
-        super().__init__(detail)
-        self.status, self.kind, self.detail, self.facts = status, kind, detail, facts
-
-    def response(self) -> Response:
-        """Return the problem document."""
-        body = {
-            "type": f"/help/api#{self.kind}",
-            "title": self.kind.replace("-", " ").capitalize(),
-            "status": self.status,
-            "detail": self.detail,
-            **self.facts,
-        }
-        return Response(
-            msgspec.json.encode(body), self.status, media_type="application/problem+json"
-        )
 
 
 def parse_command(
@@ -186,7 +165,8 @@ class Api:
                     400, "idempotency-key", "Idempotency-Key: 8 to 200 visible characters, made"
                     " once per request and sent again with every retry.",
                 )  # fmt: skip
-            body = await _body(request)
+            _need_json(request)
+            body = await request.body()
             receipt = await asyncio.to_thread(self._take, viewer, name, key=key, body=body)
         except Problem as problem:
             return problem.response()
@@ -333,14 +313,11 @@ class Api:
         )
 
 
-async def _body(request: Request) -> bytes:
-    """Return a request's body, refused while it is read when it grows too large."""
-    got = bytearray()
-    async for chunk in request.stream():
-        got += chunk
-        if len(got) > LARGEST_BODY:
-            raise Problem(413, "too-large", f"The body is larger than {LARGEST_BODY} bytes.")
-    return bytes(got)
+def _need_json(request: Request) -> None:
+    """Refuse a form, which a page of another site could send; a body without a type is JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("", "application/json"):
+        raise Problem(415, "not-json", "Content-Type: must be application/json.")
 
 
 def _json(value: Any) -> Response:

@@ -7,37 +7,19 @@ import gzip
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
 from hashlib import sha256
-from http.cookies import CookieError, SimpleCookie
-from typing import Any
-from urllib.parse import urlparse
 
-from dashboards.session import COOKIE, Sessions
+from dashboards import asgi, cookies, logs
+from dashboards.asgi import SAFE_METHODS, App, Message, Receive, Scope, Send, header
+from dashboards.session import Sessions
 
 log = logging.getLogger(__name__)
 
-type Scope = MutableMapping[str, Any]
-type Message = MutableMapping[str, Any]
-type Receive = Callable[[], Awaitable[Message]]
-type Send = Callable[[Message], Awaitable[None]]
-type App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 SCRIPT = re.compile(rb"<script(?=[\s>])")
 HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,253}")
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STATIC = ("/static/", "/assets/", "/components/")
 PACKED = (b"text/", b"application/javascript", b"application/json", b"image/svg")
 RECHECK_S = 30.0
-ALWAYS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-)
-# Of a file or a bare sentence: opened by itself, as a picture can be, it may run nothing.
-BARE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 # A wall board is looked at for a whole shift without a touch.
 KEEPS_AWAKE = ("/board",)
 
@@ -58,33 +40,6 @@ def content_policy(nonce: str, host: str) -> str:
     )
 
 
-def header(scope: Scope, name: bytes) -> str:
-    """Return one request header, empty where it is missing."""
-    for key, value in scope.get("headers", ()):
-        if key.lower() == name:
-            return str(value.decode("latin-1"))
-    return ""
-
-
-def session_token(scope: Scope) -> str | None:
-    """Return the session cookie of a request."""
-    try:
-        morsel = SimpleCookie(header(scope, b"cookie")).get(COOKIE)
-    except CookieError:
-        return None
-    return morsel.value if morsel else None
-
-
-def same_origin(scope: Scope) -> bool:
-    """Tell whether a request comes from a page of ours; tools that send no Origin pass.
-
-    A browser always names the origin of a post and of a websocket, and sends the session cookie
-    (SameSite=Strict) to no other site, so nothing is lost by letting tools through.
-    """
-    origin = header(scope, b"origin")
-    return not origin or urlparse(origin).netloc.lower() == header(scope, b"host").lower()
-
-
 class Headers:
     """Wrap the whole application; the last middleware added."""
 
@@ -94,16 +49,36 @@ class Headers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
-        else:
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
+            return
+        scope = cookies.received(scope)
+        self._bind(scope)
+        if scope["type"] == "http":
+            await self._http(scope, receive, cookies.sending(scope, send))
+        else:
+            await self._websocket(scope, receive, send)
+
+    def _bind(self, scope: Scope) -> None:
+        """End a login whose cookie comes without the mark of the station it was made at."""
+        token = cookies.session_token(scope)
+        login = self._sessions.get(token, touch=False)
+        if login is not None and not cookies.is_bound(login, scope):
+            logs.security(
+                "session-moved", login=login.id, station=login.viewer.station,
+                client=asgi.client_of(scope),
+            )  # fmt: skip
+            self._sessions.end(token, "station")
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in SAFE_METHODS and not same_origin(scope):
-            await _answer(send, 403, b"This request comes from another site. Use the plant's page.")
+        if scope["method"] not in SAFE_METHODS and not cookies.same_origin(scope):
+            logs.security(
+                "foreign-origin", path=scope["path"], origin=header(scope, b"origin"),
+                client=asgi.client_of(scope),
+            )  # fmt: skip
+            await asgi.answer(
+                send, 403, b"This request comes from another site. Use the plant's page."
+            )
             return
         if scope["method"] in ("GET", "HEAD") and scope["path"].startswith(STATIC):
             await self._static(scope, receive, send)
@@ -117,7 +92,7 @@ class Headers:
             number = secrets.token_hex(4)
             log.exception("a request could not be answered, report %s", number)
             sentence = f"This could not be answered; the server's log has report {number}."
-            await _answer(send, 500, sentence.encode(), head=scope["method"] == "HEAD")
+            await asgi.answer(send, 500, sentence.encode(), head=scope["method"] == "HEAD")
 
     async def _static(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a library file: packed once, then from memory; unchanged until the server is."""
@@ -126,15 +101,15 @@ class Headers:
         zipped = "gzip" in header(scope, b"accept-encoding")
         if key not in self._packed or not zipped:
             answer = await _collect(self._app, {**scope, "method": "GET"}, receive)
-            if answer is None or answer.status != 200:
-                status = answer.status if answer else 500
-                await _answer(send, status, b"Not found", head=scope["method"] == "HEAD")
+            if answer.status != 200:
+                status = answer.status
+                await asgi.answer(send, status, b"Not found", head=scope["method"] == "HEAD")
                 return
             if len(self._packed) < 600:  # the libraries have fewer files
                 body = await asyncio.to_thread(gzip.compress, answer.body, 6)
                 self._packed[key] = (answer.content_type, body)
             if not zipped:
-                await _answer(
+                await asgi.answer(
                     send, 200, answer.body, content_type=answer.content_type,
                     head=scope["method"] == "HEAD",
                 )  # fmt: skip
@@ -144,18 +119,22 @@ class Headers:
         age = b"public, max-age=31536000, immutable" if query else b"public, max-age=3600"
         extra = [(b"etag", etag), (b"cache-control", age), (b"vary", b"accept-encoding")]
         if header(scope, b"if-none-match").encode("latin-1") == etag:
-            await _answer(send, 304, b"", extra=extra)
+            await asgi.answer(send, 304, b"", extra=extra)
             return
         extra.append((b"content-encoding", b"gzip"))
-        await _answer(
+        await asgi.answer(
             send, 200, body, content_type=content_type, extra=extra,
             head=scope["method"] == "HEAD",
         )  # fmt: skip
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        token = session_token(scope)
+        token = cookies.session_token(scope)
         login = self._sessions.get(token)
-        if login is None or not same_origin(scope):
+        if login is None or not cookies.same_origin(scope):
+            logs.security(
+                "socket-refused", path=scope["path"], origin=header(scope, b"origin"),
+                client=asgi.client_of(scope),
+            )  # fmt: skip
             await receive()
             await send({"type": "websocket.close", "code": 4403})
             return
@@ -239,7 +218,7 @@ class _Dressed:
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         policy = content_policy(self._nonce, self._host).encode()
-        return [(b"content-security-policy", policy), *ALWAYS]
+        return [(b"content-security-policy", policy), *asgi.ALWAYS]
 
 
 class _Answer:
@@ -256,26 +235,7 @@ class _Answer:
             self.body += message.get("body", b"")
 
 
-async def _collect(app: App, scope: Scope, receive: Receive) -> _Answer | None:
+async def _collect(app: App, scope: Scope, receive: Receive) -> _Answer:
     answer = _Answer()
     await app(scope, receive, answer.take)
     return answer
-
-
-async def _answer(
-    send: Send,
-    status: int,
-    body: bytes,
-    *,
-    content_type: bytes = b"text/plain; charset=utf-8",
-    extra: list[tuple[bytes, bytes]] | None = None,
-    head: bool = False,
-) -> None:
-    headers = [(b"content-security-policy", BARE_POLICY), *ALWAYS, *(extra or [])]
-    if status != 304:
-        headers += [
-            (b"content-type", content_type),
-            (b"content-length", str(len(body)).encode()),
-        ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else body})

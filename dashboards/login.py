@@ -7,17 +7,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
 from core.errors import Refused
-from dashboards import menu, parts, theme
+from dashboards import cookies, logs, menu, parts, theme
 from dashboards.plant import PlantServices
 from dashboards.security import Gate
 from dashboards.session import COOKIE, Login, Throttle, same_csrf
 
-STATION_COOKIE = "mes_station"
 LONG_S = 400 * 24 * 3600
-
-
-def _is_secure(request: Request) -> bool:
-    return request.url.scheme == "https"
 
 
 class LoginPages:
@@ -40,7 +35,8 @@ class LoginPages:
 
     def _page(self, request: Request, *, status: int = 200, **values: str) -> HTMLResponse:
         station = values.pop("station", "") or request.query_params.get("station", "")
-        station = station or request.cookies.get(STATION_COOKIE, "")
+        kept = request.cookies.get(cookies.STATION_COOKIE, "")
+        station = station or cookies.station_in(kept)
         body = theme.plain(
             "Sign in", Markup(""), login=None, plant=self._plant.name, zone=str(self._plant.zone),
             chosen=chosen_scheme(request), template="login.html", notice=self._plant.notice,
@@ -66,32 +62,39 @@ class LoginPages:
         """Take user and password, and open a session bound to the station."""
         user, goal = user.strip(), menu.next_path(next)
         place = station if station in self._plant.stations else None
-        key = f"{request.client.host if request.client else ''} {user.lower()}"
+        client = request.client.host if request.client else ""
+        key = f"{client} {user.lower()}"
         if wait := self._throttle.wait_s(key):
             sentence = f"Too many tries for this name from here. Try again in {wait} s."
-            return self._page(request, status=429, refusal=sentence, user=user, next=goal)
+            logs.security("sign-in-slowed", client=client, station=place)
+            slow = self._page(request, status=429, refusal=sentence, user=user, next=goal)
+            slow.headers["retry-after"] = str(wait)
+            return slow
         try:
             viewer = self._plant.accounts.authenticate(user, password, place)
         except Refused as refusal:
             self._throttle.failed(key)
+            logs.security("sign-in-refused", rule=refusal.rule, client=client, station=place)
             return self._page(
                 request, status=401, refusal=str(refusal), user=user, next=goal,
                 station=place or "",
             )  # fmt: skip
         self._throttle.passed(key)
         self._gate.sessions.end(request.cookies.get(COOKIE))
-        token = self._gate.sessions.open(viewer)
         if not menu.may_open(goal, viewer.roles):
             goal = "/"
         answer = RedirectResponse(goal, 303)
-        answer.set_cookie(
-            COOKIE, token, httponly=True, samesite="strict", secure=_is_secure(request), path="/"
-        )
+        mark = ""
         if place:
+            kept = cookies.station_cookie(place)
+            mark = cookies.mark_of(kept)
             answer.set_cookie(
-                STATION_COOKIE, place, max_age=LONG_S, httponly=True, samesite="strict",
-                secure=_is_secure(request),
-            )  # fmt: skip
+                cookies.STATION_COOKIE, kept, max_age=LONG_S, httponly=True, samesite="strict"
+            )
+        token = self._gate.sessions.open(viewer, mark=mark)
+        answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")
+        login = self._gate.sessions.get(token)
+        logs.security("signed-in", login=login and login.id, client=client, station=place)
         return answer
 
     def ask_sign_out(self, request: Request) -> Response:

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from panel.viewable import Viewable
 
 from core.errors import MesError
-from dashboards import menu, parts, visit
+from dashboards import logs, menu, parts, visit
 from dashboards.palette import State
 from dashboards.plant import PlantServices
 from dashboards.session import COOKIE, Login, PageOwners, Sessions, Viewer
@@ -46,7 +46,10 @@ class Gate:
         Runs for every document, autoload, metadata and websocket request, in a worker thread.
         """
         login = self.login_of(request)
-        if login is None or not menu.may_open(request.path, login.viewer.roles):
+        if login is None:
+            return None
+        if not menu.may_open(request.path, login.viewer.roles):
+            logs.security("page-refused", path=request.path, login=login.id)
             return None
         if not request.path.rstrip("/").endswith("/ws") and request.path != "/ws":
             return login
@@ -54,9 +57,11 @@ class Gate:
         try:
             page_id = get_session_id(protocols.split(",")[-1].strip())
         except Exception:  # whatever a forged token makes the decoder raise, it opens nothing
-            log.info("malformed page token refused")
+            page_id = ""
+        if not self.owners.owns(page_id, login.id):
+            logs.security("foreign-page", path=request.path, login=login.id)
             return None
-        return login if self.owners.owns(page_id, login.id) else None
+        return login
 
     def login_url(self, request: Any) -> str:
         """Return where somebody without access is sent."""

@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 # Read by Bokeh when Panel is first imported: every file comes from this host.
@@ -23,6 +24,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from dashboards import api, help, theme
 from dashboards.answers import add_answers
 from dashboards.headers import Headers
+from dashboards.limits import LARGEST_HEADERS, Guard, Impatient, Limits
 from dashboards.login import LoginPages
 from dashboards.pages import PAGES
 from dashboards.plant import PlantServices
@@ -31,6 +33,8 @@ from dashboards.security import Gate, PageFunction
 from dashboards.session import COOKIE, Sessions
 
 __all__ = ["PlantServices", "create_app", "serve"]
+
+MOST_CONNECTIONS = 1000
 
 type Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -42,6 +46,7 @@ def create_app(
     gate: Gate | None = None,
     routers: Sequence[APIRouter] = (),
     lifespan: Lifespan | None = None,
+    limits: Limits | None = None,
 ) -> FastAPI:
     """Return the whole application.
 
@@ -49,6 +54,7 @@ def create_app(
         pages: the live pages by path; all of them where left out.
         routers: further routes (webhooks, downloads); each guards itself.
         lifespan: starts and stops what runs beside the server.
+        limits: what one client may ask; the usual ones where left out.
     """
     gate = gate if gate is not None else Gate(Sessions(ended=plant.accounts.signed_out))
 
@@ -85,7 +91,8 @@ def create_app(
         secret_key=plant.secret_key.encode(),
         sign_sessions=True,
     )
-    # Added after the pages, or it would not wrap them.
+    # Added after the pages, or they would not wrap them; the last one is the outermost.
+    app.add_middleware(Guard, limits=limits or Limits())
     app.add_middleware(Headers, sessions=gate.sessions)
     return app
 
@@ -138,15 +145,26 @@ def _watch(plant: PlantServices, gate: Gate) -> APIRouter:
     return routes
 
 
-def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Server:
-    """Return a configured server; `run()` it, or run it in a thread and set `should_exit`."""
+def serve(
+    app: FastAPI, host: str = "127.0.0.1", port: int = 0, *, tls: tuple[Path, Path] | None = None
+) -> uvicorn.Server:
+    """Return a configured server; `run()` it, or run it in a thread and set `should_exit`.
+
+    `tls` names the files of the certificate with its chain, and of its key.
+    """
+    certificate, key = tls if tls is not None else (None, None)
     settings = uvicorn.Config(
         app,
         host=host,
         port=port,
-        log_level="warning",
+        http=Impatient,
+        log_config=None,
         access_log=False,
         server_header=False,
+        h11_max_incomplete_event_size=LARGEST_HEADERS,
+        limit_concurrency=MOST_CONNECTIONS,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
         ws_max_size=4 * 1024 * 1024,
         timeout_graceful_shutdown=3,
     )

@@ -56,13 +56,17 @@ class Accounts(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Login:
-    """One signed-in browser. `id` is public among our pages, the token is not."""
+    """One signed-in browser. `id` is public among our pages, the token is not.
+
+    `mark` is the hash of the station cookie that must come with the token; empty at a desk.
+    """
 
     id: str
     viewer: Viewer
     csrf: str
     opened_s: float
     seen_s: float
+    mark: str = ""
     ended: bool = False
     on_end: list[Callable[[], None]] = field(default_factory=list)
 
@@ -89,12 +93,12 @@ class Sessions:
         """Return what the store is keyed by, so that a memory listing gives no cookie away."""
         return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
-    def open(self, viewer: Viewer) -> str:
-        """Start a login and return its cookie value."""
+    def open(self, viewer: Viewer, *, mark: str = "") -> str:
+        """Start a login, bound to a station's browser by its mark; return its cookie value."""
         token, at = secrets.token_urlsafe(32), self._clock()
         login = Login(
             id=secrets.token_hex(8), viewer=viewer, csrf=secrets.token_urlsafe(24),
-            opened_s=at, seen_s=at,
+            opened_s=at, seen_s=at, mark=mark,
         )  # fmt: skip
         with self._lock:
             self._logins[self._key(token)] = login

@@ -1,21 +1,18 @@
-import asyncio
 import re
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
-import websockets
-from websockets.exceptions import InvalidStatus
 
 from dashboards import parts
 from dashboards.plant import PlantServices
 from dashboards.security import Gate
-from dashboards.session import COOKIE, Sessions, Viewer
+from dashboards.session import Sessions, Viewer
 from dashboards.theme import Frame, frame
+from tests.sockets import cookie_of, knock, stay, token_of
 from tests.ui_plant import PEOPLE, SECRET, create_app, plant_of, running, signed_in
 
-TOKEN = re.compile(r'"token":"([^"]+)"')
 NONCE = re.compile(r"'nonce-([^']+)'")
 
 
@@ -39,45 +36,6 @@ def url() -> Iterator[str]:
     GATE.sessions = Sessions(ended=PLANT.accounts.signed_out)
     with running(create_app(PLANT, pages=PAGES, gate=GATE)) as address:
         yield address
-
-
-def cookie_of(client: httpx.Client) -> str:
-    return client.cookies[COOKIE]
-
-
-def token_of(client: httpx.Client, path: str) -> str:
-    answer = client.get(path)
-    assert answer.status_code == 200, answer.headers
-    found = TOKEN.search(answer.text)
-    assert found is not None
-    return found.group(1)
-
-
-def knock(
-    url: str,
-    path: str,
-    token: str,
-    *,
-    cookie: str | None,
-    origin: str | None = None,
-    query: str = "",
-) -> int:
-    """Return the HTTP status of a websocket handshake, 101 when it opened."""
-
-    async def attempt() -> int:
-        headers = {"Cookie": f"{COOKIE}={cookie}"} if cookie else {}
-        target = url.replace("http", "ws", 1) + path.rstrip("/") + "/ws" + query
-        try:
-            async with websockets.connect(
-                target, subprotocols=["bokeh", token], additional_headers=headers,  # type: ignore[list-item]
-                origin=origin or url,  # type: ignore[arg-type]
-            ) as socket:  # fmt: skip
-                await asyncio.wait_for(socket.recv(), 5)
-                return 101
-        except InvalidStatus as refused:
-            return refused.response.status_code
-
-    return asyncio.run(attempt())
 
 
 @pytest.mark.requirement("P1")
@@ -147,18 +105,8 @@ def test_after_sign_out_nothing_opens_and_the_open_socket_is_closed(url: str) ->
     ama = signed_in(url, "ama")
     token, cookie = token_of(ama, "/kiosk"), cookie_of(ama)
 
-    async def stay() -> int | None:
-        target = url.replace("http", "ws", 1) + "/kiosk/ws"
-        async with websockets.connect(
-            target, subprotocols=["bokeh", token],  # type: ignore[list-item]
-            additional_headers={"Cookie": f"{COOKIE}={cookie}"}, origin=url,  # type: ignore[arg-type]
-        ) as socket:  # fmt: skip
-            await asyncio.wait_for(socket.recv(), 5)
-            await asyncio.to_thread(GATE.sessions.end, cookie)
-            await asyncio.wait_for(socket.wait_closed(), 5)
-            return socket.close_code
-
-    assert asyncio.run(stay()) == 4401
+    code = stay(url, "/kiosk", token, cookie=cookie, then=lambda: GATE.sessions.end(cookie))
+    assert code == 4401
     assert knock(url, "/kiosk", token, cookie=cookie) == 403
     assert ama.get("/kiosk").headers["location"].startswith("/login")
     assert ("ama", "sign-out") in PLANT.accounts.ended

@@ -63,12 +63,17 @@ def plant_of(**more: object) -> PlantServices:
     return PlantServices(**(given | more))
 
 
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def running(app: FastAPI) -> Iterator[str]:
     """Run an application on a free port; yield its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = serve(app, port=port)
     thread = threading.Thread(target=server.run, name="server", daemon=True)
     thread.start()
@@ -95,4 +100,13 @@ def signed_in(url: str, user: str, **more: str) -> httpx.Client:
     return client
 
 
-__all__ = ["PEOPLE", "SECRET", "Crowd", "create_app", "plant_of", "running", "signed_in"]
+__all__ = [
+    "PEOPLE",
+    "SECRET",
+    "Crowd",
+    "create_app",
+    "free_port",
+    "plant_of",
+    "running",
+    "signed_in",
+]

@@ -1,0 +1,195 @@
+"""Where a session cookie is good: in the browser of its station, over TLS under its own name."""
+
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from dashboards import cookies
+from dashboards.security import Gate
+from dashboards.server import serve
+from dashboards.session import COOKIE, Sessions
+from tests.sockets import knock, token_of
+from tests.test_dashboards_security import PAGES
+from tests.ui_plant import SECRET, create_app, free_port, plant_of, running, signed_in
+
+GATE = Gate()
+PLANT = plant_of(stations={"booth-1": "Booth 1", "booth-2": "Booth 2"})
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    GATE.sessions = Sessions(ended=PLANT.accounts.signed_out)
+    with running(create_app(PLANT, pages=PAGES, gate=GATE)) as address:
+        yield address
+
+
+def session_alone(client: httpx.Client) -> dict[str, str]:
+    return {COOKIE: client.cookies[COOKIE]}
+
+
+@pytest.mark.requirement("H7", "N7")
+def test_a_stolen_cookie_is_good_at_no_other_station_and_ends_its_login(url: str) -> None:
+    ama = signed_in(url, "ama", station="booth-1")
+    thief = signed_in(url, "evil", station="booth-2")
+    assert ama.get("/help").status_code == 200
+    stolen = {**thief.cookies, **session_alone(ama)}
+    assert httpx.get(url + "/help", cookies=stolen).status_code == 401
+    assert ama.get("/help").status_code == 401  # the theft is seen: its owner signs in again
+    assert ("ama", "station") in PLANT.accounts.ended
+    assert thief.get("/help").status_code == 200
+
+
+@pytest.mark.requirement("H7", "N7")
+def test_a_stolen_cookie_is_good_at_no_desk(url: str) -> None:
+    ama = signed_in(url, "ama", station="booth-1")
+    assert httpx.get(url + "/api/v1/batch", cookies=session_alone(ama)).status_code == 401
+    assert ama.get("/help").status_code == 401
+
+
+def test_a_guessed_mark_of_the_right_station_does_not_help(url: str) -> None:
+    ama = signed_in(url, "ama", station="booth-1")
+    guess = {cookies.STATION_COOKIE: cookies.station_cookie("booth-1"), **session_alone(ama)}
+    assert httpx.get(url + "/help", cookies=guess).status_code == 401
+
+
+def test_the_socket_of_a_station_needs_its_mark(url: str) -> None:
+    ama = signed_in(url, "ama", station="booth-1")
+    token = token_of(ama, "/kiosk")
+    both = "; ".join(f"{name}={value}" for name, value in ama.cookies.items())
+    assert knock(url, "/kiosk", token, cookie=None, cookies=both) == 101
+    assert knock(url, "/kiosk", token, cookie=ama.cookies[COOKIE]) == 403
+
+
+def test_at_a_desk_the_session_cookie_stands_alone(url: str) -> None:
+    ama = signed_in(url, "ama")
+    assert httpx.get(url + "/help", cookies=session_alone(ama)).status_code == 200
+
+
+@pytest.mark.requirement("H7")
+def test_signing_in_makes_a_new_session_and_ends_the_one_before(url: str) -> None:
+    ama = signed_in(url, "ama")
+    before = ama.cookies[COOKIE]
+    ama.post("/login", data={"user": "ama", "password": SECRET})
+    assert ama.cookies[COOKIE] != before
+    assert httpx.get(url + "/help", cookies={COOKIE: before}).status_code == 401
+
+
+@pytest.mark.requirement("H7")
+def test_a_session_that_was_planted_before_sign_in_is_not_taken_up(url: str) -> None:
+    with httpx.Client(base_url=url, cookies={COOKIE: "planted-by-somebody"}) as client:
+        client.post("/login", data={"user": "ama", "password": SECRET})
+    assert httpx.get(url + "/help", cookies={COOKIE: "planted-by-somebody"}).status_code == 401
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "plant")])
+    at = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(at - timedelta(days=1))
+        .not_valid_after(at + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "plant.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "plant.key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return folder / "plant.pem", folder / "plant.key"
+
+
+@pytest.fixture(scope="module")
+def secure(certificate: tuple[Path, Path]) -> Iterator[tuple[str, ssl.SSLContext]]:
+    port = free_port()
+    server = serve(create_app(plant_of(), pages=PAGES), port=port, tls=certificate)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    end = time.monotonic() + 20
+    while not server.started and time.monotonic() < end:
+        time.sleep(0.05)
+    yield f"https://127.0.0.1:{port}", ssl.create_default_context(cafile=certificate[0])
+    server.should_exit = True
+    thread.join(15)
+
+
+@pytest.mark.requirement("H7")
+def test_over_tls_every_cookie_is_secure_and_the_session_is_this_hosts(
+    secure: tuple[str, ssl.SSLContext],
+) -> None:
+    url, trust = secure
+    form = {"user": "ama", "password": SECRET, "station": "booth-1"}
+    answer = httpx.post(url + "/login", data=form, verify=trust)
+    given = answer.headers.get_list("set-cookie")
+    assert len(given) == 2
+    for one in given:
+        assert {"HttpOnly", "Secure", "SameSite=strict", "Path=/"} <= set(one.split("; ")), one
+        assert "Domain" not in one
+    assert any(one.startswith(f"{cookies.HOST_COOKIE}=") for one in given)
+    assert answer.headers["strict-transport-security"]
+
+
+@pytest.mark.requirement("H7")
+def test_over_tls_only_the_hosts_own_cookie_signs_anybody_in(
+    secure: tuple[str, ssl.SSLContext],
+) -> None:
+    url, trust = secure
+    with httpx.Client(base_url=url, verify=trust) as client:
+        client.post("/login", data={"user": "ama", "password": SECRET})
+        value = client.cookies[cookies.HOST_COOKIE]
+        assert client.get("/help").status_code == 200
+        token = token_of(client, "/kiosk")
+    for name, status in ((cookies.HOST_COOKIE, 101), (COOKIE, 403)):
+        line = f"{name}={value}"
+        assert knock(url, "/kiosk", token, cookie=None, cookies=line, tls=trust) == status
+    plain = httpx.get(url + "/help", cookies={COOKIE: value}, verify=trust)
+    assert plain.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("origin", "fetch_site", "is_ours"),
+    [
+        ("", "", True),
+        ("http://plant:8000", "same-origin", True),
+        ("http://plant:8000", "none", True),
+        ("", "cross-site", False),
+        ("", "same-site", False),
+        ("http://plant:8000", "cross-site", False),
+        ("http://plant:8001", "", False),
+        ("http://plant:8000.evil.example", "", False),
+        ("null", "", False),
+    ],
+)
+def test_a_request_is_ours_by_its_origin_and_by_what_the_browser_says(
+    origin: str, fetch_site: str, is_ours: bool
+) -> None:
+    told = {
+        b"host": b"plant:8000",
+        b"origin": origin.encode(),
+        b"sec-fetch-site": fetch_site.encode(),
+    }
+    scope = {"type": "http", "headers": [pair for pair in told.items() if pair[1]]}
+    assert cookies.same_origin(scope) is is_ours
