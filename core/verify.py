@@ -14,7 +14,8 @@ with size and root, or the first broken entry and why, and ends with 1. Its plan
 5. Every line is one entry in canonical JSON (RFC 8785, no floats), `seq` in order without gaps;
    in each stream `ver` counts from 1 and `prev` is the hash of the entry before.
 6. With --anchor, an older checkpoint of the same log is a prefix of this one.
-7. Every file in `manifest-sha256.txt` has its SHA-256 (the manifest itself is not signed).
+7. Every file has its SHA-256 in `manifest-sha256.txt`. Files that the entries do not prove, the
+   record, count only where `manifest-sha256.sig` holds; a closed record is what its entry says.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ COUNT = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 SIGNATURE = re.compile("\u2014 ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})")
 
 
+PROVEN = {"entries.jsonl", "leaves.txt", "proofs.json", "checkpoint", "log.vkey", "verify.py"}
+MANIFEST, SIGNED = "manifest-sha256.txt", "manifest-sha256.sig"
+
+
 class Broken(Exception):
     """What is not proven, as a sentence."""
 
@@ -56,6 +61,7 @@ class Bundle:
     def __init__(self, path: str) -> None:
         self.folder = Path(path)
         self.zip = None if self.folder.is_dir() else zipfile.ZipFile(path)
+        self.closings: list[dict[str, Any]] = []
 
     def open(self, name: str) -> IO[bytes]:
         try:
@@ -66,6 +72,12 @@ class Bundle:
     def text(self, name: str) -> str:
         with self.open(name) as file:
             return file.read().decode("utf-8")
+
+    def names(self) -> set[str]:
+        if self.zip is not None:
+            return {name for name in self.zip.namelist() if not name.endswith("/")}
+        files = (path for path in self.folder.rglob("*") if not path.is_dir())
+        return {path.relative_to(self.folder).as_posix() for path in files}
 
 
 P = 2**255 - 19  # Ed25519, RFC 8032
@@ -317,6 +329,8 @@ def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None
             seq = entry["seq"]
             leaf = hashlib.sha256(b"\x00" + line[:-1]).digest()
             found[entry["stream"]].append((entry, leaf))
+            if entry["type"] == "record.closed":
+                bundle.closings.append(entry)
     faults = [chain_fault(found[name], lasts[name], newest) for name in lasts]
     for seq, why in sorted(filter(None, faults))[:1]:
         raise Broken(f"entry {seq}: {why}")
@@ -350,14 +364,29 @@ def chain_fault(entries: list[Any], last: dict[str, Any], newest: Checkpoint) ->
     return None
 
 
-def verify_files(bundle: Bundle, manifest: dict[str, str]) -> None:
-    for name, digest in manifest.items():  # 7.
+def verify_files(bundle: Bundle, manifest: dict[str, str], key: str) -> None:  # 7.
+    unnamed = sorted(bundle.names() - {*manifest, MANIFEST, SIGNED})
+    if unnamed:
+        raise Broken(f"{unnamed[0]}: does not belong to the bundle, the manifest lacks it")
+    others = sorted(manifest.keys() - PROVEN)
+    if others:
+        name, key_id, public = parse_vkey(key)
+        match = SIGNATURE.fullmatch(bundle.text(SIGNED).rstrip("\n"))
+        blob = base64_of(match.group(2), SIGNED) if match else b""
+        text = b"batchwright manifest v1\n" + bundle.text(MANIFEST).encode("utf-8")
+        if blob[:4] != key_id or not signature_holds(public, blob[4:], text):
+            raise Broken(f"{MANIFEST}: {name} did not sign it, so nothing proves {others[0]}")
+    for name, digest in manifest.items():
         found = hashlib.sha256()
         with bundle.open(name) as file:
             while block := file.read(1 << 20):
                 found.update(block)
         if found.hexdigest() != digest:
             raise Broken(f"{name}: is not the file of the manifest")
+    for entry in bundle.closings:
+        name = f"record-{entry['data']['revision']}.json"
+        if manifest.get(name, entry["data"]["content_sha256"]) != entry["data"]["content_sha256"]:
+            raise Broken(f"{name}: is not the record that entry {entry['seq']} closed")
 
 
 def verify(path: str, vkey: str | None, anchor_file: str | None) -> str:
@@ -368,10 +397,10 @@ def verify(path: str, vkey: str | None, anchor_file: str | None) -> str:
         anchor = read_checkpoint(Path(anchor_file).read_bytes().decode("utf-8"), key, "the anchor")
         if anchor.size > newest.size:  # 6.
             raise Broken(f"the anchor covers {anchor.size} entries, the bundle only {newest.size}")
-    manifest = {line[66:]: line[:64] for line in bundle.text("manifest-sha256.txt").splitlines()}
+    manifest = {line[66:]: line[:64] for line in bundle.text(MANIFEST).splitlines()}
     check = verify_streams if "proofs.json" in manifest else verify_log
     said = check(bundle, newest, anchor)
-    verify_files(bundle, manifest)
+    verify_files(bundle, manifest, key)
     since = "" if anchor is None else f", continues the anchor of {anchor.size}"
     whose = "found in the bundle: compare it, or give --vkey" if vkey is None else "as given"
     seal = f"size {newest.size}\nroot {newest.root.hex()}\nkey  {key.strip()} ({whose})"

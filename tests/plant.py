@@ -73,6 +73,8 @@ from dashboards.server import create_app, serve
 from tests.browser import Screen
 from tests.plant_data import LOTS, MATERIALS, MATRIX, PEOPLE, PIN, SCALES, STEPS, ZONE
 
+LOG_KEY = LogKey("batchwright.test/plant", bytes(range(32)))
+
 
 @dataclass(eq=False)
 class LivingPlant:
@@ -273,7 +275,7 @@ def running_plant(data: Path) -> Iterator[LivingPlant]:
     """Build a plant in a folder, serve it, and take it down again."""
     data.mkdir(parents=True, exist_ok=True)
     execution = Execution(
-        data / "ledger.db", LogKey("batchwright.test/plant", bytes(range(32))), plant="test",
+        data / "ledger.db", LOG_KEY, plant="test",
         secrets=Secrets(f"sqlite:///{data / 'accounts.db'}"),
     )  # fmt: skip
     with contextlib.ExitStack() as stack:

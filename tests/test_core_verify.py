@@ -37,7 +37,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         for more in fill_more:
             writer.submit(more).result(20)
-        export_bundle(ledger, folder / "whole", vkey=KEY.vkey, files={"record.pdf": b"%PDF"})
+        record = {"record.pdf": b"%PDF"}
+        export_bundle(ledger, folder / "whole", vkey=KEY.vkey, files=record, key=KEY)
         export_streams(
             ledger, ["batch/B1", "batch/B2"], folder / "part", vkey=KEY.vkey, anchors=[old.size]
         )

@@ -38,7 +38,7 @@ from core.record_print import Prints
 from dashboards.record.bundle import record_files
 from dashboards.record.seal import Seal
 from dashboards.record.typeset import Copy, drawable, local, pdf
-from tests.plant import PIN, LivingPlant, running_plant
+from tests.plant import LOG_KEY, PIN, LivingPlant, running_plant
 from tests.reviewing import dispositioned, finished, over_weighed
 
 AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -291,6 +291,7 @@ def test_bundle_carries_the_record_and_breaks_when_a_page_is_exchanged(
         out,
         vkey=plant.execution.verifier.text,
         files=files,
+        key=LOG_KEY,
     )
     assert seal_holds((out / "record.pdf").read_bytes(), keys)
     shown = json.loads((out / "record.json").read_bytes())

@@ -69,6 +69,7 @@ HOME: dict[str, tuple[str, ...]] = {
     "markdown_it": ("dashboards/", "analytics/books/"),
 }
 LONGEST_FILE, LONGEST_FUNCTION, MOST_PLAIN = 400, 60, 3
+LONGER = {"core/verify.py": 500}  # it travels alone into every bundle, so it cannot be a folder
 VAGUE = {"utils", "util", "helpers", "misc", "common"}
 
 
@@ -152,8 +153,9 @@ def time_faults(node: ast.AST) -> list[str]:
 def faults(where: str, source: str) -> list[str]:
     """Return every broken house rule of one file, as sentences."""
     found = []
-    if source.count("\n") > LONGEST_FILE:
-        found.append(f"more than {LONGEST_FILE} lines")
+    longest = LONGER.get(where, LONGEST_FILE)
+    if source.count("\n") > longest:
+        found.append(f"more than {longest} lines")
     if VAGUE & set(Path(where).with_suffix("").parts):
         found.append("a module is named after what it holds, not utils")
     for node in ast.walk(ast.parse(source)):

@@ -134,6 +134,12 @@ def sign(key: LogKey, size: int, root: bytes) -> Checkpoint:
     return Checkpoint(size, root, f"{text}\n— {key.name} {blob}\n")
 
 
+def sign_manifest(key: LogKey, manifest: bytes) -> str:
+    """Return the signature line of a bundle's list of files; its own first line keeps it apart."""
+    blob = key.verifier.key_id + key.sign(b"batchwright manifest v1\n" + manifest)
+    return f"— {key.name} {b64encode(blob).decode('ascii')}\n"
+
+
 def verify(note: str, verifier: Verifier) -> Checkpoint:
     """Return the checkpoint in a note that this key signed.
 

@@ -4,7 +4,8 @@ The whole ledger is `entries.jsonl` (the exact stored bytes, one entry a line) w
 (the hash of each, so that a changed entry is named). Some streams are their entries alone, with
 `proofs.json`: the last entry of each is proven to be in the log, and its links prove the others.
 Both hold the signed `checkpoint`, the public key `log.vkey`, the list of files with their hashes,
-and the verifier.
+and the verifier. Files that entries do not prove, as the record for people, are bound to the log
+by its key's signature under the list.
 """
 
 import shutil
@@ -14,13 +15,13 @@ from pathlib import Path
 
 import core.verify
 from core.errors import LedgerBroken
-from core.ledger.checkpoint import Checkpoint
+from core.ledger.checkpoint import Checkpoint, LogKey, sign_manifest
 from core.ledger.entry import canonical
 from core.ledger.merkle import leaf_hash
 from core.ledger.store import Ledger
 
 STEP = 5_000
-MANIFEST = "manifest-sha256.txt"
+MANIFEST, SIGNED = "manifest-sha256.txt", "manifest-sha256.sig"
 
 
 class NothingToExport(LedgerBroken):
@@ -31,7 +32,12 @@ class NothingToExport(LedgerBroken):
 
 
 def export_bundle(
-    ledger: Ledger, out: Path, *, vkey: str, files: Mapping[str, bytes] | None = None
+    ledger: Ledger,
+    out: Path,
+    *,
+    vkey: str,
+    files: Mapping[str, bytes] | None = None,
+    key: LogKey | None = None,
 ) -> Checkpoint:
     """Write the whole ledger up to its newest checkpoint into a new folder; return that checkpoint.
 
@@ -39,7 +45,8 @@ def export_bundle(
         ledger: is read in steps, while others may go on writing.
         out: a folder that does not exist yet, or is empty.
         vkey: the public key that the checkpoint verifies under.
-        files: more files for the bundle, by name.
+        files: more files for the bundle, by name; the verifier asks for a signed list of them.
+        key: signs the list of files, as of this ledger.
 
     Raises:
         NothingToExport: the ledger is empty.
@@ -58,7 +65,7 @@ def export_bundle(
             entries.writelines(body + b"\n" for _, body in chunk)
             leaves.writelines(leaf_hash(body).hex().encode() + b"\n" for _, body in chunk)
             seq += len(chunk)
-    _finish(out, checkpoint, vkey, files=files or {})
+    _finish(out, checkpoint, vkey, files=files or {}, key=key)
     return checkpoint
 
 
@@ -70,6 +77,7 @@ def export_streams(
     vkey: str,
     anchors: Iterable[int] = (),
     files: Mapping[str, bytes] | None = None,
+    key: LogKey | None = None,
 ) -> Checkpoint:
     """Write some streams with their proof into a new folder; return the checkpoint they prove to.
 
@@ -79,7 +87,9 @@ def export_streams(
         out: a folder that does not exist yet, or is empty.
         vkey: the public key that the checkpoint verifies under.
         anchors: sizes of older checkpoints that the reader may hold; each gets its proof.
-        files: more files for the bundle, by name: the record for people.
+        files: more files for the bundle, by name: the record for people. The verifier asks for a
+            signed list of them.
+        key: signs the list of files, as of this ledger.
 
     Raises:
         NothingToExport: the ledger is empty, or one of the streams is.
@@ -112,7 +122,7 @@ def export_streams(
     with (out / "entries.jsonl").open("wb") as entries:
         entries.writelines(body + b"\n" for _, body in sorted(lines))
     (out / "proofs.json").write_bytes(canonical(proofs))
-    _finish(out, checkpoint, vkey, files=files or {})
+    _finish(out, checkpoint, vkey, files=files or {}, key=key)
     return checkpoint
 
 
@@ -129,7 +139,14 @@ def _begin(out: Path) -> None:
         raise FileExistsError(f"{out}: is not empty. Name a new folder.")
 
 
-def _finish(out: Path, checkpoint: Checkpoint, vkey: str, *, files: Mapping[str, bytes]) -> None:
+def _finish(
+    out: Path,
+    checkpoint: Checkpoint,
+    vkey: str,
+    *,
+    files: Mapping[str, bytes],
+    key: LogKey | None,
+) -> None:
     (out / "checkpoint").write_bytes(checkpoint.note.encode("utf-8"))
     (out / "log.vkey").write_bytes(vkey.encode("utf-8") + b"\n")
     shutil.copyfile(core.verify.__file__, out / "verify.py")
@@ -143,4 +160,7 @@ def _finish(out: Path, checkpoint: Checkpoint, vkey: str, *, files: Mapping[str,
             while block := file.read(1 << 20):
                 digest.update(block)
         lines.append(f"{digest.hexdigest()}  {path.relative_to(out).as_posix()}\n")
-    (out / MANIFEST).write_bytes("".join(lines).encode("utf-8"))
+    manifest = "".join(lines).encode("utf-8")
+    (out / MANIFEST).write_bytes(manifest)
+    if key is not None:
+        (out / SIGNED).write_text(sign_manifest(key, manifest), "utf-8")

@@ -21,6 +21,7 @@ def export(
 ) -> None:
     """Write the ledger, or one batch, as a bundle that checks itself."""
     from core.batch.bundle import batch_streams
+    from core.ledger.checkpoint import load_or_create_key
     from core.ledger.export import export_bundle, export_streams
     from core.ledger.store import open_ledger
     from dashboards.record.bundle import record_files
@@ -32,7 +33,9 @@ def export(
             export_bundle(ledger, out, vkey=vkey)
         else:
             files = record_files(ledger, batch, data / "keys")
-            export_streams(ledger, batch_streams(ledger, batch), out, vkey=vkey, files=files)
+            key = load_or_create_key(data / "keys" / "log.key", vkey.split("+")[0])
+            streams = batch_streams(ledger, batch)
+            export_streams(ledger, streams, out, vkey=vkey, files=files, key=key)
     except (MesError, OSError) as fault:
         raise give_up(fault) from fault
     finally:
