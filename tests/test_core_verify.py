@@ -37,8 +37,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         for more in fill_more:
             writer.submit(more).result(20)
-        record = {"record.pdf": b"%PDF"}
-        export_bundle(ledger, folder / "whole", vkey=KEY.vkey, files=record, key=KEY)
+        export_bundle(ledger, folder / "whole", vkey=KEY.vkey, files={"record.pdf": b""}, key=KEY)
         export_streams(
             ledger, ["batch/B1", "batch/B2"], folder / "part", vkey=KEY.vkey, anchors=[old.size]
         )
