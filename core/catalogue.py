@@ -30,9 +30,10 @@ from core import (
     signature,
     weighing,
 )
+from core.batch import amendment, correct, reopen, steps
 from core.batch import events as batch_events
+from core.batch import fold as batch_fold
 from core.batch import state as batch_state
-from core.batch import steps
 from core.errors import LedgerBroken
 from core.fact import Command, Context, Event, Facts, Plant
 
@@ -69,7 +70,8 @@ NOUNS: dict[str, Noun] = {
         _noun(bom.ErpBom, bom.apply),
         _noun(order.Order, order.apply),
         _noun(numbering.Sequence, numbering.apply),
-        _noun(batch_state.Batch, batch_state.apply),
+        _noun(batch_state.Batch, batch_fold.apply),
+        _noun(amendment.Amendment, amendment.apply),
         _noun(deviation.Deviation, deviation.apply),
         _noun(line.Line, line.apply),
         _noun(line.Telemetry, line.apply_telemetry),
@@ -89,8 +91,11 @@ _MODULES: tuple[tuple[Any, Decide | None], ...] = (
     (dispatch, dispatch.decide),
     (weighing, weighing.decide),
     (steps, steps.decide),
+    (correct, correct.decide),
     (deviation, deviation.decide),
     (release, release.decide),
+    (reopen, reopen.decide),
+    (amendment, None),
     (record_print, record_print.decide),
     (line, line.decide),
     (batch_events, None),

@@ -11,7 +11,18 @@ from typing import ClassVar
 from core.errors import Refused
 from core.fact import Command, Event, Fact, Recorded
 
-SUBJECTS = ("batch", "deviation", "order", "lot", "recipe", "equipment", "line", "person", "plant")
+SUBJECTS = (
+    "batch",
+    "amendment",
+    "deviation",
+    "order",
+    "lot",
+    "recipe",
+    "equipment",
+    "line",
+    "person",
+    "plant",
+)
 
 
 class AttemptRefused(Event, frozen=True, kw_only=True, tag="attempt.refused"):

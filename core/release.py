@@ -230,7 +230,7 @@ def decide(plant: Plant, command: ReleaseCommand, context: Context) -> Facts:
         )
     match command:
         case ReviewException() as it:
-            _check_independent(batch, context.actor, _name(plant, context.actor))
+            check_independent(batch, context.actor, _name(plant, context.actor))
             return _review(batch, it)
         case ReviewAuditTrail() as it:
             return _review_audit_trail(plant, batch, it, context=context)
@@ -264,16 +264,15 @@ def _review_audit_trail(
     meaning = "I reviewed the audit trail"
     stream = f"batch/{batch.batch}"
     signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
-    _check_independent(batch, signature.manifest.signer, signature.manifest.name)
+    check_independent(batch, signature.manifest.signer, signature.manifest.name)
     reviewed = AuditTrailReviewed(batch=batch.batch, entries=it.seen.ver)
     return (Fact(stream, signature), Fact(stream, reviewed))
 
 
-def _check_independent(batch: Batch, person: str, name: str) -> None:
-    took_part = {name for run in batch.steps for name in (run.performed_by, run.verified_by)} | {
-        one.by for run in batch.steps for one in run.partials
-    }
-    if person in took_part:
+def check_independent(batch: Batch, person: str, name: str) -> None:
+    """Refuse a person who did or verified anything of a batch to decide about it."""
+    verified = {one.person for one in batch.signatures if one.step is not None}
+    if person in verified.union(*(run.hands for run in batch.steps)):
         raise TookPart(batch.batch, name)
 
 
@@ -300,7 +299,7 @@ def _release(plant: Plant, batch: Batch, it: ReleaseBatch, *, context: Context) 
     meaning = "I release this batch"
     stream, words = f"batch/{batch.batch}", release_words(batch)
     signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
-    _check_independent(batch, signature.manifest.signer, signature.manifest.name)
+    check_independent(batch, signature.manifest.signer, signature.manifest.name)
     about: dict[str, Any] = {
         "batch": batch.batch,
         "order": batch.order,
@@ -322,7 +321,7 @@ def _reject(plant: Plant, batch: Batch, it: RejectBatch, *, context: Context) ->
     meaning = "I reject this batch"
     stream = f"batch/{batch.batch}"
     signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
-    _check_independent(batch, signature.manifest.signer, signature.manifest.name)
+    check_independent(batch, signature.manifest.signer, signature.manifest.name)
     made = produced(batch) or Decimal(0)
     about: dict[str, Any] = {
         "batch": batch.batch,

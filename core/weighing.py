@@ -12,19 +12,14 @@ from decimal import Decimal
 
 from core.batch.events import ScanAccepted, TareRecorded, WeightRecorded
 from core.batch.flow import begin, finish, hold, open_step
+from core.batch.late import late_entry
 from core.batch.state import Batch, Partial, StepRun, StepState
+from core.container import ContainerShort, ContainerUnknown, check_usable, dispense
 from core.deviation import open_deviation
 from core.equipment import Equipment, InstrumentUsed, check_device
 from core.errors import Refused, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, need
-from core.material import (
-    ContainerShort,
-    ContainerUnknown,
-    Lot,
-    Material,
-    check_usable,
-    dispense,
-)
+from core.material import Lot, Material
 from core.quantity import Name, Sentence, convert, grams, kg_text
 from core.reading import ScaleReading, stable_g
 from core.recipe import Step, StepKind
@@ -168,6 +163,7 @@ def decide(plant: Plant, command: WeighingCommand, context: Context) -> Facts:
         ContainerUnknown, ContainerShort: the container must not be used.
         NotStable, WrongDevice, ScaleElsewhere, CalibrationPastDue, DailyCheckMissing,
         OverCapacity, TooCoarse: the reading must not be used.
+        NotYet, BeforeTheBatch, LateNeedsReason: the reading's own time cannot stand as it is.
         NothingScanned, NoTare, TareNegative, NothingWeighed: something was left out.
         OutOfTolerance, WithinTolerance: the sum is on the wrong side of the limits.
     """
@@ -180,8 +176,8 @@ def decide(plant: Plant, command: WeighingCommand, context: Context) -> Facts:
         case ScanContainer():
             return _scan(plant, batch, step, run=run, command=command, context=context)
         case RecordTare():
-            scale = _usable_scale(plant, command.reading, step, batch=batch, context=context)
-            return _tare(batch, step, run, reading=command.reading, scale=scale)
+            _usable_scale(plant, command.reading, step, batch=batch, context=context)
+            return _tare(batch, step, run, reading=command.reading, context=context)
         case RecordWeight() | RecordDeviatingWeight():
             return _weigh(plant, batch, step, run=run, command=command, context=context)
 
@@ -253,7 +249,7 @@ def _limits(step: Step) -> tuple[Decimal, Decimal]:
 
 
 def _tare(
-    batch: Batch, step: Step, run: StepRun, *, reading: ScaleReading, scale: Equipment
+    batch: Batch, step: Step, run: StepRun, *, reading: ScaleReading, context: Context
 ) -> Facts:
     tare_g = stable_g(reading)
     if run.container is None:
@@ -261,7 +257,8 @@ def _tare(
     if tare_g < 0:
         raise TareNegative(tare_g)
     recorded = TareRecorded(batch=batch.batch, step=step.step, tare_g=tare_g, reading=reading)
-    return (*begin(batch, run), Fact(f"batch/{batch.batch}", recorded))
+    late = late_entry(batch, step.step, reading.read_at, context=context)
+    return (*begin(batch, run), Fact(f"batch/{batch.batch}", recorded), *late)
 
 
 def _weigh(
@@ -314,9 +311,12 @@ def _weigh(
         certificate=scale.certificate or "",
         reading=command.reading,
     )
-    facts: list[Fact] = [Fact(f"batch/{batch.batch}", weight), taken, _used(scale, weight)]
-    if isinstance(command, RecordDeviatingWeight):
-        facts.extend(_deviate(plant, context, batch, step=step, weight=weight, why=command.why))
+    why = command.why if isinstance(command, RecordDeviatingWeight) else None
+    late = late_entry(batch, step.step, command.reading.read_at, context=context, why=why)
+    facts: list[Fact] = [Fact(f"batch/{batch.batch}", weight), taken, _used(scale, weight), *late]
+    if why is not None:
+        nth = 1 + len(late)
+        facts.extend(_deviate(plant, context, batch, step=step, weight=weight, why=why, nth=nth))
     elif not more and not step.verify:
         facts.extend(finish(batch, run, also=weight))
     return tuple(facts)
@@ -334,7 +334,14 @@ def _used(scale: Equipment, weight: WeightRecorded) -> Fact:
 
 
 def _deviate(
-    plant: Plant, context: Context, batch: Batch, *, step: Step, weight: WeightRecorded, why: str
+    plant: Plant,
+    context: Context,
+    batch: Batch,
+    *,
+    step: Step,
+    weight: WeightRecorded,
+    why: str,
+    nth: int,
 ) -> Facts:
     side = "over" if weight.sum_g > weight.high_g else "under"
     says = (
@@ -353,7 +360,8 @@ def _deviate(
         lots=lots,
         scale=weight.scale,
     )
-    held = hold(batch, step.step, deviation=name, kind="weight outside limits", says=says)
+    kind = "weight outside limits"
+    held = hold(batch, step.step, deviation=name, kind=kind, says=says, nth=nth)
     return (*opened, *held)
 
 

@@ -21,7 +21,9 @@ RISKY = frozenset(
         "batch.rejected", "batch.resumed", "daily-check.failed", "deviation.closed",
         "deviation.dispositioned", "deviation.opened", "lot.status-changed",
         "order-change-request.raised", "person.authentication-failed", "person.locked",
-        "person.roles-changed", "person.unlocked", "step.corrected", "work-order.held",
+        "person.roles-changed", "person.unlocked", "step.value-corrected", "weighing.reversed",
+        "step.reopened", "material.consumption-reversed", "material.scrapped", "amendment.opened",
+        "amendment.commented", "amendment.rejected", "work-order.held",
     }
 )  # fmt: skip
 
@@ -53,6 +55,15 @@ def _values(it: dict[str, Any]) -> str:
     return f"Step {it['step']}: {given or 'done'}{judged}."
 
 
+def _corrected(it: dict[str, Any]) -> str:
+    unit = f" {it['unit']}" if it.get("unit") else ""
+    changes = ", ".join(
+        f"{name} {it['old'][name]} corrected to {new}{unit}" for name, new in it["new"].items()
+    )
+    judged = "" if it["within"] else "; outside limits"
+    return f"Step {it['step']}: {changes}{judged}. {it['why']}"
+
+
 def _told(text: str) -> str:
     return text[:1].upper() + text[1:].replace("_", " ")
 
@@ -65,6 +76,31 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
         f" container {it['container']}."
     ),
     "step.value-recorded": _values,
+    "step.value-corrected": _corrected,
+    "step.reopened": lambda it: f"Step {it['step']} is done anew: rework, {it['deviation']}.",
+    "weighing.reversed": lambda it: (
+        f"Step {it['step']}: {_kg(it['net_g'])} of {it['material']}, lot {it['lot']}, taken back."
+        f" {it['why']}"
+    ),
+    "material.consumption-reversed": lambda it: (
+        f"Step {it['step']}: {_kg(it['net_g'])} of {it['material']}, lot {it['lot']}; entry"
+        f" {it['corrects']} is reversed."
+    ),
+    "material.scrapped": lambda it: (
+        f"Step {it['step']}: {_kg(it['net_g'])} of {it['material']}, lot {it['lot']}, scrapped."
+    ),
+    "container.returned": lambda it: (
+        f"{it['quantity']} {it['unit']} are back in container {it['container']} from"
+        f" {it['batch']}, step {it['step']}; {it['left']} {it['unit']} are in it."
+    ),
+    "amendment.opened": lambda it: (
+        f"Batch {it['batch']}, {it['before']}, reopened as {it['amendment']}: {it['why']}"
+    ),
+    "amendment.commented": lambda it: it["text"],
+    "amendment.released": lambda it: (
+        f"{it['amendment']} released: {it['quantity']} {it['unit']} of {it['product']}."
+    ),
+    "amendment.rejected": lambda it: f"{it['amendment']} rejected: {it['why']}",
     "step.started": lambda it: f"Step {it['step']} started.",
     "step.completed": lambda it: f"Step {it['step']} complete.",
     "step.verified": lambda it: (

@@ -49,6 +49,9 @@ class Floor(Hands):
     clock: MovedClock
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
+    def instant(self) -> datetime:
+        return self.clock.at
+
     def act(
         self,
         command: Command,

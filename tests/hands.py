@@ -11,6 +11,7 @@ import pytest
 
 from config.consistency import ERP_UNITS
 from config.load import load_plant
+from core.batch.correct import CorrectValue, ReverseWeighing
 from core.batch.state import Batch, StepState
 from core.batch.steps import CompleteStep, VerifyStep
 from core.bom import ReceiveBom
@@ -59,6 +60,7 @@ def reading(
     unit: str = "g",
     status: ReadingStatus = ReadingStatus.STABLE,
     serial: str | None = None,
+    read_at: datetime = AT,
 ) -> ScaleReading:
     return ScaleReading(
         scale=scale,
@@ -67,7 +69,7 @@ def reading(
         value=None if value is None else Decimal(value),
         unit=unit,
         raw=f"S S {value} {unit}",
-        read_at=AT,
+        read_at=read_at,
     )
 
 
@@ -78,6 +80,14 @@ class Hands:
     sign: Callable[..., Any]
     get: Callable[..., Any]
     seen: Callable[[str], Seen]
+
+    def instant(self) -> datetime:
+        """Return what the plant's clock says."""
+        raise NotImplementedError
+
+    def reading(self, value: Decimal | str | int | None, **fields: Any) -> ScaleReading:
+        """Return a reading taken now."""
+        return reading(value, read_at=self.instant(), **fields)
 
     def batch(self, name: str) -> Batch:
         return self.get(Batch, name)
@@ -125,7 +135,9 @@ class Hands:
         return name
 
     def check_scale(self, shown: str = "5000.2", *, scale: str = "B1-S1") -> None:
-        self.act(RecordDailyCheck(equipment=scale, reading=reading(shown, scale=scale)), "olga")
+        self.act(
+            RecordDailyCheck(equipment=scale, reading=self.reading(shown, scale=scale)), "olga"
+        )
 
     def scan(self, batch: str, step: str, lot: str | None, **fields: Any) -> Any:
         by, container = fields.pop("by", "olga"), None if lot is None else "C01"
@@ -133,19 +145,30 @@ class Hands:
         return self.act(ScanContainer(batch=batch, step=step, **given), by)
 
     def tare(self, batch: str, step: str, tare_g: Decimal | str = TARE_G, **fields: Any) -> Any:
-        command = RecordTare(batch=batch, step=step, reading=reading(tare_g, **fields))
+        command = RecordTare(batch=batch, step=step, reading=self.reading(tare_g, **fields))
         return self.act(command, "olga")
 
     def weigh(
         self, batch: str, step: str, net_g: Decimal | str, *, more: bool = False, by: str = "olga"
     ) -> Any:
-        gross = reading(Decimal(net_g) + TARE_G)
+        gross = self.reading(Decimal(net_g) + TARE_G)
         return self.act(RecordWeight(batch=batch, step=step, reading=gross, more=more), by)
 
     def deviate(self, batch: str, step: str, net_g: str, *, by: str = "olga") -> Any:
-        gross = reading(Decimal(net_g) + TARE_G)
+        gross = self.reading(Decimal(net_g) + TARE_G)
         why = "It is mixed already."
         return self.act(RecordDeviatingWeight(batch=batch, step=step, reading=gross, why=why), by)
+
+    def correct(
+        self, batch: str, step: str, why: str = "Misread.", *, by: str = "olga", **values: Any
+    ) -> Any:
+        given = {name: Decimal(value) for name, value in values.items()}
+        return self.act(CorrectValue(batch=batch, step=step, values=given, why=why), by)
+
+    def take_back(self, batch: str, step: str, *, by: str = "olga", entry: int = 0) -> Any:
+        entry = entry or self.batch(batch).run(step).partials[-1].seq  # type: ignore[union-attr]
+        why = "Poured from the wrong container."
+        return self.act(ReverseWeighing(batch=batch, step=step, entry=entry, why=why), by)
 
     def verify(self, batch: str, step: str, *, by: str = "viktor") -> Any:
         return self.sign(VerifyStep(batch=batch, step=step, seen=self.seen(f"batch/{batch}")), by)

@@ -59,6 +59,9 @@ class Paper(Hands):
         given = {"station": None, "idem": f"paper:{self.size()}", "reason": None} | fields
         return Context(at=self.at, actor=by, zone="Europe/Berlin", signer=signer, **given)
 
+    def instant(self) -> datetime:
+        return self.at
+
     def act(
         self,
         command: Command,

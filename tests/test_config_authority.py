@@ -19,12 +19,16 @@ EVERYBODY = {"person.record-sign-in", "person.record-sign-out"}
 FLOOR = {
     "weighing.scan-container", "weighing.record-tare", "weighing.record-weight",
     "weighing.record-deviating-weight", "step.complete", "step.verify", "daily-check.record",
+    "step.correct", "weighing.reverse",
     "line.start-run", "line.end-run", "stop.label",
 }  # fmt: skip
+AMENDS = {"amendment.correct", "amendment.comment"}
 MAY: dict[str, set[str]] = {
     "operator": FLOOR,
-    "supervisor": FLOOR | {"order.open", "order.dispatch", "lot.receive", "recipe.approve"},
-    "qa": {
+    "supervisor": FLOOR | {"order.open", "order.dispatch", "lot.receive", "recipe.approve"}
+    | AMENDS,
+    "qa": AMENDS | {
+        "batch.reopen", "amendment.release", "amendment.reject",
         "step.verify", "deviation.disposition", "deviation.close", "batch.review-exception",
         "batch.review-audit-trail", "batch.release", "batch.reject", "batch.print-record",
         "lot.change-status",

@@ -6,21 +6,18 @@ from decimal import Decimal
 
 import pytest
 
+from core.container import ContainerUnknown, LotNotReleased, check_usable, dispense
 from core.errors import AlreadyKnown, Unknown, WrongState
 from core.material import (
     AssayOutOfRange,
     ChangeLotStatus,
     ContainerQuantity,
     ContainersDoNotFit,
-    ContainerUnknown,
     Lot,
-    LotNotReleased,
     LotStatus,
     Material,
     ReceiveLot,
     RegisterMaterial,
-    check_usable,
-    dispense,
 )
 from core.quantity import NotAboveZero, UnitMismatch, UnknownUnit
 from core.signature import SignatureRequired

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from core.batch.flow import NotTheCurrentStep, StepHeld
 from core.batch.state import StepState
+from core.container import ContainerShort, ContainerUnknown, LotExpired, LotNotReleased
 from core.errors import Refused, Unknown, WrongState
-from core.material import ContainerShort, ContainerUnknown, Lot, LotExpired, LotNotReleased
+from core.material import Lot
 from core.quantity import UnitMismatch
 from core.reading import SAYS, NotStable, ReadingStatus
 from core.scan import LabelDisagrees, UnknownLot, UnreadableScan, WrongMaterial

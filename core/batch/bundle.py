@@ -1,5 +1,6 @@
 """Which streams belong to a batch's evidence when it is handed to somebody outside."""
 
+from core.batch.amendment import amendments
 from core.batch.state import Batch
 from core.equipment import Equipment
 from core.errors import Unknown
@@ -8,7 +9,8 @@ from core.projections.nouns import Nouns
 
 
 def batch_streams(ledger: Ledger, name: str) -> list[str]:
-    """Return a batch's streams: itself, order, recipe, deviations, lots, scale, refusals, prints.
+    """Return a batch's streams: itself, its amendments, order, recipe, deviations, lots, scale,
+    refusals, prints.
 
     A stream that has no entry is left out.
 
@@ -20,9 +22,10 @@ def batch_streams(ledger: Ledger, name: str) -> list[str]:
     if batch is None:
         raise Unknown("Batch", name)
     room = nouns.get(Equipment, batch.room)
-    weighings = [one for run in batch.steps for one in run.partials]
+    weighings = [one for run in batch.steps for one in run.weighings]
     wanted = [
         f"batch/{name}",
+        *(f"amendment/{one.amendment}" for one in amendments(nouns, name)),
         f"order/{batch.order}",
         f"recipe/{batch.recipe}",
         *(f"deviation/{one}" for one in batch.deviations),

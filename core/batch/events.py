@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from core.fact import Event
+from core.quantity import Utc
 from core.reading import ScaleReading
 from core.recipe import RecipeContent
 
@@ -78,6 +79,47 @@ class ValueRecorded(Event, frozen=True, kw_only=True, tag="step.value-recorded")
     low: Decimal | None
     high: Decimal | None
     within: bool
+    happened_at: Utc | None = None
+
+
+class ValueCorrected(Event, frozen=True, kw_only=True, tag="step.value-corrected"):
+    """A recorded value was replaced, with the reason; `corrects` is the entry that held it.
+
+    It stands in the batch's stream, in that of a deviation which holds the step, or, after
+    release, in an amendment's.
+    """
+
+    batch: str
+    step: str
+    old: dict[str, Decimal]
+    new: dict[str, Decimal]
+    unit: str | None
+    low: Decimal | None
+    high: Decimal | None
+    within: bool
+    why: str
+    corrects: int
+
+
+class WeighingReversed(Event, frozen=True, kw_only=True, tag="weighing.reversed"):
+    """A weighing was taken back; `corrects` is its entry. The step is open again."""
+
+    batch: str
+    step: str
+    material: str
+    lot: str
+    container: str
+    net_g: Decimal
+    why: str
+    corrects: int
+
+
+class StepReopened(Event, frozen=True, kw_only=True, tag="step.reopened"):
+    """QA asked for rework: what was done is set aside and the step is done anew."""
+
+    batch: str
+    step: str
+    deviation: str
 
 
 class StepVerified(Event, frozen=True, kw_only=True, tag="step.verified"):
@@ -109,6 +151,35 @@ class MaterialConsumed(Event, frozen=True, kw_only=True, tag="material.consumed"
     net_g: Decimal
 
 
+class ConsumptionReversed(Event, frozen=True, kw_only=True, tag="material.consumption-reversed"):
+    """What `corrects` said is in the batch is not: the same line with the sign turned."""
+
+    batch: str
+    order: str
+    erp_order: str | None
+    step: str
+    material: str
+    lot: str
+    container: str
+    net_g: Decimal
+    why: str
+    corrects: int
+
+
+class MaterialScrapped(Event, frozen=True, kw_only=True, tag="material.scrapped"):
+    """A quantity that was weighed for the batch is in no container and not in the batch."""
+
+    batch: str
+    order: str
+    erp_order: str | None
+    step: str
+    material: str
+    lot: str
+    container: str
+    net_g: Decimal
+    why: str
+
+
 class BatchExceptionRaised(Event, frozen=True, kw_only=True, tag="batch-exception.raised"):
     """A rule was broken; a reviewer must see it."""
 
@@ -118,6 +189,7 @@ class BatchExceptionRaised(Event, frozen=True, kw_only=True, tag="batch-exceptio
     kind: str
     says: str
     deviation: str | None = None
+    late_by_s: int | None = None
 
 
 class BatchHeld(Event, frozen=True, kw_only=True, tag="batch.held"):
@@ -135,6 +207,7 @@ class BatchResumed(Event, frozen=True, kw_only=True, tag="batch.resumed"):
     step: str
     deviation: str
     disposition: str
+    instruction: str | None = None
 
 
 class BatchCompleted(Event, frozen=True, kw_only=True, tag="batch.completed"):

@@ -96,14 +96,18 @@ def finish(batch: Batch, run: StepRun, *, also: WeightRecorded | None = None) ->
     stream = f"batch/{batch.batch}"
     facts = [*consumed(batch, run, also=also)]
     facts.append(Fact(stream, StepCompleted(batch=batch.batch, step=run.step)))
-    if batch.steps[-1].step == run.step:
+    others = (one for one in batch.steps if one.step != run.step)
+    if all(one.state is StepState.COMPLETE for one in others):
         facts.append(Fact(stream, BatchCompleted(batch=batch.batch)))
     return tuple(facts)
 
 
 def consumed(batch: Batch, run: StepRun, *, also: WeightRecorded | None = None) -> tuple[Fact, ...]:
-    """Return that what was weighed for a step is in the batch, container by container."""
-    uses = [(one.lot, one.container, one.net_g) for one in run.partials]
+    """Return that what was weighed for a step is in the batch, container by container.
+
+    What was said before, and stayed when another weighing of the step was reversed, is left out.
+    """
+    uses = [(one.lot, one.container, one.net_g) for one in run.partials if one.consumed is None]
     if also is not None:
         uses.append((also.lot, also.container, also.net_g))
     material = batch.recipe_step(run.step).material or ""
@@ -125,19 +129,36 @@ def consumed(batch: Batch, run: StepRun, *, also: WeightRecorded | None = None) 
     )
 
 
-def hold(batch: Batch, step: str, *, deviation: str, kind: str, says: str) -> tuple[Fact, ...]:
-    """Return what a blocking deviation causes on the batch and its order."""
-    stream = f"batch/{batch.batch}"
+def exception(
+    batch: Batch,
+    step: str,
+    *,
+    kind: str,
+    says: str,
+    nth: int = 1,
+    deviation: str | None = None,
+    late_by_s: int | None = None,
+) -> Fact:
+    """Return that a reviewer must look at something; `nth` counts those of one command."""
     raised = BatchExceptionRaised(
         batch=batch.batch,
-        exception=f"X{len(batch.exceptions) + 1}",
+        exception=f"X{len(batch.exceptions) + nth}",
         step=step,
         kind=kind,
         says=says,
         deviation=deviation,
+        late_by_s=late_by_s,
     )
+    return Fact(f"batch/{batch.batch}", raised)
+
+
+def hold(
+    batch: Batch, step: str, *, deviation: str, kind: str, says: str, nth: int = 1
+) -> tuple[Fact, ...]:
+    """Return what a blocking deviation causes on the batch and its order."""
+    stream = f"batch/{batch.batch}"
     return (
-        Fact(stream, raised),
+        exception(batch, step, kind=kind, says=says, nth=nth, deviation=deviation),
         Fact(stream, BatchHeld(batch=batch.batch, step=step, deviation=deviation)),
         Fact(f"order/{batch.order}", WorkOrderHeld(order=batch.order, batch=batch.batch, why=says)),
     )

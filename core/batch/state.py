@@ -3,33 +3,14 @@
 Steps run in the recipe's order; exactly one is current. Net weights are grams.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from core.batch.events import (
-    AuditTrailReviewed,
-    BatchClosed,
-    BatchCompleted,
-    BatchCreated,
-    BatchExceptionRaised,
-    BatchHeld,
-    BatchRejected,
-    BatchReleased,
-    BatchResumed,
-    ExceptionReviewed,
-    ScanAccepted,
-    StepCompleted,
-    StepStarted,
-    StepVerified,
-    TareRecorded,
-    ValueRecorded,
-    WeightRecorded,
-)
 from core.clock import parse_iso
-from core.fact import Event, Recorded
+from core.fact import Recorded
 from core.recipe import RecipeContent, Step
 from core.signature import SignatureApplied
 
@@ -43,6 +24,7 @@ class BatchState(StrEnum):
     COMPLETE = "complete"
     RELEASED = "released"
     REJECTED = "rejected"
+    REOPENED = "reopened"  # an amendment is open; a batch's own stream never says it
 
 
 class StepState(StrEnum):
@@ -70,11 +52,60 @@ class Partial:
     by: str
     at: datetime
     seq: int
+    read_at: datetime | None = None
+    consumed: int | None = None  # entry that says it is in the batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """One recorded value that was replaced; the old one stays readable beside it.
+
+    `entry` is the correction's own, `corrects` the entry that it points at.
+    """
+
+    step: str
+    what: str
+    old: Decimal
+    new: Decimal
+    why: str
+    by: str
+    at: datetime
+    entry: int
+    corrects: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reversal:
+    """One weighing that was taken back: its quantity is in its container again."""
+
+    weighing: Partial
+    why: str
+    by: str
+    at: datetime
+    entry: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redone:
+    """What a step held before a rework opened it again: kept, and no longer counted."""
+
+    partials: tuple[Partial, ...]
+    values: dict[str, Decimal]
+    within: bool
+    performed_by: str | None
+    performed_at: datetime | None
+    deviation: str
+    at: datetime
+    entry: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRun:
-    """A step as it was done."""
+    """A step as it was done.
+
+    `happened_at` is when the performer says that it happened, where that was said; `entry` is the
+    one that recorded the values. `instruction` is what QA asked for with a reprocess.
+    """
 
     step: str
     state: StepState = StepState.IDLE
@@ -89,11 +120,31 @@ class StepRun:
     verified_by: str | None = None
     verified_at: datetime | None = None
     deviation: str | None = None
+    happened_at: datetime | None = None
+    entry: int | None = None
+    corrections: tuple[Correction, ...] = ()
+    reversals: tuple[Reversal, ...] = ()
+    redone: tuple[Redone, ...] = ()
+    instruction: str | None = None
 
     @property
     def net_g(self) -> Decimal:
         """Sum of the accepted weighings."""
         return sum((one.net_g for one in self.partials), Decimal(0))
+
+    @property
+    def weighings(self) -> tuple[Partial, ...]:
+        """Every weighing that was ever accepted here, those that no longer count last."""
+        set_aside = (partial for one in self.redone for partial in one.partials)
+        return (*self.partials, *(one.weighing for one in self.reversals), *set_aside)
+
+    @property
+    def hands(self) -> frozenset[str]:
+        """Everybody who did, weighed, corrected or took back something here; no verifier."""
+        by = [one.by for one in self.weighings]
+        by += [one.by for one in self.corrections] + [one.by for one in self.reversals]
+        performed = [self.performed_by, *(one.performed_by for one in self.redone)]
+        return frozenset(by) | {one for one in performed if one}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +159,7 @@ class BatchException:
     at: datetime
     by: str
     deviation: str | None = None
+    late_by_s: int | None = None
     reviewed_by: str | None = None
     assessment: str | None = None
 
@@ -164,141 +216,6 @@ class Batch:
     def recipe_step(self, step: str) -> Step:
         """Return the recipe's own words for a step of this batch."""
         return next(one for one in self.content.steps if one.step == step)
-
-
-def apply(batch: Batch | None, fact: Recorded) -> Batch:
-    """Fold one event of a batch's stream."""
-    match fact.event:
-        case BatchCreated() as it:
-            return Batch(
-                batch=it.batch,
-                order=it.order,
-                erp_order=it.erp_order,
-                room=it.room,
-                recipe=it.recipe,
-                recipe_sha256=it.recipe_sha256,
-                content=it.content,
-                created_at=fact.at,
-                steps=tuple(StepRun(step=one.step) for one in it.content.steps),
-            )
-        case event:
-            assert batch is not None, fact
-    changes = _step_changes(batch, event, fact)
-    if changes is not None:
-        step, fields = changes
-        steps = tuple(replace(one, **fields) if one.step == step else one for one in batch.steps)
-        batch = replace(batch, steps=steps)
-    return replace(batch, **_batch_changes(batch, event, fact))
-
-
-def _step_changes(batch: Batch, event: Event, fact: Recorded) -> tuple[str, dict[str, Any]] | None:
-    """Return the step that an event changes and its new fields, or None."""
-    match event:
-        case StepStarted(step=step):
-            return step, {"state": StepState.RUNNING}
-        case ScanAccepted(step=step, lot=lot, container=container):
-            return step, {"lot": lot, "container": container}
-        case TareRecorded(step=step, tare_g=tare_g):
-            return step, {"tare_g": tare_g}
-        case WeightRecorded(step=step) as it:
-            run = batch.run(step)
-            assert run is not None, fact
-            return step, _weighed(run, it, fact)
-        case ValueRecorded(step=step, values=values, within=within):
-            return step, {
-                "values": values,
-                "within": within,
-                "state": StepState.DONE,
-                "performed_by": fact.actor,
-                "performed_at": fact.at,
-            }
-        case StepVerified(step=step, verified_by=verified_by):
-            return step, {"verified_by": verified_by, "verified_at": fact.at}
-        case StepCompleted(step=step):
-            return step, {"state": StepState.COMPLETE}
-        case BatchHeld(step=step, deviation=deviation):
-            return step, {"state": StepState.HELD, "deviation": deviation}
-        case BatchResumed(step=step):
-            return step, {"state": StepState.DONE}
-        case _:
-            return None
-
-
-def _weighed(run: StepRun, it: WeightRecorded, fact: Recorded) -> dict[str, Any]:
-    partial = Partial(
-        lot=it.lot,
-        container=it.container,
-        net_g=it.net_g,
-        gross_g=it.gross_g,
-        tare_g=it.tare_g,
-        scale=it.scale,
-        certificate=it.certificate,
-        raw=it.reading.raw,
-        by=fact.actor,
-        at=fact.at,
-        seq=fact.seq,
-    )
-    fields: dict[str, Any] = {
-        "partials": (*run.partials, partial),
-        "lot": None,
-        "container": None,
-        "tare_g": None,
-    }
-    if it.last:
-        fields |= {
-            "state": StepState.DONE,
-            "within": it.within,
-            "performed_by": fact.actor,
-            "performed_at": fact.at,
-        }
-    return fields
-
-
-def _batch_changes(batch: Batch, event: Event, fact: Recorded) -> dict[str, Any]:
-    """Return the batch fields that an event changes."""
-    match event:
-        case StepStarted() if batch.state is BatchState.IDLE:
-            return {"state": BatchState.RUNNING, "started_at": fact.at}
-        case BatchExceptionRaised() as it:
-            raised = BatchException(
-                exception=it.exception,
-                step=it.step,
-                kind=it.kind,
-                says=it.says,
-                seq=fact.seq,
-                at=fact.at,
-                by=fact.actor,
-                deviation=it.deviation,
-            )
-            return {"exceptions": (*batch.exceptions, raised)}
-        case BatchHeld(deviation=deviation):
-            return {
-                "state": BatchState.HELD,
-                "held_by": deviation,
-                "deviations": (*batch.deviations, deviation),
-            }
-        case BatchResumed():
-            return {"state": BatchState.RUNNING, "held_by": None}
-        case BatchCompleted():
-            return {"state": BatchState.COMPLETE, "completed_at": fact.at}
-        case ExceptionReviewed(exception=name, assessment=assessment):
-            seen: dict[str, Any] = {"reviewed_by": fact.actor, "assessment": assessment}
-            exceptions = tuple(
-                replace(one, **seen) if one.exception == name else one for one in batch.exceptions
-            )
-            return {"exceptions": exceptions}
-        case AuditTrailReviewed():
-            return {"audit_trail_reviewed_by": fact.actor}
-        case BatchReleased():
-            return {"state": BatchState.RELEASED, "decided_at": fact.at}
-        case BatchRejected():
-            return {"state": BatchState.REJECTED, "decided_at": fact.at}
-        case BatchClosed():
-            return {"closed": True}
-        case SignatureApplied() as it:
-            return {"signatures": (*batch.signatures, signed(it, fact))}
-        case _:
-            return {}
 
 
 def signed(it: SignatureApplied, fact: Recorded) -> Signed:

@@ -6,12 +6,13 @@ from msgspec import field
 
 from core.batch.events import StepVerified, ValueRecorded
 from core.batch.flow import NotTheCurrentStep, StepHeld, begin, finish, hold, open_step
+from core.batch.late import late_entry
 from core.batch.state import Batch, BatchState, StepRun, StepState
 from core.deviation import open_deviation
 from core.equipment import Equipment
 from core.errors import Refused, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, need
-from core.quantity import Name, plain
+from core.quantity import Name, Utc, plain
 from core.recipe import Step, StepKind
 from core.scale import scale_faults
 from core.signature import Seen, sign
@@ -32,11 +33,15 @@ NEEDS = {
 
 
 class CompleteStep(Command, frozen=True, kw_only=True, tag="step.complete"):
-    """Say that a step was done, with what was measured or counted."""
+    """Say that a step was done, with what was measured or counted.
+
+    `happened_at` is for what was not recorded at once; the command's reason says why.
+    """
 
     batch: Name
     step: Name
     values: dict[str, Decimal] = field(default_factory=dict)
+    happened_at: Utc | None = None
 
 
 class VerifyStep(Command, frozen=True, kw_only=True, tag="step.verify"):
@@ -116,6 +121,7 @@ def decide(plant: Plant, command: CompleteStep | VerifyStep, context: Context) -
         NotTheCurrentStep, StepHeld, WrongState: the step cannot be touched now.
         EntryMissing, EntryNotAsked, NoCount, LabelsDoNotAddUp: the entry is not what is asked.
         DailyCheckMissing, CalibrationPastDue: the room's scale must not be used.
+        NotYet, BeforeTheBatch, LateNeedsReason: the time it is said to have happened cannot stand.
         SamePerson: the verifier did the step.
     """
     if isinstance(command, VerifyStep):
@@ -125,71 +131,98 @@ def decide(plant: Plant, command: CompleteStep | VerifyStep, context: Context) -
         raise WrongState(
             f"Step {step.step}", "done", needed="open", next_step="A second person verifies it."
         )
-    _check_entry(plant, batch, step, command=command, context=context)
-    values = _measured(step, command.values)
-    low, high = step.low, step.high
-    within = all(
-        (low is None or low <= value) and (high is None or value <= high)
-        for value in values.values()
-    )
-    stream = f"batch/{batch.batch}"
+    check_values(step, command.values)
+    if step.kind is StepKind.DAILY_CHECK:
+        _check_scale(plant, batch, context)
+    late: tuple[Fact, ...] = ()
+    if command.happened_at is not None:
+        late = late_entry(batch, step.step, command.happened_at, context=context)
+    values = measured(step, command.values)
+    within = within_limits(step, values)
     recorded = ValueRecorded(
         batch=batch.batch,
         step=step.step,
         values=command.values,
         unit=step.unit,
-        low=low,
-        high=high,
+        low=step.low,
+        high=step.high,
         within=within,
+        happened_at=command.happened_at,
     )
-    facts: list[Fact] = [*begin(batch, run), Fact(stream, recorded)]
+    facts: list[Fact] = [*begin(batch, run), Fact(f"batch/{batch.batch}", recorded), *late]
     if not within:
-        facts.extend(_deviate(plant, context, batch, step=step, values=values))
+        nth = 1 + len(late)
+        facts.extend(_deviate(plant, context, batch, step=step, values=values, nth=nth))
     elif not step.verify:
         facts.extend(finish(batch, run))
     return tuple(facts)
 
 
-def _check_entry(
-    plant: Plant, batch: Batch, step: Step, *, command: CompleteStep, context: Context
-) -> None:
-    missing = tuple(name for name in NEEDS.get(step.kind, ()) if name not in command.values)
+def check_values(step: Step, values: dict[str, Decimal]) -> None:
+    """Refuse values that are not exactly what a step asks for.
+
+    Raises:
+        EntryMissing, EntryNotAsked, NoCount, LabelsDoNotAddUp: see there.
+    """
+    missing = tuple(name for name in NEEDS.get(step.kind, ()) if name not in values)
     if missing:
         raise EntryMissing(step, missing)
-    if extra := tuple(sorted(set(command.values) - set(NEEDS.get(step.kind, ())))):
+    if extra := tuple(sorted(set(values) - set(NEEDS.get(step.kind, ())))):
         raise EntryNotAsked(step, extra)
-    for name, value in command.values.items():
+    for name, value in values.items():
         if step.kind is StepKind.LABELS and (value < 0 or value != value.to_integral_value()):
             raise NoCount(step, name=name, value=value, needed="a whole number, zero or more")
         if step.kind is StepKind.YIELD and value < 0:
             raise NoCount(step, name=name, value=value, needed="zero or more")
     if step.kind is StepKind.LABELS:
-        issued = command.values["issued"]
-        accounted = sum((command.values[name] for name in NEEDS[step.kind][1:]), Decimal(0))
+        issued = values["issued"]
+        accounted = sum((values[name] for name in NEEDS[step.kind][1:]), Decimal(0))
         if issued != accounted:
             raise LabelsDoNotAddUp(step, issued=issued, accounted=accounted)
-    if step.kind is StepKind.DAILY_CHECK:
-        room = need(plant, Equipment, batch.room)
-        scale = need(plant, Equipment, room.scale or "")
-        faults = scale_faults(scale, at=context.at, today=context.today)
-        if faults:
-            raise faults[0]
 
 
-def _measured(step: Step, values: dict[str, Decimal]) -> dict[str, Decimal]:
+def _check_scale(plant: Plant, batch: Batch, context: Context) -> None:
+    room = need(plant, Equipment, batch.room)
+    scale = need(plant, Equipment, room.scale or "")
+    faults = scale_faults(scale, at=context.at, today=context.today)
+    if faults:
+        raise faults[0]
+
+
+def measured(step: Step, values: dict[str, Decimal]) -> dict[str, Decimal]:
+    """Return the values that a step's limits are for; empty where it has none."""
     if step.kind in (StepKind.CHECK, StepKind.YIELD):
         name = NEEDS[step.kind][0]
         return {name: values[name]}
     return {}
 
 
-def _deviate(
-    plant: Plant, context: Context, batch: Batch, *, step: Step, values: dict[str, Decimal]
-) -> Facts:
+def within_limits(step: Step, values: dict[str, Decimal]) -> bool:
+    """Return whether every value lies in the step's limits, both ends good."""
+    return all(
+        (step.low is None or step.low <= value) and (step.high is None or value <= step.high)
+        for value in values.values()
+    )
+
+
+def outside_words(step: Step, values: dict[str, Decimal]) -> str:
+    """Return in words that a value is outside the step's limits."""
     shown = ", ".join(plain(value) for value in values.values())
     low = "no lower limit" if step.low is None else plain(step.low)
     high = "no upper limit" if step.high is None else plain(step.high)
-    says = f"{step.title}: {shown} {step.unit or ''} is outside {low} to {high} {step.unit or ''}."
+    return f"{step.title}: {shown} {step.unit or ''} is outside {low} to {high} {step.unit or ''}."
+
+
+def _deviate(
+    plant: Plant,
+    context: Context,
+    batch: Batch,
+    *,
+    step: Step,
+    values: dict[str, Decimal],
+    nth: int,
+) -> Facts:
+    says = outside_words(step, values)
     name, opened = open_deviation(
         plant,
         context,
@@ -199,7 +232,7 @@ def _deviate(
         says=says,
         why=context.reason or "Recorded by the rule.",
     )
-    held = hold(batch, step.step, deviation=name, kind="critical value", says=says)
+    held = hold(batch, step.step, deviation=name, kind="critical value", says=says, nth=nth)
     return (*opened, *held)
 
 
@@ -227,7 +260,7 @@ def _verify(plant: Plant, command: VerifyStep, context: Context) -> Facts:
         words=words,
         step=command.step,
     )
-    if signature.manifest.signer in {run.performed_by, *(one.by for one in run.partials)}:
+    if signature.manifest.signer in run.hands:
         raise SamePerson(command.step, signature.manifest.name)
     verified = StepVerified(
         batch=batch.batch,

@@ -18,7 +18,7 @@ from core.ledger.merkle import leaf_hash
 from core.ledger.store import Ledger, Store
 from core.projections import verifications
 
-NAME, VERSION = "nouns", 4
+NAME, VERSION = "nouns", 5
 SCHEMA = (
     "create table if not exists noun("
     " stream text primary key, kind text not null, ver integer not null,"
@@ -121,7 +121,8 @@ def prepare(store: Store, *, anew: bool = False) -> None:
         ledger = Ledger(store)
         if anew or found is None or tuple(found) != (VERSION, ledger.size()):
             connection.exec_driver_sql("delete from noun")
-            connection.exec_driver_sql("delete from step_verification")
+            connection.exec_driver_sql("drop table step_verification")
+            connection.exec_driver_sql(verifications.SCHEMA)
             write(connection, store, list(replay(ledger)), upto_seq=ledger.size())
             _verify_again(connection, store, ledger)
         connection.commit()

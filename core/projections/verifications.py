@@ -12,7 +12,7 @@ SCHEMA = (
     "create table if not exists step_verification("
     " seq bigint primary key, batch text not null, step text not null,"
     " performed_by text not null, verified_by text not null,"
-    " unique (batch, step), check (performed_by <> verified_by))"
+    " check (performed_by <> verified_by))"
 )
 INSERT = (
     "insert into step_verification(seq, batch, step, performed_by, verified_by)"
@@ -24,8 +24,8 @@ def write(connection: Connection, store: Store, entries: Sequence[Entry]) -> Non
     """Write the verifications among these entries.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: performer and verifier are one person, or the step was
-            verified before; the transaction cannot be committed.
+        sqlalchemy.exc.IntegrityError: performer and verifier are one person; the transaction
+            cannot be committed. A corrected step is verified again, in a row of its own.
     """
     rows = [
         (one.seq, *(one.data[name] for name in ("batch", "step", "performed_by", "verified_by")))

@@ -17,6 +17,7 @@ STATES = {
     BatchState.COMPLETE: (State.NEAR, "Complete, to review"),
     BatchState.RELEASED: (State.OK, "Released"),
     BatchState.REJECTED: (State.BAD, "Rejected"),
+    BatchState.REOPENED: (State.NEAR, "Reopened"),
 }
 
 
