@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -33,6 +32,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from capture import segments
 from capture.sealing import Sealed, write_segment
 from capture.segments import HOUR_US
+from core.migrations.schema import prepare
 
 METADATA = MetaData()
 
@@ -92,27 +92,6 @@ CURRENT = Table(
     *_keys(),
 )
 
-for _table in (INTERVAL, PRODUCED):
-    for _verb in ("UPDATE", "DELETE"):
-        event.listen(
-            _table,
-            "after_create",
-            DDL(  # type: ignore[no-untyped-call]
-                f"CREATE TRIGGER {_table.name}_no_{_verb.lower()} BEFORE {_verb} ON {_table.name} "
-                f"BEGIN SELECT RAISE(ABORT, '{_table.name} is append-only'); END"
-            ),
-        )
-event.listen(
-    INTERVAL,
-    "after_create",
-    DDL(  # type: ignore[no-untyped-call]
-        "CREATE TRIGGER interval_no_overlap BEFORE INSERT ON interval WHEN EXISTS ("
-        "SELECT 1 FROM interval WHERE line = NEW.line "
-        "AND end_us > NEW.start_us AND start_us < NEW.end_us) "
-        "BEGIN SELECT RAISE(ABORT, 'intervals of a line must not overlap'); END"
-    ),
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalRow:
@@ -168,7 +147,7 @@ class Telemetry:
         self.folder = data / "telemetry"
         self._engine = create_engine(f"sqlite:///{self.path}")
         event.listen(self._engine, "connect", _set_up)
-        METADATA.create_all(self._engine)
+        prepare(self._engine, "telemetry")
 
     def close(self) -> None:
         """Give every connection back."""

@@ -11,15 +11,16 @@ from sqlalchemy import Column, Engine, MetaData, String, Table, create_engine, s
 from sqlalchemy.pool import NullPool
 
 from core.errors import Refused
+from core.migrations.schema import prepare
 
 SHORTEST = 6
 HASHER = PasswordHasher(time_cost=1, memory_cost=46 * 1024, parallelism=1)
 AT_ONCE = 2  # hashing is memory-hard on purpose; a shift change must not exhaust the machine
 
-_metadata = MetaData()
+METADATA = MetaData()
 _credential = Table(
     "credential",
-    _metadata,
+    METADATA,
     Column("person", String, primary_key=True),
     Column("hash", String, nullable=False),
     Column("set_at", String, nullable=False),
@@ -40,7 +41,7 @@ class Secrets:
         self._engine: Engine = create_engine(url, poolclass=NullPool)
         self._gate = BoundedSemaphore(AT_ONCE)
         self._nobody = HASHER.hash("nobody has this secret")
-        _metadata.create_all(self._engine)
+        prepare(self._engine, "credentials")
 
     def put(self, person: str, secret: str, *, set_at: str) -> None:
         """Replace a person's secret.

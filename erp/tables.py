@@ -8,7 +8,6 @@ only added.
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     Column,
     Engine,
     Index,
@@ -23,6 +22,8 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import Connection
+
+from core.migrations.schema import prepare
 
 metadata = MetaData()
 
@@ -122,41 +123,6 @@ pull_record = Table(
     Column("vanished_at", String(27)),
 )
 
-# table -> the columns whose change is refused; None refuses every change
-FROZEN: dict[Table, tuple[str, ...] | None] = {
-    message: ("event_id", "erp_ref", "lane", "lane_seq", "entry_seq", "body", "sha256"),
-    attempt: None,
-    receipt: None,
-}
-
-
-def _ddl(sql: str) -> DDL:
-    return DDL(sql)  # type: ignore[no-untyped-call]
-
-
-def _guards() -> None:
-    """Hang the triggers that keep evidence as it is on both kinds of database."""
-    for table, columns in FROZEN.items():
-        of = f" OF {', '.join(columns)}" if columns else ""
-        for verb, scope in (("UPDATE", of), ("DELETE", "")):
-            name = f"{table.name}_no_{verb.lower()}"
-            says = f"{table.name}: rows are evidence and are only added"
-            sqlite = _ddl(
-                f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {verb}{scope} ON {table.name}"
-                f" BEGIN SELECT RAISE(ABORT, '{says}'); END"
-            )
-            postgres = _ddl(
-                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
-                f"$$ BEGIN RAISE EXCEPTION '{says}'; END $$; "
-                f"CREATE TRIGGER {name} BEFORE {verb}{scope} ON {table.name} "
-                f"FOR EACH ROW EXECUTE FUNCTION {name}()"
-            )
-            event.listen(table, "after_create", sqlite.execute_if(dialect="sqlite"))
-            event.listen(table, "after_create", postgres.execute_if(dialect="postgresql"))
-
-
-_guards()
-
 
 def open_engine(url: str) -> Engine:
     """Return an engine with the tables made; writers on SQLite queue for the file's lock."""
@@ -164,7 +130,7 @@ def open_engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
-    metadata.create_all(engine)
+    prepare(engine, "outbox")
     return engine
 
 

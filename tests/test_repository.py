@@ -48,6 +48,7 @@ HOME: dict[str, tuple[str, ...]] = {
     "websockets": SCREENS,
     "sqlalchemy": ("core/", "erp/", "capture/telemetry"),
     "psycopg": ("core/",),
+    "alembic": ("core/migrations/",),
     "msgspec": (
         "core/",
         "erp/",

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from core.ledger.tables import APPEND_ONLY, EntryRow, ReceiptRow, StoreFailed, StoreUnsafe
+from core.migrations.schema import Schema
 
 LOCK_KEY = 4_776_412_079_263_158_337  # one constant per database, never a hash of a text
 TIMEOUTS: Final = {
@@ -27,29 +28,6 @@ SETTINGS: Final = {
     "synchronous_commit": {"on", "remote_write", "remote_apply"},
     "transaction_isolation": {"read committed"},
 }
-
-SCHEMA = """
-create table if not exists entry(
-    seq bigint primary key check (seq > 0), stream text not null, ver bigint not null,
-    type text not null, idem text, body bytea not null, leaf bytea not null, unique(stream, ver));
-create table if not exists checkpoint(
-    size bigint primary key, root bytea not null, note text not null);
-create table if not exists receipt(
-    idem text primary key, request_sha256 text not null, first_seq bigint, last_seq bigint,
-    count bigint not null, answer text not null, checkpoint_size bigint not null);
-create table if not exists anchor(
-    size bigint not null, place text not null, receipt text not null, at text not null,
-    primary key(size, place, at));
-create table if not exists tile(idx bigint primary key, root bytea not null);
-create or replace function ledger_refuse() returns trigger language plpgsql as
-$$ begin raise exception '%% is append-only', tg_table_name; end $$;
-"""
-GUARD = """
-create or replace trigger {table}_no_change before update or delete on {table}
-    for each row execute function ledger_refuse();
-create or replace trigger {table}_no_truncate before truncate on {table}
-    for each statement execute function ledger_refuse();
-"""
 
 _RECEIPTS = (
     "select idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size"
@@ -72,7 +50,8 @@ def grants(role: str) -> tuple[str, ...]:
     The owner of the tables can drop triggers, so the server must not run as the owner.
     """
     quoted = '"' + role.replace('"', '""') + '"'
-    return tuple(f"grant select, insert on {table} to {quoted}" for table in (*APPEND_ONLY, "tile"))
+    appended = (f"grant select, insert on {table} to {quoted}" for table in (*APPEND_ONLY, "tile"))
+    return (*appended, f"grant select on schema_ledger to {quoted}")
 
 
 class PostgresStore:
@@ -118,11 +97,7 @@ class PostgresStore:
                 )
         connection.commit()
         self.begin(connection)
-        is_new = connection.exec_driver_sql("select to_regclass('tile') is null").scalar_one()
-        if is_new:
-            script = SCHEMA + "".join(GUARD.format(table=table) for table in APPEND_ONLY)
-            for statement in filter(str.strip, script.split(";\n")):
-                connection.exec_driver_sql(statement)
+        Schema("ledger").ready(connection, self.name)
         connection.commit()
 
     def begin(self, connection: Connection) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from core.ledger.tables import APPEND_ONLY, EntryRow, ReceiptRow, StoreFailed, StoreUnsafe
+from core.migrations.schema import Schema
 
 if sys.platform == "win32":
     import msvcrt
@@ -35,21 +36,6 @@ PRAGMAS: Final = {
 }
 BUSY_MS = 10_000
 
-SCHEMA = """
-create table if not exists entry(
-    seq integer primary key check (seq > 0), stream text not null, ver integer not null,
-    type text not null, idem text, body blob not null, leaf blob not null, unique(stream, ver)
-) strict;
-create table if not exists checkpoint(
-    size integer primary key, root blob not null, note text not null) strict;
-create table if not exists receipt(
-    idem text primary key, request_sha256 text not null, first_seq integer, last_seq integer,
-    count integer not null, answer text not null, checkpoint_size integer not null) strict;
-create table if not exists anchor(
-    size integer not null, place text not null, receipt text not null, at text not null,
-    primary key(size, place, at)) strict;
-create table if not exists tile(idx integer primary key, root blob not null) strict;
-"""
 GUARD = """create trigger if not exists {table}_no_{deed} before {deed} on {table}
 begin select raise(abort, '{table} is append-only'); end"""
 
@@ -89,12 +75,15 @@ class SqliteStore:
     def connect(self) -> Connection:
         """Return the one writing connection, after the lock file was taken."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
+        was_held = self._lock is not None
+        self.hold()
         connection = self._writer.connect()
         try:
             self._prepare(connection)
         except BaseException:
             connection.close()
+            if not was_held:
+                self.release()
             raise
         return connection
 
@@ -115,14 +104,18 @@ class SqliteStore:
             if found != value:
                 raise StoreUnsafe(f"{self.name}: {pragma} is {found}, must be {value}.")
         connection.exec_driver_sql("begin immediate")
-        for statement in filter(str.strip, SCHEMA.split(";\n")):
-            connection.exec_driver_sql(statement)
+        Schema("ledger").ready(connection, self.name)
         for table in APPEND_ONLY:
             for deed in ("update", "delete"):
                 connection.exec_driver_sql(GUARD.format(table=table, deed=deed))
         connection.commit()
 
-    def _take_lock(self) -> None:
+    def hold(self) -> None:
+        """Keep every other server out until `release`.
+
+        Raises:
+            StoreUnsafe: one is in.
+        """
         if self._lock is not None:
             return
         path = self.path.with_name(self.path.name + ".lock")

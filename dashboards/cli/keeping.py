@@ -1,4 +1,4 @@
-"""The keeping of evidence: `export`, `verify`, `rebuild`."""
+"""The keeping of evidence: `migrate`, `export`, `verify`, `rebuild`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,20 @@ from core.errors import MesError
 from dashboards.cli.terminal import Data, give_up, ledger_of, say
 
 app = typer.Typer()
+
+
+@app.command()
+def migrate(data: Data) -> None:
+    """Carry the databases of a plant up to this server; BATCHWRIGHT_STORE names another ledger."""
+    from config.settings import Settings
+    from core.migrations.folder import migrate as carry_up
+
+    try:
+        done = carry_up(data, say, store=Settings().store)
+    except MesError as fault:
+        raise give_up(fault) from fault
+    count = sum(map(len, done.values()))
+    say(f"{count} revisions run. Start the server with: batchwright serve --data {data}")
 
 
 @app.command()

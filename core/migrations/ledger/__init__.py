@@ -1,0 +1,1 @@
+"""Revisions of the database `ledger`, the oldest first."""
