@@ -27,12 +27,13 @@ def _count(name: str, *, nullable: bool = False) -> sa.Column[int]:
 
 def upgrade() -> None:
     """Make the tables, where they are not there yet."""
-    _sent()
+    _messages()
+    _answers()
     _pulled()
     _guards()
 
 
-def _sent() -> None:
+def _messages() -> None:
     op.create_table(
         "erp_relay_cursor",
         sa.Column("target", sa.String, primary_key=True),
@@ -74,6 +75,9 @@ def _sent() -> None:
         _long("why"),
         if_not_exists=True,
     )
+
+
+def _answers() -> None:
     op.create_table(
         "erp_attempt",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
