@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config.targets import SettingFaulty, database_url, web_address
+
+PREFIX = "BATCHWRIGHT_"
 
 
 class Settings(BaseSettings):
@@ -11,18 +15,47 @@ class Settings(BaseSettings):
 
     `store` is a database URL or None for the file in `data_dir`; port 0 takes a free one.
     `erp_address` with its two `whsec_` secrets connects an ERP; without it none is connected.
+    `tls_cert` and `tls_key` name the files with which the server itself speaks TLS.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BATCHWRIGHT_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     data_dir: Path = Path("data")
     plant: str = "tablets"
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65535)
-    store: str | None = None
+    store: str | None = Field(default=None, repr=False)  # its password is nobody's to read
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     erp_address: str | None = None
     erp_secret: SecretStr | None = None
     erp_receipt_secret: SecretStr | None = None
+
+    @field_validator("store")
+    @classmethod
+    def _store_is_private(cls, value: str | None) -> str | None:
+        return None if value is None else database_url(f"{PREFIX}STORE", value)
+
+    @field_validator("erp_address")
+    @classmethod
+    def _address_is_safe(cls, value: str | None) -> str | None:
+        return None if value is None else web_address(f"{PREFIX}ERP_ADDRESS", value)
+
+    @property
+    def tls(self) -> tuple[Path, Path] | None:
+        """The files of certificate and key, None where TLS ends elsewhere or nowhere.
+
+        Raises:
+            SettingFaulty: only one of the two is named, or a file is not there.
+        """
+        if self.tls_cert is None and self.tls_key is None:
+            return None
+        for name, path in (("TLS_CERT", self.tls_cert), ("TLS_KEY", self.tls_key)):
+            if path is None or not path.is_file():
+                raise SettingFaulty(f"{PREFIX}{name}", "names no file", "one beside the other's")
+        assert self.tls_cert is not None
+        assert self.tls_key is not None
+        return self.tls_cert, self.tls_key
 
     @property
     def ledger(self) -> str | Path:

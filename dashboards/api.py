@@ -6,6 +6,7 @@ Refusals are RFC 9457 problem details that carry the facts of the rule.
 
 import asyncio
 import re
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -28,6 +29,7 @@ from dashboards.session import COOKIE, Login, Viewer
 
 KEY = re.compile(r"[\x21-\x7e]{8,200}")
 READ_BY_FLOOR = ("raw", "equipment")  # the fields that completing a command looks at
+SIGNING_AT_ONCE = 16  # signatures that may wait for their hash; more would hold up the others
 MOST_ASKED = 10_000  # retries of a weighing find its first reading among so many requests
 # A badge is half of a signature; the interface tells nobody somebody else's.
 PRIVATE = frozenset({"badge", "secret", "secret_hash", "pin"})
@@ -129,6 +131,7 @@ class Api:
     def __init__(self, plant: PlantServices, gate: Gate) -> None:
         self._plant, self._gate, self._commands = plant, gate, COMMANDS
         self._document: bytes | None = None
+        self._signing = threading.BoundedSemaphore(SIGNING_AT_ONCE)
         self._asked: OrderedDict[str, tuple[bytes, dict[str, Any]]] = OrderedDict()
 
     def router(self) -> APIRouter:
@@ -185,7 +188,17 @@ class Api:
             raise Problem(403, "refused", str(no), rule=no.rule, facts=no.facts) from no
         except RecursionError as no:
             raise Problem(422, "malformed", "The body is nested too deep.") from no
-        return self._submit(viewer, command, key=key, signature=signature, reason=reason)
+        if signature is None:
+            return self._submit(viewer, command, key=key, signature=None, reason=reason)
+        if not self._signing.acquire(blocking=False):
+            raise Problem(
+                429, "too-many", "Signatures: too many people sign at this moment. Send it again"
+                " under the same Idempotency-Key in 2 s.", retry_after_s=2,
+            )  # fmt: skip
+        try:
+            return self._submit(viewer, command, key=key, signature=signature, reason=reason)
+        finally:
+            self._signing.release()
 
     def _completed(
         self, viewer: Viewer, name: str, *, key: str, given: dict[str, Any]

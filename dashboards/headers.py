@@ -190,8 +190,10 @@ class _Dressed:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.is_started = True
-            kind = dict(message["headers"]).get(b"content-type", b"")
-            message["headers"] = [*message["headers"], *self._headers()]
+            given = dict(message["headers"])
+            kind = given.get(b"content-type", b"")
+            more = [pair for pair in self._headers() if pair[0] not in given]
+            message["headers"] = [*message["headers"], *more]
             if kind.startswith(b"text/html"):
                 self._start = message
                 return

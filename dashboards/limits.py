@@ -83,6 +83,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
+            _need_plain_head(scope)
             self._count(scope)
             whole = await self._body(scope, receive)
         except Problem as problem:
@@ -144,6 +145,15 @@ class Guard:
 
     def _too_large(self) -> Problem:
         return Problem(413, "too-large", f"The body is larger than {self._limits.body} bytes.")
+
+
+def _need_plain_head(scope: Scope) -> None:
+    """Refuse headers that are too large, and two lengths, of which a proxy may take the other."""
+    size = sum(len(name) + len(value) for name, value in scope["headers"])
+    if size + len(scope.get("raw_path", b"")) + len(scope["query_string"]) > LARGEST_HEADERS:
+        raise Problem(431, "too-large", f"The headers are larger than {LARGEST_HEADERS} bytes.")
+    if header(scope, b"content-length") and header(scope, b"transfer-encoding"):
+        raise Problem(400, "two-lengths", "Content-Length and Transfer-Encoding: send one of them.")
 
 
 def _is_sign_in(scope: Scope) -> bool:

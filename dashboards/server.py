@@ -14,6 +14,9 @@ os.environ.setdefault("BOKEH_RESOURCES", "server")
 warnings.filterwarnings("ignore", message="reference already known")
 # Its warnings name page ids, which are nobody's business but the page's.
 logging.getLogger("bokeh.server.contexts").setLevel(logging.ERROR)
+# Their lines for finding faults hold whole headers, cookies included.
+for chatty in ("uvicorn.error", "websockets.server"):
+    logging.getLogger(chatty).setLevel(logging.INFO)
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request

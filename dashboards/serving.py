@@ -10,6 +10,8 @@ from config.accounts import accounts_of
 from config.load import load_plant
 from config.seed import Seeder
 from config.settings import Settings
+from config.targets import is_this_host
+from dashboards import logs
 from dashboards.boundary import ErpLink
 from dashboards.compose import Plant, Wiring, open_execution
 from dashboards.web import Web
@@ -35,6 +37,8 @@ def _free_port(host: str) -> int:
 
 def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
     """Open the plant, put its pack to work where that is not done yet, and serve it."""
+    logs.to_stderr()
+    tls = settings.tls
     pack = load_plant(settings.plant)
     data = settings.data_dir.resolve()
     ending = threading.Event()
@@ -50,10 +54,12 @@ def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
         plant.start()
         stack.callback(plant.stop)
         port = settings.port or _free_port(settings.host)
-        web = Web(plant, host=settings.host, port=port)
+        web = Web(plant, host=settings.host, port=port, tls=tls)
         web.start()
         stack.callback(web.stop)
         say(f"Batchwright serves {pack.plant.plant.name}: {web.base}")
+        if tls is None and not is_this_host(settings.host):
+            say(f"{settings.host}: plain HTTP. Set BATCHWRIGHT_TLS_CERT and BATCHWRIGHT_TLS_KEY.")
         if wiring.erp is None:
             say("No ERP is connected: set BATCHWRIGHT_ERP_ADDRESS and its two secrets.")
         for name in (signal.SIGINT, signal.SIGTERM):

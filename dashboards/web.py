@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dashboards.compose import Plant
@@ -24,10 +25,11 @@ class Web:
         *,
         host: str = "127.0.0.1",
         port: int,
+        tls: tuple[Path, Path] | None = None,
         more: Mapping[str, PageFunction] | None = None,
     ) -> None:
-        self.base = f"http://{host}:{port}"
-        self._plant, self._host, self._port = plant, host, port
+        self.base = f"{'https' if tls else 'http'}://{host}:{port}"
+        self._plant, self._host, self._port, self._tls = plant, host, port, tls
         self._pages = {**PAGES, **(more or {})}
         self._readers = Readers(plant)
         self.readers: dict[str, Any] = self._readers.by_name
@@ -38,7 +40,7 @@ class Web:
         app = create_app(
             self._plant.services(self.readers), pages=self._pages, gate=self._plant.gate
         )
-        self._server = serve(app, self._host, self._port)
+        self._server = serve(app, self._host, self._port, tls=self._tls)
         self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
         self._thread.start()
         while not self._server.started:

@@ -245,8 +245,8 @@ def test_settings_come_from_the_environment(
     monkeypatch.setenv("BATCHWRIGHT_PORT", "8765")
     found = Settings()
     assert (found.ledger, found.port) == (tmp_path / "ledger.db", 8765)
-    monkeypatch.setenv("BATCHWRIGHT_STORE", "postgresql://plant")
-    assert Settings().ledger == "postgresql://plant"
+    monkeypatch.setenv("BATCHWRIGHT_STORE", "postgresql:///plant")
+    assert Settings().ledger == "postgresql:///plant"
 
 
 def test_units_of_the_pack_are_units_of_the_core() -> None:

@@ -55,8 +55,8 @@ def serve_plant(
     from dashboards.serving import serve_forever
 
     given: dict[str, Any] = {"plant": plant, "data_dir": data, "host": host, "port": port}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
     try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
         serve_forever(settings, say)
     except (MesError, OSError) as fault:
         raise give_up(fault) from fault
