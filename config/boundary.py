@@ -8,23 +8,13 @@ import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+
+import msgspec
 
 from config.faults import Fault, Findings, Record, read_record
+from core.policy import Decisions
 
 PROFILES = Path(__file__).parent / "profiles"
-
-
-class Decisions(Record, frozen=True, kw_only=True):
-    """The seven decisions."""
-
-    order_origin: Literal["erp", "erp_and_mes", "mes"]
-    bom_ownership: Literal["erp_costs_mes_executes", "mes"]
-    lot_birth: Literal["receipt", "first_weighing", "both"]
-    inventory_cadence: Literal["each_movement", "per_shift"]
-    batch_record: Literal["mes"]
-    deviations: Literal["execution_in_mes_capa_in_qms", "mes"]
-    finished_goods_cost: Literal["erp"]
 
 
 class ProfileFile(Record, frozen=True, kw_only=True):
@@ -94,26 +84,23 @@ class BoundaryPolicy:
     says: str
     decisions: Decisions
 
-    def as_command(self) -> dict[str, str]:
-        """Return the decisions as `plant.adopt-boundary-policy` takes them."""
-        return {name: getattr(self.decisions, name) for name in TITLES}
-
     def rows(self) -> tuple[Decision, ...]:
         """Return the decisions in words, in their order."""
-        return in_words(self.as_command())
+        return in_words(self.decisions)
 
 
-def in_words(decisions: dict[str, str]) -> tuple[Decision, ...]:
-    """Return adopted decisions in words; a value of another version is shown as it stands."""
+def in_words(decisions: Decisions) -> tuple[Decision, ...]:
+    """Return decisions in words, in their order."""
+    values = msgspec.structs.asdict(decisions)
     return tuple(
-        Decision(
-            name=name,
-            title=title,
-            value=decisions.get(name, ""),
-            says=SENTENCES.get((name, decisions.get(name, "")), decisions.get(name, "Not decided")),
-        )
+        Decision(name=name, title=title, value=values[name], says=SENTENCES[name, values[name]])
         for name, title in TITLES.items()
     )
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """Return the choices of one decision; with one alone it cannot be switched."""
+    return tuple(value for decision, value in SENTENCES if decision == name)
 
 
 def profiles() -> tuple[str, ...]:

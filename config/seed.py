@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from config.accounts import Accounts
 from config.load import policy, recipe_content
 from config.plant import EquipmentItem, LotItem, PlantPack
-from core.authority import AdoptAuthority, AdoptBoundaryPolicy, PlantRules
+from core.authority import AdoptAuthority, PlantRules
+from core.boundary import SignBoundaryPolicy
 from core.clock import now
 from core.equipment import (
     BindStation,
@@ -153,13 +154,17 @@ class Seeder:
 
     def _boundary(self) -> None:
         rules = self._nouns.get(PlantRules, self._pack.id)
-        if rules is not None and rules.policy_version:
+        if rules is not None and rules.policies:
             return
         boundary = policy(self._pack)
-        adopt = AdoptBoundaryPolicy(
-            plant=self._pack.id, profile=boundary.profile, decisions=boundary.as_command()
+        signing = SignBoundaryPolicy(
+            plant=self._pack.id,
+            profile=boundary.profile,
+            decisions=boundary.decisions,
+            why=boundary.says,
+            seen=self._execution.seen(f"plant/{self._pack.id}"),
         )
-        self._give(adopt, by=self._who("qa"), name="boundary-policy")
+        self._sign(signing, by=self._who("qa"), name="boundary-policy")
 
     def _equipment(self) -> None:
         engineer = self._who("engineer")

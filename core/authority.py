@@ -5,13 +5,17 @@ An action is the name of a command. What the matrix does not name, nobody may do
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from core.errors import AlreadyKnown, Refused
-from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
+import msgspec
+
+from core.errors import Refused
+from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded
 from core.people import INSTALLER, ROLES, SERVICE, Locked, Person, PersonState, UnknownRole
-from core.quantity import Name
+from core.policy import Decisions
+from core.quantity import Name, Utc
 
 SERVICE_ROLE = "service"
 ADOPT = "plant.adopt-authority"
@@ -25,14 +29,6 @@ class AdoptAuthority(Command, frozen=True, kw_only=True, tag="plant.adopt-author
     matrix: dict[str, tuple[str, ...]]
 
 
-class AdoptBoundaryPolicy(Command, frozen=True, kw_only=True, tag="plant.adopt-boundary-policy"):
-    """Put the seven decisions between MES and ERP in force."""
-
-    plant: Name
-    profile: str
-    decisions: dict[str, str]
-
-
 class AuthorityAdopted(Event, frozen=True, kw_only=True, tag="authority.adopted"):
     """This matrix is in force from here on."""
 
@@ -42,12 +38,35 @@ class AuthorityAdopted(Event, frozen=True, kw_only=True, tag="authority.adopted"
 
 
 class BoundaryPolicyAdopted(Event, frozen=True, kw_only=True, tag="boundary-policy.adopted"):
-    """These decisions are in force from here on."""
+    """Decisions in force from here on, without a signature: written by 0.1.0 before its release."""
 
     plant: str
     profile: str
     version: int
     decisions: dict[str, str]
+
+
+class BoundaryPolicySigned(Event, frozen=True, kw_only=True, tag="boundary-policy.signed"):
+    """These decisions are in force from `effective_at` on."""
+
+    plant: str
+    profile: str
+    version: int
+    decisions: Decisions
+    effective_at: Utc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyVersion:
+    """One signed version of the seven decisions."""
+
+    version: int
+    profile: str
+    decisions: Decisions
+    effective_at: datetime
+    signed_by: str
+    signed_at: datetime
+    seq: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +77,12 @@ class PlantRules:
     plant: str
     zone: str
     matrix: dict[str, tuple[str, ...]]
-    profile: str | None = None
-    policy_version: int = 0
-    decisions: dict[str, str] | None = None
+    policies: tuple[PolicyVersion, ...] = ()
+
+    def policy(self, at: datetime) -> PolicyVersion | None:
+        """Return the version in force at an instant, None before the first."""
+        due = [one for one in self.policies if one.effective_at <= at]
+        return due[-1] if due else None
 
 
 class NotAuthorized(Refused):
@@ -131,37 +153,22 @@ def permit(plant: Plant, rules: PlantRules | None, *, actor: str, action: str) -
         raise NotAuthorized(person.name, action, allowed)
 
 
-def decide(plant: Plant, command: AdoptAuthority | AdoptBoundaryPolicy, context: Context) -> Facts:
-    """Return what a change of the plant's own rules causes, or refuse it.
+def decide(plant: Plant, command: AdoptAuthority, context: Context) -> Facts:
+    """Return what a change of the plant's matrix causes, or refuse it.
 
     Raises:
         UnknownRole, UnknownZone, NobodyLeft: the plant could not work under these rules.
-        Unknown: a policy for a plant that has no rules.
-        AlreadyKnown: the policy is in force.
     """
-    stream = f"{PlantRules.KIND}/{command.plant}"
+    for roles in command.matrix.values():
+        for role in roles:
+            if role != SERVICE_ROLE and role not in ROLES:
+                raise UnknownRole(role)
+    _check_zone(command.zone)
     rules = plant.get(PlantRules, command.plant)
-    if isinstance(command, AdoptAuthority):
-        for roles in command.matrix.values():
-            for role in roles:
-                if role != SERVICE_ROLE and role not in ROLES:
-                    raise UnknownRole(role)
-        _check_zone(command.zone)
-        if rules is not None and not set(command.matrix.get(ADOPT, ())) & set(ROLES):
-            raise NobodyLeft
-        adopted = AuthorityAdopted(plant=command.plant, zone=command.zone, matrix=command.matrix)
-        return (Fact(stream, adopted),)
-    rules = need(plant, PlantRules, command.plant, next_step="Adopt its authority matrix first.")
-    version = rules.policy_version + 1
-    if rules.decisions == command.decisions:
-        raise AlreadyKnown("Boundary policy", f"version {rules.policy_version}")
-    policy = BoundaryPolicyAdopted(
-        plant=command.plant,
-        profile=command.profile,
-        version=version,
-        decisions=command.decisions,
-    )
-    return (Fact(stream, policy),)
+    if rules is not None and not set(command.matrix.get(ADOPT, ())) & set(ROLES):
+        raise NobodyLeft
+    adopted = AuthorityAdopted(plant=command.plant, zone=command.zone, matrix=command.matrix)
+    return (Fact(f"{PlantRules.KIND}/{command.plant}", adopted),)
 
 
 def apply(rules: PlantRules | None, fact: Recorded) -> PlantRules:
@@ -172,13 +179,31 @@ def apply(rules: PlantRules | None, fact: Recorded) -> PlantRules:
                 return PlantRules(plant=it.plant, zone=it.zone, matrix=it.matrix)
             return replace(rules, zone=it.zone, matrix=it.matrix)
         case BoundaryPolicyAdopted() as it:
-            assert rules is not None, fact
-            changes: dict[str, Any] = {
-                "profile": it.profile,
-                "policy_version": it.version,
-                "decisions": it.decisions,
-            }
-            return replace(rules, **changes)
+            decisions = msgspec.convert(it.decisions, Decisions)
+            return _with(rules, it, fact, decisions=decisions, effective_at=fact.at)
+        case BoundaryPolicySigned() as it:
+            return _with(rules, it, fact, decisions=it.decisions, effective_at=it.effective_at)
         case _:
             assert rules is not None, fact
             return rules
+
+
+def _with(
+    rules: PlantRules | None,
+    it: BoundaryPolicyAdopted | BoundaryPolicySigned,
+    fact: Recorded,
+    *,
+    decisions: Decisions,
+    effective_at: datetime,
+) -> PlantRules:
+    assert rules is not None, fact
+    version = PolicyVersion(
+        version=it.version,
+        profile=it.profile,
+        decisions=decisions,
+        effective_at=effective_at,
+        signed_by=fact.actor,
+        signed_at=fact.at,
+        seq=fact.seq,
+    )
+    return replace(rules, policies=(*rules.policies, version))

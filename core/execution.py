@@ -35,6 +35,7 @@ from core.people import (
     RecordFailedAuthentication,
     RegisterPerson,
 )
+from core.policy import OPEN
 from core.projections import verifications
 from core.projections.nouns import Nouns, Row, prepare, recorded, write
 from core.refusal import attempt
@@ -257,6 +258,7 @@ class Execution:
         plant = _UnderLock(self._states, view)
         rules = plant.get(authority.PlantRules, self.plant)
         action = str(command.__struct_config__.tag)
+        policy = None if rules is None else rules.policy(view.at)
         context = Context(
             at=view.at,
             actor=actor.person,
@@ -265,6 +267,7 @@ class Execution:
             zone="UTC" if rules is None else rules.zone,
             reason=reason,
             signer=signer,
+            policy=OPEN if policy is None else policy.decisions,
         )
         try:
             authority.permit(plant, rules, actor=actor.person, action=action)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from core.errors import Unknown
+from core.policy import OPEN, Decisions
 
 
 class Command(Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -63,7 +64,7 @@ class Signer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Around a command: the instant, who asks, from where, under which id, signed by whom."""
+    """Around a command: the instant, who asks, where, under which id and policy, signed by whom."""
 
     at: datetime
     actor: str
@@ -72,6 +73,7 @@ class Context:
     zone: str
     reason: str | None = None
     signer: Signer | None = None
+    policy: Decisions = OPEN
 
     @property
     def today(self) -> date:

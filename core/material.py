@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from msgspec import Struct
 
@@ -66,7 +66,7 @@ class ReceiveLot(Command, frozen=True, kw_only=True, tag="lot.receive"):
     expires_on: date | None = None
     assay_percent: Decimal | None = None
     assay_basis: str | None = None
-    origin: str = "receipt"
+    origin: Literal["receipt", "first_weighing"] = "receipt"
 
 
 class ChangeLotStatus(Command, frozen=True, kw_only=True, tag="lot.change-status"):
@@ -188,6 +188,20 @@ class ContainersDoNotFit(Refused):
         )
 
 
+class LotBirthRefused(Refused):
+    """The boundary policy says where a lot is born."""
+
+    def __init__(self, lot: str, *, origin: str, policy: str) -> None:
+        born, place = (one.replace("_", " ") for one in (origin, policy))
+        super().__init__(
+            f"Lot {lot}: was to be born at {born}; the boundary policy says at {place}."
+            f" Record it at {place}, or sign another policy.",
+            lot=lot,
+            origin=origin,
+            policy=policy,
+        )
+
+
 class AssayOutOfRange(Refused):
     """A content is a part of the whole, with room for the error of its measurement."""
 
@@ -205,6 +219,7 @@ def decide(plant: Plant, command: MaterialCommand, context: Context) -> Facts:
 
     Raises:
         AlreadyKnown: the code or lot number was used before.
+        LotBirthRefused: lots are born elsewhere.
         Unknown: the material or lot is not known.
         UnknownUnit: the material's unit is none.
         UnitMismatch: the lot's unit measures something else than the material's.
@@ -221,12 +236,14 @@ def decide(plant: Plant, command: MaterialCommand, context: Context) -> Facts:
             )
             return (Fact(f"material/{it.material}", registered),)
         case ReceiveLot() as it:
-            return _receive(plant, it)
+            return _receive(plant, it, context)
         case ChangeLotStatus() as it:
             return _change_status(plant, it, context)
 
 
-def _receive(plant: Plant, it: ReceiveLot) -> Facts:
+def _receive(plant: Plant, it: ReceiveLot, context: Context) -> Facts:
+    if context.policy.lot_birth not in (it.origin, "both"):
+        raise LotBirthRefused(it.lot, origin=it.origin, policy=context.policy.lot_birth)
     material = need(plant, Material, it.material, next_step="Register the material first.")
     if plant.get(Lot, it.lot) is not None:
         raise AlreadyKnown("Lot", it.lot)

@@ -125,6 +125,20 @@ class WorkOrderCancelled(Event, frozen=True, kw_only=True, tag="work-order.cance
     provenance: Provenance
 
 
+class WorkOrderLinked(Event, frozen=True, kw_only=True, tag="work-order.linked"):
+    """An order that was opened here has an ERP order from here on."""
+
+    order: str
+    erp_ref: str
+
+
+class WorkOrderDoneAs(Event, frozen=True, kw_only=True, tag="work-order.done-as"):
+    """The ERP's order is carried out by an order that was opened here; it is not dispatched."""
+
+    order: str
+    done_as: str
+
+
 class WorkOrderMadeReady(Event, frozen=True, kw_only=True, tag="work-order.made-ready"):
     """Every blocking gate was green."""
 
@@ -199,6 +213,16 @@ class Order:
     received_at: datetime | None = None
     provenance: Provenance | None = None
     asked: dict[str, tuple[str, str]] = field(default_factory=dict)
+    done_as: str | None = None
+
+
+class OriginRefused(Refused):
+    """The boundary policy says where orders are born."""
+
+    def __init__(self, order: str, *, says: str, next_step: str) -> None:
+        super().__init__(
+            f"Order {order}: the boundary policy says {says}. {next_step}", order=order
+        )
 
 
 class BornHere(Refused):
@@ -216,6 +240,7 @@ def decide(plant: Plant, command: OrderCommand, context: Context) -> Facts:
     """Return what a statement about an order causes, or refuse it.
 
     Raises:
+        OriginRefused: the boundary policy lets orders be born on the other side alone.
         AlreadyKnown: an MES-born order takes a number that is in use.
         BornHere: the ERP states an order under the number of an MES-born one.
         NotAboveZero, UnknownUnit: nothing is ordered.
@@ -226,6 +251,12 @@ def decide(plant: Plant, command: OrderCommand, context: Context) -> Facts:
     require_above_zero(f"Order {command.order}", command.quantity, command.unit)
     match command:
         case OpenOrder() as it:
+            if context.policy.order_origin == "erp":
+                raise OriginRefused(
+                    it.order,
+                    says="the ERP plans every order",
+                    next_step="Ask planning for an order.",
+                )
             if plant.get(Order, it.order) is not None:
                 raise AlreadyKnown("Order", it.order)
             opened = WorkOrderReceived(
@@ -242,6 +273,12 @@ def decide(plant: Plant, command: OrderCommand, context: Context) -> Facts:
             )
             return (Fact(f"order/{it.order}", opened, it.why),)
         case ReceiveOrder() as it:
+            if context.policy.order_origin == "mes":
+                raise OriginRefused(
+                    it.order,
+                    says="orders are opened on the floor",
+                    next_step="Stop sending orders, or sign another policy.",
+                )
             return _receive(plant, it)
 
 
@@ -250,6 +287,8 @@ def _withdraw(plant: Plant, it: WithdrawOrder) -> Facts:
     if order.origin == "mes":
         raise BornHere(it.order)
     stream = f"order/{it.order}"
+    if order.done_as is not None:
+        return ()
     if order.state in (OrderState.WAITING, OrderState.READY):
         cancelled = WorkOrderCancelled(
             order=it.order, erp_state=it.erp_state, provenance=it.provenance
@@ -264,6 +303,8 @@ def _withdraw(plant: Plant, it: WithdrawOrder) -> Facts:
 
 def _receive(plant: Plant, it: ReceiveOrder) -> Facts:
     stream, order = f"order/{it.order}", plant.get(Order, it.order)
+    if order is not None and order.done_as is not None:
+        return ()
     if order is None or order.state is OrderState.CANCELLED:
         received = WorkOrderReceived(
             order=it.order,
@@ -342,6 +383,10 @@ def _changes(event: Event) -> dict[str, Any]:
             return {"asked": changes}
         case WorkOrderCancelled():
             return {"state": OrderState.CANCELLED}
+        case WorkOrderLinked(erp_ref=erp_ref):
+            return {"erp_ref": erp_ref}
+        case WorkOrderDoneAs(done_as=done_as):
+            return {"state": OrderState.CANCELLED, "done_as": done_as}
         case WorkOrderMadeReady():
             return {"state": OrderState.READY}
         case WorkOrderDispatched(batch=batch, room=room):

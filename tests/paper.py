@@ -11,6 +11,7 @@ from typing import Any
 
 from config.accounts import new_accounts
 from config.seed import seed
+from core.authority import PlantRules
 from core.catalogue import DECIDERS, NOUNS
 from core.execution import Actor, Credentials
 from core.fact import Command, Context, Fact, Facts, Head, Recorded, Signer
@@ -57,6 +58,10 @@ class Paper(Hands):
 
     def context(self, by: str, *, signer: Signer | None = None, **fields: Any) -> Context:
         given = {"station": None, "idem": f"paper:{self.size()}", "reason": None} | fields
+        rules = self.get(PlantRules, PACK.id)
+        policy = None if rules is None else rules.policy(self.at)
+        if policy is not None:
+            given["policy"] = policy.decisions
         return Context(at=self.at, actor=by, zone="Europe/Berlin", signer=signer, **given)
 
     def instant(self) -> datetime:

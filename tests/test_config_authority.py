@@ -25,7 +25,7 @@ FLOOR = {
 AMENDS = {"amendment.correct", "amendment.comment"}
 MAY: dict[str, set[str]] = {
     "operator": FLOOR,
-    "supervisor": FLOOR | {"order.open", "order.dispatch", "lot.receive", "recipe.approve"}
+    "supervisor": FLOOR | {"order.open", "order.link", "order.dispatch", "lot.receive", "recipe.approve"}
     | AMENDS,
     "qa": AMENDS | {
         "batch.reopen", "amendment.release", "amendment.reject",
@@ -33,14 +33,14 @@ MAY: dict[str, set[str]] = {
         "batch.review-audit-trail", "batch.release", "batch.reject", "batch.print-record",
         "lot.change-status",
         "recipe.approve", "recipe.make-effective", "plant.adopt-authority",
-        "plant.adopt-boundary-policy",
+        "boundary-policy.sign",
     },
     "engineer": {
         "material.register", "equipment.register", "instrument.record-calibration",
         "station.bind", "recipe.draft", "recipe.submit", "recipe.approve",
     },
     "director": set(),
-    "finance": set(),
+    "finance": {"order.link"},
     "admin": {"person.register", "person.change-roles", "person.unlock", "person.retire"},
     "service": {
         "order.receive", "order.withdraw", "bom.receive", "telemetry.seal", "lot.receive",

@@ -7,13 +7,16 @@ import shutil
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
 
-from config.boundary import TITLES, in_words, profiles, read_profile
+from config.boundary import TITLES, choices, profiles, read_profile
 from config.faults import PackFaulty
 from config.load import PACKS, erp_seed, load_plant, packs, policy, read_plant, recipe_content
 from config.settings import Settings
+from core.policy import Decisions
 from core.quantity import UNITS
 from core.recipe import StepKind
 from tests.hands import PACK
@@ -86,7 +89,7 @@ def test_every_fault_is_reported_at_once(pack_folder: Path) -> None:
          "plant.toml: equipment[2].check_weight_g: 64001 g, expected at most 64000 g"),
         ("plant.toml", 'profile = "pharma"', 'profile = "toys"',
          "profiles/toys.toml: file: missing, expected one of biotech, cosmetics, device, food,"
-         " pharma"),
+         " pharma, supplements"),
         ("shifts.toml", "end = 14:00:00", "end = 14:01:00",
          "shifts.toml: shifts: late overlaps early on line L1, mon, expected one shift at a time\n"
          "shifts.toml: shifts: late overlaps early on line L2, mon, expected one shift at a time"),
@@ -219,7 +222,7 @@ def test_profile_states_all_seven_decisions_in_words(name: str) -> None:
     found, wrong = read_profile(name)
     assert found is not None
     assert (wrong, len(TITLES)) == ((), 7)
-    assert set(found.as_command()) == set(TITLES)
+    assert set(msgspec.structs.asdict(found.decisions)) == set(TITLES)
     assert all(row.says.endswith(".") for row in found.rows())
 
 
@@ -235,7 +238,16 @@ def test_decision_outside_its_options_is_a_fault(tmp_path: Path) -> None:
 
 def test_pack_adopts_its_profile() -> None:
     assert policy(PACK).profile == "pharma"
-    assert in_words({"batch_record": "mes"})[0].says == "Not decided"
+
+
+@pytest.mark.requirement("B8")
+def test_every_choice_of_every_decision_has_its_sentence() -> None:
+    for decision in msgspec.structs.fields(Decisions):
+        assert choices(decision.name) == get_args(decision.type)
+    assert {name for name in TITLES if len(choices(name)) == 1} == {
+        "batch_record",
+        "finished_goods_cost",
+    }
 
 
 def test_settings_come_from_the_environment(

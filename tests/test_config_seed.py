@@ -83,8 +83,9 @@ def test_lots_have_the_status_of_the_pack(floor: Floor) -> None:
 @pytest.mark.requirement("B8")
 def test_boundary_policy_and_stations_are_in_force(floor: Floor) -> None:
     rules = floor.get(PlantRules, "tablets")
-    assert (rules.profile, rules.policy_version, rules.zone) == ("pharma", 1, "Europe/Berlin")
-    assert rules.decisions["batch_record"] == "mes"
+    policy = rules.policy(AT)
+    assert (policy.profile, policy.version, rules.zone) == ("pharma", 1, "Europe/Berlin")
+    assert (policy.decisions.batch_record, policy.signed_by) == ("mes", "quinn")
     assert floor.get(Station, "kiosk-B1").scale == "B1-S1"
     assert floor.get(Equipment, "B1-S1").certificate == "CAL-2291-B1"
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.authority import AdoptAuthority, AdoptBoundaryPolicy, NobodyLeft, PlantRules, UnknownZone
-from core.errors import Unknown
-from tests.floor import Floor
+from core.authority import AdoptAuthority, NobodyLeft, PlantRules, UnknownZone
 from tests.hands import PACK, refusal
 from tests.paper import paper
 
@@ -34,13 +32,3 @@ def test_matrix_that_nobody_could_change_again_is_refused(roles: tuple[str, ...]
         matrix["plant.adopt-authority"] = roles
     adopt = AdoptAuthority(plant=PACK.id, zone="UTC", matrix=matrix)
     assert "could never be changed" in refusal(NobodyLeft, lambda: plant.act(adopt, "quinn"))
-
-
-@pytest.mark.requirement("B8")
-def test_policy_for_a_plant_without_rules_is_refused_and_leaves_nothing(floor: Floor) -> None:
-    before = floor.size()
-    adopt = AdoptBoundaryPolicy(plant="elsewhere", profile="pharma", decisions={})
-    assert refusal(Unknown, lambda: floor.act(adopt, "quinn")) == (
-        "plant elsewhere: not known here. Adopt its authority matrix first."
-    )
-    assert floor.size() == before

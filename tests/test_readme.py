@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 import typer
 
@@ -146,7 +147,7 @@ def test_the_boundary_table_has_seven_decisions_of_the_profile() -> None:
     policy, faults = read_profile("pharma", PROFILES)
     assert faults == ()
     assert policy is not None
-    assert policy.as_command() == {
+    assert msgspec.structs.asdict(policy.decisions) == {
         "order_origin": "erp_and_mes",
         "bom_ownership": "erp_costs_mes_executes",
         "lot_birth": "both",
