@@ -85,6 +85,19 @@ class ShiftCalendar:
         end_us = after[0].start_us if after else self._us(day + timedelta(days=1), time(0))
         return start_us, end_us
 
+    def shift_end(self, at_us: int) -> int | None:
+        """Return when the last shift that holds a moment ends, on any line; None outside of all."""
+        day = self._local(at_us)
+        ends = [
+            made.end_us
+            for number in (0, -1)
+            for shift in self.shifts
+            if EVERY_DAY[(day + timedelta(days=number)).weekday()] in shift.days
+            for made in (self._made(shift, day + timedelta(days=number)),)
+            if made.start_us <= at_us < made.end_us
+        ]
+        return max(ends, default=None)
+
     def _local(self, at_us: int) -> date:
         return instant(at_us).astimezone(self.zone).date()
 

@@ -92,6 +92,7 @@ class DeviationClosed(Event, frozen=True, kw_only=True, tag="deviation.closed"):
     """The deviation is closed."""
 
     deviation: str
+    batch: str | None = None
 
 
 type DeviationCommand = DispositionDeviation | CloseDeviation
@@ -181,7 +182,8 @@ def decide(plant: Plant, command: DeviationCommand, context: Context) -> Facts:
                 needed="dispositioned",
                 next_step="Disposition it first.",
             )
-        return (Fact(stream, DeviationClosed(deviation=command.deviation)),)
+        closed = DeviationClosed(deviation=command.deviation, batch=deviation.batch)
+        return (Fact(stream, closed),)
     if deviation.state is not DeviationState.OPEN:
         raise WrongState(
             f"Deviation {command.deviation}",

@@ -3,19 +3,24 @@
 import logging
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
+from config.calendar import ShiftCalendar, instant
+from core.authority import PlantRules
+from core.batch.state import Batch
 from core.bom import ReceiveBom
-from core.clock import iso, now
+from core.clock import iso, micros, now
 from core.execution import Actor, Execution
 from core.order import Order, Provenance, ReceiveOrder, WithdrawOrder
+from core.policy import OPEN, Decisions
 from core.quantity import UNITS, convert
 from core.recipe import BomLine
 from erp import evidence
 from erp import port as erp_port
 from erp.adapters.sandbox import SandboxErp
+from erp.events import EventKind, told
 from erp.messages import Site
 from erp.outbox import Outbox
 from erp.pull import Puller, Receivers
@@ -58,14 +63,56 @@ def base(quantity: Decimal, unit: str) -> tuple[Decimal, str]:
     return quantity, unit
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyManner:
+    """What the boundary policy of a fact's own moment says about telling it."""
+
+    execution: Execution
+    calendar: ShiftCalendar
+
+    def decisions(self, at: datetime) -> Decisions:
+        """Return the decisions in force at an instant."""
+        rules = self.execution.nouns.get(PlantRules, self.execution.plant)
+        version = None if rules is None else rules.policy(at)
+        return OPEN if version is None else version.decisions
+
+    def told(self, kind: EventKind, at: datetime) -> bool:
+        """Return whether the ERP hears of such a fact of this instant."""
+        return told(kind, self.decisions(at))
+
+    def due(self, kind: EventKind, at: datetime) -> datetime:
+        """Return the end of the shift for a movement that is gathered, else the instant itself.
+
+        Where nobody works there is no shift to wait for.
+        """
+        if not kind.gathers or self.decisions(at).inventory_cadence == "each_movement":
+            return at
+        end_us = self.calendar.shift_end(micros(at))
+        return at if end_us is None else instant(end_us)
+
+    def wanted(self, kind: erp_port.Kind) -> bool:
+        """Return whether the ERP is asked for a kind of master data."""
+        decisions = self.decisions(now())
+        if kind is erp_port.Kind.ORDER:
+            return decisions.order_origin != "mes"
+        return kind is not erp_port.Kind.BOM or decisions.bom_ownership != "mes"
+
+
 class Boundary:
     """Pull and relay of one plant, started and stopped together."""
 
     def __init__(
-        self, execution: Execution, link: ErpLink, *, data: Path, plant: str, zone: ZoneInfo
+        self,
+        execution: Execution,
+        link: ErpLink,
+        *,
+        data: Path,
+        plant: str,
+        calendar: ShiftCalendar,
     ) -> None:
         self._execution = execution
-        self.site = Site(plant=plant, zone=zone)
+        self.site = Site(plant=plant, zone=calendar.zone)
+        self.manner = PolicyManner(execution, calendar)
         self.receipt_keys = Keys.of([link.receive])
         self.outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
         self.port = SandboxErp(link.address, send=Keys.of([link.send]), receive=self.receipt_keys)
@@ -76,9 +123,17 @@ class Boundary:
             site=self.site,
             checkpoint=execution.ledger.checkpoint,
             erp_order=self.erp_order,
+            order_of=self.order_of,
+            manner=self.manner,
         )
         receivers = Receivers(on_order=self._on_order, on_bom=self._on_bom)
-        self.puller = Puller(self.port, self.outbox.engine, receivers, every_s=link.pull_every_s)
+        self.puller = Puller(
+            self.port,
+            self.outbox.engine,
+            receivers,
+            every_s=link.pull_every_s,
+            wanted=self.manner.wanted,
+        )
         self._anchored = max((one.size for one in execution.ledger.anchors()), default=0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="erp-anchors", daemon=True)
@@ -104,6 +159,11 @@ class Boundary:
         """Return the ERP's number of an order, None where it has none."""
         found = self._execution.nouns.get(Order, order)
         return None if found is None else found.erp_ref
+
+    def order_of(self, batch: str) -> str | None:
+        """Return the order of a batch, None where there is no such batch."""
+        found = self._execution.nouns.get(Batch, batch)
+        return None if found is None else found.order
 
     def collected(self) -> Collected:
         """Return facts, messages and postings as they stand now."""

@@ -104,7 +104,7 @@ class Plant:
             else None
         )
         self.boundary = (
-            Boundary(execution, wiring.erp, data=data, plant=pack.id, zone=self.zone)
+            Boundary(execution, wiring.erp, data=data, plant=pack.id, calendar=self.calendar)
             if wiring.erp
             else None
         )

@@ -27,10 +27,13 @@ type ErpRef = Annotated[str, Meta(pattern=r"^[0-9A-HJKMNP-TV-Z]{16}$")]
 type Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$")]
 type Day = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$")]
 type Name = Annotated[str, Meta(min_length=1, max_length=80)]
+type Text = Annotated[str, Meta(min_length=1, max_length=4000)]
 type UnitCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,3}$")]
 type Movement = Literal["issue", "return", "scrap", "receipt", "release", "reject"]
 type MessageType = Literal[
     "mes.work_order_started.v1",
+    "mes.work_order_held.v1",
+    "mes.work_order_resumed.v1",
     "mes.material_consumed.v1",
     "mes.material_returned.v1",
     "mes.scrap_recorded.v1",
@@ -39,6 +42,8 @@ type MessageType = Literal[
     "mes.batch_rejected.v1",
     "mes.work_order_completed.v1",
     "mes.posting_reversed.v1",
+    "mes.deviation_opened.v1",
+    "mes.deviation_closed.v1",
 ]
 
 
@@ -86,6 +91,13 @@ class OrderYield(Wire, frozen=True, kw_only=True):
     unit: UnitCode
 
 
+class DeviationNumber(Wire, frozen=True, kw_only=True):
+    """A deviation by its number here; its record stays in the MES."""
+
+    id: Name
+    severity: Literal["low", "medium", "high", "critical"] | UnsetType = UNSET
+
+
 class MessageData(Wire, frozen=True, kw_only=True):
     """The business part of a message."""
 
@@ -101,6 +113,8 @@ class MessageData(Wire, frozen=True, kw_only=True):
     signed_record: SignedRecord | None = None
     work_center: Name | UnsetType = UNSET
     order_yield: OrderYield | UnsetType = UNSET
+    deviation: DeviationNumber | UnsetType = UNSET
+    why: Text | UnsetType = UNSET
 
 
 class Message(Wire, frozen=True, kw_only=True):

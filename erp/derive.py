@@ -10,10 +10,12 @@ from typing import Protocol
 
 import msgspec
 
+from core.clock import parse_iso
 from core.ledger.entry import Entry
 from erp.contract import SentCheckpoint
-from erp.errors import NotTranslated
-from erp.messages import FACTS, LINKED, Known, Site, lane_of, translate
+from erp.errors import MessageRefused, NotTranslated
+from erp.events import BY_FACT, EventKind
+from erp.messages import LINKED, Known, Site, lane_of, translate
 from erp.outbox import Derivation, Outbox
 from erp.rows import Aside
 
@@ -27,6 +29,26 @@ class Entries(Protocol):
     def entries(self, after: int = 0, limit: int = 1000) -> list[Entry]: ...
 
 
+class Manner(Protocol):
+    """How the boundary policy lets facts be told: which at all, and when."""
+
+    def told(self, kind: EventKind, at: datetime) -> bool:
+        """Return whether the ERP hears of such a fact of this instant."""
+
+    def due(self, kind: EventKind, at: datetime) -> datetime:
+        """Return when the message of a fact of this instant may leave, not before `at`."""
+
+
+class AtOnce:
+    """Everything is told, at once."""
+
+    def told(self, kind: EventKind, at: datetime) -> bool:
+        return True
+
+    def due(self, kind: EventKind, at: datetime) -> datetime:
+        return at
+
+
 class Deriver:
     """Makes messages of new entries."""
 
@@ -38,11 +60,15 @@ class Deriver:
         *,
         erp_order: Callable[[str], str | None],
         checkpoint: Callable[[], SentCheckpoint | None],
+        order_of: Callable[[str], str | None] = lambda _: None,
+        manner: Manner | None = None,
     ) -> None:
         self._entries = entries
         self._outbox = outbox
         self._site = site
         self._erp_order = erp_order
+        self._order_of = order_of
+        self._manner = manner or AtOnce()
         self._checkpoint = checkpoint
         self._saved = outbox.upto()
         self.read_upto = self._saved
@@ -55,7 +81,7 @@ class Deriver:
         """
         made = 0
         while page := self._entries.entries(self.read_upto, PAGE):
-            told = [entry for entry in page if entry.type in FACTS or entry.type == LINKED]
+            told = [entry for entry in page if entry.type in BY_FACT or entry.type == LINKED]
             upto = page[-1].seq
             if told or upto - self._saved > SAVE_EVERY:
                 checkpoint = self._checkpoint()
@@ -70,10 +96,10 @@ class Deriver:
     def _one(
         self, work: Derivation, entry: Entry, *, checkpoint: SentCheckpoint | None, at: datetime
     ) -> int:
-        known = Known(erp_order=self._erp_order, original=work.original)
+        known = Known(erp_order=self._erp_order, original=work.original, order_of=self._order_of)
         if entry.type == LINKED:
             return self._linked(work, entry, known=known, checkpoint=checkpoint, at=at)
-        if entry.type not in FACTS or work.knows(entry.seq):
+        if work.knows(entry.seq) or not self._manner.told(BY_FACT[entry.type], _at(entry)):
             return 0
         lane: str | None = None
         try:
@@ -86,8 +112,8 @@ class Deriver:
                 checkpoint=checkpoint,
             )
             if message is not None:
-                work.put(message, at=at)
-        except (NotTranslated, msgspec.ValidationError) as fault:
+                work.put(message, at=at, due_at=self._due(entry, at))
+        except (NotTranslated, MessageRefused, msgspec.ValidationError) as fault:
             work.put_aside(_aside(entry, lane, "not_translated", why=str(fault)))
             return 0
         if message is None:
@@ -121,11 +147,19 @@ class Deriver:
                     checkpoint=checkpoint,
                 )
                 if message is not None:
-                    work.put(message, at=at)
+                    work.put(message, at=at, due_at=self._due(entry, at))
                     made += 1
-            except (NotTranslated, msgspec.ValidationError) as fault:
+            except (NotTranslated, MessageRefused, msgspec.ValidationError) as fault:
                 work.put_aside(_aside(entry, lane, "not_translated", why=str(fault)))
         return made
+
+    def _due(self, entry: Entry, at: datetime) -> datetime:
+        """Return when a fact's message may leave; what is made late does not wait again."""
+        return max(at, self._manner.due(BY_FACT[entry.type], _at(entry)))
+
+
+def _at(entry: Entry) -> datetime:
+    return parse_iso(entry.at)
 
 
 def _aside(entry: Entry, lane: str | None, code: str, *, why: str) -> Aside:

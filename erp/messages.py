@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import get_args
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, UnsetType
@@ -20,11 +19,10 @@ from core.ledger.entry import Entry
 from core.ledger.merkle import leaf_hash
 from core.quantity import convert
 from erp.contract import (
+    DeviationNumber,
     Line,
     Message,
     MessageData,
-    MessageType,
-    Movement,
     OrderNumbers,
     OrderYield,
     SentCheckpoint,
@@ -35,19 +33,8 @@ from erp.contract import (
     schema_of,
 )
 from erp.errors import NotTranslated
+from erp.events import BY_FACT
 
-# ledger type -> (message type, movement of its line; None where it moves nothing)
-FACTS: dict[str, tuple[MessageType, Movement | None]] = {
-    "work-order.started": ("mes.work_order_started.v1", None),
-    "material.consumed": ("mes.material_consumed.v1", "issue"),
-    "material.returned": ("mes.material_returned.v1", "return"),
-    "material.scrapped": ("mes.scrap_recorded.v1", "scrap"),
-    "material.produced": ("mes.finished_goods_produced.v1", "receipt"),
-    "batch.released": ("mes.batch_released.v1", "release"),
-    "batch.rejected": ("mes.batch_rejected.v1", "reject"),
-    "work-order.completed": ("mes.work_order_completed.v1", None),
-    "material.reversed": ("mes.posting_reversed.v1", None),
-}
 LINKED = "work-order.linked"
 
 # our unit -> (our base unit, its UN/ECE Recommendation 20 code)
@@ -61,8 +48,6 @@ WIRE_UNITS = {
     "EA": ("EA", "C62"),
 }
 OUR_UNITS = {"KGM": "kg", "GRM": "g", "LTR": "L", "C62": "EA"}
-
-assert {kind for kind, _ in FACTS.values()} == set(get_args(MessageType.__value__))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +64,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What an entry alone does not say: the ERP's number of an order, the message of an entry."""
+    """What an entry alone does not say: an order's ERP number, a batch's order, a message."""
 
     erp_order: Callable[[str], str | None]
     original: Callable[[int], Message | None]
+    order_of: Callable[[str], str | None] = lambda _: None
 
 
 def identifier(entry: Entry) -> str:
@@ -110,6 +96,8 @@ def lane_of(entry: Entry, known: Known) -> str:
     if order is None and entry.type == "material.reversed":
         original = known.original(_corrected(entry))
         order = original.partitionkey if original is not None else None
+    if order is None and isinstance(batch := entry.data.get("batch"), str):
+        order = known.order_of(batch)
     if not isinstance(order, str) or not order:
         raise NotTranslated(entry.seq, entry.type, "names no order")
     return order
@@ -144,12 +132,12 @@ def translate(
     Raises:
         NotTranslated: the entry should be a message but lacks what it needs.
     """
-    if entry.type not in FACTS:
+    if entry.type not in BY_FACT:
         return None
     erp_order = erp_order_of(entry, known)
     if erp_order is None:
         return None
-    kind, _ = FACTS[entry.type]
+    kind = BY_FACT[entry.type].type
     lane, key = lane_of(entry, known), identifier(entry)
     original = known.original(_corrected(entry)) if entry.type == "material.reversed" else None
     if entry.type == "material.reversed" and original is None:
@@ -167,6 +155,8 @@ def translate(
         signed_record=_signed_record(entry),
         work_center=entry.data.get("work_center") or UNSET,
         order_yield=_order_yield(entry),
+        deviation=_deviation(entry),
+        why=entry.data.get("says") or entry.data.get("why") or UNSET,
     )
     return Message(
         id=key,
@@ -187,7 +177,7 @@ def lines_of(entry: Entry) -> tuple[Line, ...]:
     Raises:
         NotTranslated: a member is missing or is no quantity.
     """
-    movement = FACTS[entry.type][1]
+    movement = BY_FACT[entry.type].movement
     if movement is None:
         return ()
     data = entry.data
@@ -238,6 +228,12 @@ def _signed_record(entry: Entry) -> SignedRecord | None:
     digest = entry.data.get("record_sha256")
     batch = entry.data.get("batch")
     return SignedRecord(ebr=batch, sha256=digest) if digest and batch else None
+
+
+def _deviation(entry: Entry) -> DeviationNumber | UnsetType:
+    if BY_FACT[entry.type].fact.split(".")[0] != "deviation":
+        return UNSET
+    return DeviationNumber(id=entry.data["deviation"], severity=entry.data.get("severity") or UNSET)
 
 
 def _order_yield(entry: Entry) -> OrderYield | UnsetType:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from core.clock import iso
 from erp import tables
 from erp.contract import Message, from_bytes, to_bytes
+from erp.events import check
 from erp.port import Exchange
 from erp.rows import OPEN, Aside, Result, Row, State
 from erp.tables import open_engine
@@ -50,8 +51,13 @@ class Derivation:
         query = select(func.max(message.c.lane_seq)).where(message.c.lane == lane)
         return (self._connection.execute(query).scalar() or 0) + 1
 
-    def put(self, made: Message, *, at: datetime) -> None:
-        """Store a message's bytes, once and for ever."""
+    def put(self, made: Message, *, at: datetime, due_at: datetime | None = None) -> None:
+        """Store a message's bytes, once and for ever; it leaves at `due_at`, else at once.
+
+        Raises:
+            MessageRefused: it breaks the contract.
+        """
+        check(made)
         body = to_bytes(made)
         self._connection.execute(
             insert(message).values(
@@ -66,7 +72,7 @@ class Derivation:
                 made_at=iso(at),
                 state=State.PENDING,
                 attempts=0,
-                due_at=iso(at),
+                due_at=iso(due_at or at),
             )
         )
 
@@ -245,11 +251,15 @@ class Outbox:
         return done.rowcount
 
     def hasten(self, *, at: datetime) -> None:
-        """Make everything due that waits: the ERP is back."""
+        """Make everything due that waits after a try: the ERP is back.
+
+        What the boundary policy gathers was not tried yet, and goes on waiting for its time.
+        """
         with self.engine.begin() as connection:
             connection.execute(
                 update(message)
                 .where(message.c.state.in_((State.PENDING, State.UNKNOWN)))
+                .where(message.c.last_code.is_not(None))
                 .where(message.c.due_at > iso(at))
                 .values(due_at=iso(at))
             )

@@ -97,9 +97,12 @@ class Puller:
         kinds: tuple[Kind, ...] = (Kind.ITEM, Kind.BOM, Kind.CUSTOMER, Kind.ORDER),
         every_s: float = 30.0,
         target: str = "erp",
+        wanted: Callable[[Kind], bool] = lambda _: True,
         clock: Callable[[], datetime] = now,
     ) -> None:
+        """Make a puller; `wanted` is asked in each round which kinds the policy lets in."""
         self._port = port
+        self._wanted = wanted
         self._engine = engine
         self._receivers = receivers
         self._kinds = kinds
@@ -139,11 +142,12 @@ class Puller:
 
     def round(self) -> dict[Kind, str]:
         """Ask for every kind once and return what each answered: 200, 304, unchanged or failed."""
-        answers = {kind: self.poll(kind) for kind in self._kinds}
+        kinds = [kind for kind in self._kinds if self._wanted(kind)]
+        answers = {kind: self.poll(kind) for kind in kinds}
         if "200" in answers.values():
             self._has_news = True
         if self._has_news:
-            for kind in self._kinds:
+            for kind in kinds:
                 self._offer(kind)
             self._has_news = False
         return answers

@@ -15,7 +15,8 @@ from erp import evidence
 from erp.contract import Line, Message, from_bytes
 from erp.derive import PAGE, Entries
 from erp.errors import ErpUnreachable, NotTranslated
-from erp.messages import FACTS, LINKED, Known, Site, erp_order_of, identifier, lane_of, lines_of
+from erp.events import BY_FACT, KINDS
+from erp.messages import LINKED, Known, Site, erp_order_of, identifier, lane_of, lines_of
 from erp.outbox import Outbox
 from erp.port import ErpAdapter, LedgerLine, Scope
 from erp.rows import ReceiptRow, Row
@@ -155,7 +156,8 @@ def fact_rows(
         upto = entry.seq
         if entry.type == LINKED:
             linked[entry.data["order"]] = entry.data["erp_ref"]
-        if entry.type in FACTS:
+        kind = BY_FACT.get(entry.type)
+        if kind is not None and kind.posts:  # a notice is acknowledged, and stands in no books
             by_seq[entry.seq] = entry
     for entry in by_seq.values():
         found.extend(_facts_of(entry, by_seq, site=site, known=known))
@@ -170,7 +172,7 @@ def _all(entries: Entries) -> Iterable[Entry]:
 
 
 def _facts_of(entry: Entry, by_seq: dict[int, Entry], *, site: Site, known: Known) -> list[FactRow]:
-    kind, _ = FACTS[entry.type]
+    kind = BY_FACT[entry.type].type
     source, sign, fault = entry, 1, None
     lines: tuple[Line, ...] = ()
     order: str | None = None
@@ -224,6 +226,7 @@ def message_rows(outbox: Outbox) -> tuple[MessageRow, ...]:
     return tuple(
         row
         for kept in evidence.messages(outbox)
+        if KINDS[kept.type].posts  # type: ignore[index]
         for row in _message_lines(kept, from_bytes(kept.body), newest.get(kept.event_id))
     )
 

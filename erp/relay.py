@@ -24,7 +24,7 @@ from core.clock import iso, now
 from core.ledger.checkpoint import Checkpoint
 from erp import evidence
 from erp.contract import SentCheckpoint, from_bytes
-from erp.derive import Deriver, Entries
+from erp.derive import Deriver, Entries, Manner
 from erp.messages import Site
 from erp.outbox import Outbox
 from erp.port import (
@@ -155,6 +155,8 @@ class Relay:
         site: Site,
         checkpoint: Callable[[], Checkpoint | None] = lambda: None,
         erp_order: Callable[[str], str | None] = lambda _: None,
+        order_of: Callable[[str], str | None] = lambda _: None,
+        manner: Manner | None = None,
         on_dead: Callable[[Row, Result], None] = lambda _row, _result: None,
         workers: int = 4,
         poll_s: float = 1.0,
@@ -167,7 +169,13 @@ class Relay:
         self._clock = clock
         self._owner = f"relay-{uuid4().hex[:12]}"
         self._deriver = Deriver(
-            entries, outbox, site, erp_order=erp_order, checkpoint=lambda: _sent(checkpoint())
+            entries,
+            outbox,
+            site,
+            erp_order=erp_order,
+            order_of=order_of,
+            checkpoint=lambda: _sent(checkpoint()),
+            manner=manner,
         )
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="erp-relay")
         self._lock = threading.Lock()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from config.calendar import ShiftCalendar
 from core.authority import AdoptAuthority
 from core.bom import ErpBom
 from core.dispatch import DispatchOrder
@@ -94,7 +95,8 @@ def finance_plant(plant: LivingPlant, folder: Path) -> Iterator[FinancePlant]:
     erp = Sandbox(folder, seed=ERP_SEED)
     erp.start()
     link = ErpLink(address=erp.address, send=erp.events, receive=erp.receipts, pull_every_s=2)
-    boundary = Boundary(plant.execution, link, data=folder, plant="test", zone=ZONE)
+    calendar = ShiftCalendar((), ZONE)
+    boundary = Boundary(plant.execution, link, data=folder, plant="test", calendar=calendar)
     reader = ReconcileReader(boundary, look_s=0.3, reread_s=1)
     plant.services.readers["reconcile"] = reader  # type: ignore[index]
     boundary.start()

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.calendar import ShiftCalendar, ShiftRows
+from config.calendar import ShiftCalendar, ShiftRows, instant
 from config.load import calendar
-from config.plant import BreakItem, ShiftItem
+from config.plant import EVERY_DAY, BreakItem, ShiftItem
 from core.clock import micros
 from tests.hands import PACK
 
@@ -118,3 +118,24 @@ def test_hours_nobody_works_are_a_shift_of_their_own() -> None:
     assert ShiftRows(week).instance("L2", at_us) == (
         "off", date(2026, 11, 23), us(2026, 11, 23), us(2026, 11, 24), False
     )  # fmt: skip
+
+
+@pytest.mark.requirement("B8", "K1")
+def test_shift_ends_for_those_who_work_and_not_where_nobody_does() -> None:
+    calendar = ShiftCalendar(
+        (
+            ShiftItem(shift="early", start=time(6), end=time(14), days=EVERY_DAY, lines=("L1",)),
+            ShiftItem(shift="long", start=time(6), end=time(16), days=EVERY_DAY, lines=("L2",)),
+            ShiftItem(shift="night", start=time(22), end=time(2), days=EVERY_DAY),
+        ),
+        BERLIN,
+    )
+
+    def end(hour: int, minute: int = 0) -> str | None:
+        at = datetime(2026, 11, 24, hour, minute, tzinfo=BERLIN)
+        found = calendar.shift_end(micros(at))
+        return None if found is None else str(instant(found).astimezone(calendar.zone))[8:16]
+
+    assert end(6) == end(15, 59) == "24 16:00"
+    assert end(5, 59) is end(16) is end(21, 59) is None
+    assert (end(22), end(1, 59), end(2)) == ("25 02:00", "24 02:00", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def test_lots_have_the_status_of_the_pack(floor: Floor) -> None:
 @pytest.mark.requirement("B8")
 def test_boundary_policy_and_stations_are_in_force(floor: Floor) -> None:
     rules = floor.get(PlantRules, "tablets")
-    policy = rules.policy(AT)
+    policy = rules.policy(AT + timedelta(seconds=1))
     assert (policy.profile, policy.version, rules.zone) == ("pharma", 1, "Europe/Berlin")
     assert (policy.decisions.batch_record, policy.signed_by) == ("mes", "quinn")
     assert floor.get(Station, "kiosk-B1").scale == "B1-S1"

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from core.clock import iso, now
 from erp.contract import MAX_BODY_BYTES, from_bytes
 from erp.errors import MessageRefused, SignatureRefused
+from erp.events import check
 from erp.sandbox import admin, pages
 from erp.sandbox.faults import DownGate, DroppedReply, Fault, Faults
 from erp.sandbox.posting import BusinessRefusal, post
@@ -57,6 +58,7 @@ def _take(database: Database, request: Request, *, body: bytes, secrets: Secrets
         return problem(400, "key_mismatch", "Idempotency-Key and webhook-id differ.")
     try:
         message = from_bytes(body)  # 3
+        check(message)
     except MessageRefused as fault:
         return problem(400, "contract_broken", str(fault))
     if message.id != key:

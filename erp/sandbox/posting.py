@@ -9,6 +9,7 @@ from typing import Any
 
 from core.clock import iso, now
 from erp.contract import Line, Message, from_bytes
+from erp.events import KINDS
 from erp.sandbox.books import (
     STATUS_MOVES,
     STOCK_MOVES,
@@ -69,6 +70,8 @@ def post(database: Database, message: Message, body: bytes) -> Answer:
 
 def _book(connection: sqlite3.Connection, message: Message) -> dict[str, Any]:
     data = message.data
+    if not KINDS[message.type].posts:
+        return _acknowledge(connection, message)
     order = _open_order(connection, data.order.erp)
     check_period(connection, data.posting_date)
     if message.type == "mes.posting_reversed.v1":
@@ -93,6 +96,29 @@ def _book(connection: sqlite3.Connection, message: Message) -> dict[str, Any]:
         _confirm(connection, document, started=message.type == "mes.work_order_started.v1")
     documents = [document.ref(n) for n in range(1, max(1, len(moves)) + 1)]
     return {"status": "posted", "documents": documents, "posting_period": document.period}
+
+
+def _acknowledge(connection: sqlite3.Connection, message: Message) -> dict[str, Any]:
+    """Take note of what books nothing; an order that is closed meanwhile may still hear of it."""
+    known = connection.execute(
+        "SELECT 1 FROM production_order WHERE id = ?", (message.data.order.erp,)
+    ).fetchone()
+    if known is None:
+        raise BusinessRefusal("order_unknown", f"Order {message.data.order.erp} is not known.")
+    document = Document(
+        type="notice",
+        number=new_number(connection, "notice"),
+        posting_date=message.data.posting_date,
+        posted_at=iso(now()),
+        reference=message.id,
+        erp_ref=message.data.erp_ref,
+        order=message.data.order.erp,
+    )
+    return {
+        "status": "posted",
+        "documents": [document.ref(1)],
+        "posting_period": document.period,
+    }
 
 
 def _open_order(connection: sqlite3.Connection, order: str) -> sqlite3.Row:
