@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from core.errors import AlreadyKnown, Refused, WrongState
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
+from core.policy import LotBirthRefused
 from core.quantity import (
     Label,
     Name,
@@ -185,20 +186,6 @@ class ContainersDoNotFit(Refused):
     def __init__(self, lot: str, why: str) -> None:
         super().__init__(
             f"Lot {lot}: {why}. Give each container once, with what is in it.", lot=lot, why=why
-        )
-
-
-class LotBirthRefused(Refused):
-    """The boundary policy says where a lot is born."""
-
-    def __init__(self, lot: str, *, origin: str, policy: str) -> None:
-        born, place = (one.replace("_", " ") for one in (origin, policy))
-        super().__init__(
-            f"Lot {lot}: was to be born at {born}; the boundary policy says at {place}."
-            f" Record it at {place}, or sign another policy.",
-            lot=lot,
-            origin=origin,
-            policy=policy,
         )
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from core.errors import AlreadyKnown, Refused, WrongState
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
+from core.policy import OriginRefused
 from core.quantity import Name, Sentence, Utc, require_above_zero, require_unit
 
 
@@ -214,15 +215,6 @@ class Order:
     provenance: Provenance | None = None
     asked: dict[str, tuple[str, str]] = field(default_factory=dict)
     done_as: str | None = None
-
-
-class OriginRefused(Refused):
-    """The boundary policy says where orders are born."""
-
-    def __init__(self, order: str, *, says: str, next_step: str) -> None:
-        super().__init__(
-            f"Order {order}: the boundary policy says {says}. {next_step}", order=order
-        )
 
 
 class BornHere(Refused):

@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from core.errors import Refused
+
 
 class Decisions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The seven decisions of one plant."""
@@ -31,3 +33,26 @@ OPEN = Decisions(
     deviations="execution_in_mes_capa_in_qms",
     finished_goods_cost="erp",
 )
+
+
+class OriginRefused(Refused):
+    """The boundary policy says where orders are born."""
+
+    def __init__(self, order: str, *, says: str, next_step: str) -> None:
+        super().__init__(
+            f"Order {order}: the boundary policy says {says}. {next_step}", order=order
+        )
+
+
+class LotBirthRefused(Refused):
+    """The boundary policy says where a lot is born."""
+
+    def __init__(self, lot: str, *, origin: str, policy: str) -> None:
+        born, place = (one.replace("_", " ") for one in (origin, policy))
+        super().__init__(
+            f"Lot {lot}: was to be born at {born}; the boundary policy says at {place}."
+            f" Record it at {place}, or sign another policy.",
+            lot=lot,
+            origin=origin,
+            policy=policy,
+        )

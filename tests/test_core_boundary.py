@@ -19,10 +19,10 @@ from core.boundary import (
 )
 from core.dispatch import DispatchOrder, NotReady
 from core.errors import Unknown, WrongState
-from core.material import ContainerQuantity, Lot, LotBirthRefused, ReceiveLot
-from core.order import OpenOrder, Order, OrderState, OriginRefused
+from core.material import ContainerQuantity, Lot, ReceiveLot
+from core.order import OpenOrder, Order, OrderState
 from core.order_link import LinkedElsewhere, LinkOrder, OrdersDiffer
-from core.policy import Decisions
+from core.policy import Decisions, LotBirthRefused, OriginRefused
 from core.signature import RecordMoved, SignatureApplied, SignatureRequired
 from tests.hands import ORDER, PACK, refusal
 from tests.paper import Paper, paper
