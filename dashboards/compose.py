@@ -18,6 +18,7 @@ from config.plant import LineDevice, PlantPack, ScaleDevice
 from core.clock import now, parse_iso
 from core.credentials import Secrets
 from core.equipment import Equipment, Station
+from core.errors import LedgerBroken
 from core.execution import Execution
 from core.ledger.checkpoint import LogKey, load_or_create_key
 from core.ledger.entry import Entry
@@ -43,9 +44,26 @@ class Wiring:
     notice: str = ""
 
 
+class LogKeyMissing(LedgerBroken):
+    """The plant has signed checkpoints before, and the key that signed them is not there."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path}: is missing, and log.vkey beside it says that this plant has a key. Put it"
+            " back from where the keys are kept; a new key could not continue this ledger."
+        )
+
+
 def log_key(data: Path, plant: str) -> LogKey:
-    """Return the key that signs this plant's checkpoints, made on first use."""
-    key = load_or_create_key(data / "keys" / "log.key", f"batchwright.example/{plant}")
+    """Return the key that signs this plant's checkpoints, made on first use.
+
+    Raises:
+        LogKeyMissing: the plant has had one.
+    """
+    path = data / "keys" / "log.key"
+    if (data / "keys" / "log.vkey").exists() and not path.exists():
+        raise LogKeyMissing(path)
+    key = load_or_create_key(path, f"batchwright.example/{plant}")
     (data / "keys" / "log.vkey").write_text(key.vkey + "\n", "utf-8")
     return key
 

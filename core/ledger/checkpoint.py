@@ -140,6 +140,17 @@ def sign_manifest(key: LogKey, manifest: bytes) -> str:
     return f"— {key.name} {b64encode(blob).decode('ascii')}\n"
 
 
+def manifest_is_signed(verifier: Verifier, manifest: bytes, line: str) -> bool:
+    """Return whether this key signed a list of files; a malformed line is no signature."""
+    try:
+        name, blob = _signature(line.removesuffix("\n"))
+    except NoteBroken:
+        return False
+    if (name, blob[:4]) != (verifier.name, verifier.key_id) or len(blob) != 68:
+        return False
+    return verifier.holds(blob[4:], b"batchwright manifest v1\n" + manifest)
+
+
 def verify(note: str, verifier: Verifier) -> Checkpoint:
     """Return the checkpoint in a note that this key signed.
 
@@ -228,10 +239,16 @@ def load_or_create_key(path: Path, name: str) -> LogKey:
                 os.link(draft, path)
         finally:
             draft.unlink()
-    return _load_key(path, name)
+    return load_key(path, name)
 
 
-def _load_key(path: Path, name: str) -> LogKey:
+def load_key(path: Path, name: str) -> LogKey:
+    """Return the log key in a file.
+
+    Raises:
+        OSError: there is none.
+        ValueError: the file is no key, belongs to another name, or others may read it.
+    """
     if os.name == "posix" and path.stat().st_mode & 0o077:
         raise ValueError(f"{path}: others may read this key. Run: chmod 600 {path}")
     parts = path.read_text("ascii").strip().split("+", 4)

@@ -1,4 +1,4 @@
-"""The keeping of evidence: `migrate`, `export`, `verify`, `rebuild`."""
+"""The keeping of evidence: `backup`, `restore`, `migrate`, `export`, `verify`, `rebuild`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,61 @@ from core.errors import MesError
 from dashboards.cli.terminal import Data, give_up, ledger_of, say
 
 app = typer.Typer()
+
+
+@app.command()
+def backup(
+    *,
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="a new folder, or a new file.zip")],
+    keys: Annotated[bool, typer.Option("--keys", help="also the private keys")] = False,
+) -> None:
+    """Copy a plant's evidence while it works, and check the copy.
+
+    Private keys stay out unless --keys is given: who holds a ledger together with its key can
+    sign a forged one. Keep the folder keys/ apart, and such a backup like the keys themselves.
+    """
+    from config.settings import Settings
+    from core.backup.take import backup as take
+
+    try:
+        taken = take(data, out, say, store=Settings().store, with_keys=keys)
+    except (MesError, OSError, ValueError) as fault:
+        raise give_up(fault) from fault
+    size = taken.checkpoint.size if taken.checkpoint else 0
+    say(f"{out}: {size} entries, {'with' if keys else 'without'} the private keys")
+    if not keys:
+        say(f"Keep {data / 'keys'} in another safe place: a restored plant cannot go on without.")
+    say(f"Try it: batchwright restore --from {out} --data NEW_FOLDER")
+
+
+@app.command()
+def restore(
+    *,
+    source: Annotated[Path, typer.Option("--from", help="a backup's folder or zip")],
+    data: Annotated[Path, typer.Option("--data", help="a new folder for the plant")],
+    anchor: Annotated[Path | None, typer.Option(help="a newer checkpoint, kept elsewhere")] = None,
+) -> None:
+    """Bring a backup back into a new folder, and prove that it is whole.
+
+    BATCHWRIGHT_STORE names an empty PostgreSQL database for the ledger.
+    """
+    from config.settings import Settings
+    from core.backup.restore import restore as bring_back
+
+    try:
+        done = bring_back(source, data, say, anchor=anchor, store=Settings().store)
+    except (MesError, OSError, ValueError) as fault:
+        raise give_up(fault) from fault
+    if done.checkpoint is not None:
+        say(f"{data}: {done.checkpoint.size} entries, root {done.checkpoint.root.hex()}")
+    if done.given is not None:
+        say(f"proven: it agrees with the given anchor of {done.given} entries, none is missing")
+    else:
+        say(f"It agrees with anchors up to {done.anchored} entries. What was recorded after the")
+        say("backup is not in it, and only a newer checkpoint can tell how much: give --anchor.")
+    if not done.with_keys:
+        say(f"Put log.key and the other private keys back into {data / 'keys'} before you serve.")
 
 
 @app.command()
