@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.backup.files import NoBackup, Occupied, check, drafted, unpacked
-from core.backup.tables import copy_file, copy_in, count
+from core.backup.tables import copy_file, copy_in, count, make_tables
 from core.backup.take import FOLDERS_AFTER, KEYS
 from core.errors import LedgerBroken
 from core.ledger.anchor import AnchorFolder
@@ -136,6 +136,7 @@ def _fill(backup: Path, store: str, say: Say) -> None:
     home.connect().close()
     home.release()
     home.close()
+    make_tables(store, "credentials")
     if held := count(store):
         raise Occupied(Path(home.name), f"holds {held} entries already")
     copy_in(backup, store, lambda done, whole: say(f"{done} of {whole} rows"))

@@ -67,6 +67,11 @@ def copy_in(folder: Path, url: str, told: Told) -> None:
                 _copy(reading, writing, tables, told=told)
 
 
+def make_tables(url: str, name: str) -> None:
+    """Make the tables of a database in PostgreSQL, where they are not there yet."""
+    prepare(create_engine(make_url(url), poolclass=NullPool), name)
+
+
 def count(url: str) -> int:
     """Return how many entries a ledger's database holds."""
     engine = create_engine(make_url(url), poolclass=NullPool)
