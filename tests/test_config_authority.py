@@ -25,8 +25,9 @@ FLOOR = {
 AMENDS = {"amendment.correct", "amendment.comment"}
 MAY: dict[str, set[str]] = {
     "operator": FLOOR,
-    "supervisor": FLOOR | {"order.open", "order.link", "order.dispatch", "lot.receive", "recipe.approve"}
-    | AMENDS,
+    "supervisor": FLOOR
+    | AMENDS
+    | {"order.open", "order.link", "order.dispatch", "lot.receive", "recipe.approve"},
     "qa": AMENDS | {
         "batch.reopen", "amendment.release", "amendment.reject",
         "step.verify", "deviation.disposition", "deviation.close", "batch.review-exception",
