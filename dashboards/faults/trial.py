@@ -21,7 +21,12 @@ from core.ledger.writer import Decision, Draft, Job, NoHooks, Receipt, Writer
 KEY = LogKey("faults.batchwright.example/ledger", hashlib.sha256(b"faults").digest())
 AT = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 WAIT_S = 30
+EXAMPLES = 5
 type Run = Callable[[Random, Path, int], "Tally"]
+
+
+class NotRun(Exception):
+    """A harness cannot run here; the sentence says why and what to do. Nothing was tried."""
 
 
 @dataclass
@@ -36,6 +41,7 @@ class Tally:
     control_trials: int = 0
     control_violations: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    found: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -45,6 +51,22 @@ class Tally:
     def count(self, what: str, number: int = 1) -> None:
         """Add to a number that explains the trials."""
         self.counts[what] = self.counts.get(what, 0) + number
+
+    def find(self, what: str) -> None:
+        """Keep an example of a violation in words."""
+        if len(self.found) < EXAMPLES:
+            self.found.append(what)
+
+    def add(self, other: "Tally") -> None:
+        """Take in what another part of the same harness counted."""
+        self.trials += other.trials
+        self.violations += other.violations
+        self.control_trials += other.control_trials
+        self.control_violations += other.control_violations
+        for what, number in other.counts.items():
+            self.count(what, number)
+        for what in other.found:
+            self.find(what)
 
     def as_json(self) -> dict[str, Any]:
         """Return the tally as it is reported."""
@@ -89,6 +111,15 @@ def idems_of(path: Path) -> list[str]:
     """Return the command id of each stored entry."""
     with closing(sqlite3.connect(path)) as connection:
         return [idem for (idem,) in connection.execute("select idem from entry not indexed")]
+
+
+def is_whole(path: Path) -> bool:
+    """Whether SQLite itself finds the file in order."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            return connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+    except sqlite3.Error:
+        return False
 
 
 def fault_of(path: Path, anchors: Path | None = None) -> str | None:

@@ -1,0 +1,138 @@
+"""The process whose writes are recorded: it runs the real writer under many workloads.
+
+`python -m dashboards.faults.recorded FOLDER SEED COUNT` makes one folder per workload, and one for
+each control, whose durability is weaker. They differ in threads, sizes, checkpoints, cache and
+restarts. An acknowledgement is one line in `client.acks`, written after the answer came.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from threading import Thread
+from typing import Any
+
+from core.ledger.entry import canonical
+from core.ledger.sqlite import SqliteStore
+from core.ledger.writer import Decision, Draft, Job, Writer
+from dashboards.faults.trial import AT, WAIT_S, writing
+
+ACKS = "client.acks"
+FILE = "ledger.db"
+FULL, CONTROLS = 2, {"normal": 1, "off": 0}  # values of SQLite's `synchronous`
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What one trace is made of."""
+
+    commands: int
+    threads: int
+    letters: int
+    most_drafts: int
+    restarts: int
+    checkpoint_pages: int
+    cache_pages: int
+
+    @classmethod
+    def drawn(cls, rng: Random) -> "Workload":
+        return cls(
+            commands=rng.randrange(20, 120),
+            threads=rng.choice((1, 2, 4, 8)),
+            letters=rng.choice((20, 200, 2_000, 12_000)),
+            most_drafts=rng.choice((1, 3)),
+            restarts=rng.randrange(3),
+            checkpoint_pages=rng.choice((5, 20, 100, 1000)),
+            cache_pages=rng.choice((8, 2000)),  # few: pages go to the log before the commit
+        )
+
+
+class TunedStore(SqliteStore):
+    """The real store with other limits, and with another durability for the control."""
+
+    def __init__(self, path: Path, workload: Workload, synchronous: int) -> None:
+        super().__init__(path)
+        self._tuning = {
+            "wal_autocheckpoint": workload.checkpoint_pages,
+            "cache_size": workload.cache_pages,
+            "synchronous": synchronous,
+        }
+
+    def connect(self) -> Any:
+        connection = super().connect()
+        raw = connection.connection.dbapi_connection  # outside of any transaction
+        for pragma, value in self._tuning.items():
+            raw.execute(f"pragma {pragma}={value}")
+        return connection
+
+
+def sent(drafts: Sequence[Draft]) -> str:
+    """Return the hash of what a client sent, to be compared with what is stored."""
+    return hashlib.sha256(canonical([[one.stream, one.data] for one in drafts])).hexdigest()
+
+
+def command(rng: Random, idem: str, workload: Workload, *, number: int) -> tuple[Job, str]:
+    """Return one command and the hash of what it appends."""
+    drafts = tuple(
+        Draft(
+            f"batch/B{rng.randrange(7)}",
+            "weighing.weight-recorded",
+            1,
+            {"n": number, "said": "x" * rng.randrange(workload.letters)},
+        )
+        for _ in range(rng.randrange(1, workload.most_drafts + 1))
+    )
+    digest = sent(drafts)
+    at = AT + timedelta(seconds=number)
+    return Job(idem, digest, "ama", "K1", lambda: at, lambda view: Decision(drafts)), digest
+
+
+def _append(writer: Writer, rng: Random, workload: Workload, *, name: str, acks: int) -> None:
+    for number in range(max(1, workload.commands // workload.threads)):
+        idem = f"{name}:{number}"
+        job, digest = command(rng, idem, workload, number=number)
+        receipt = writer.submit(job).result(WAIT_S)
+        line = [idem, receipt.first_seq, receipt.last_seq, receipt.checkpoint_size, digest]
+        os.write(acks, json.dumps(line).encode() + b"\n")
+
+
+def record(folder: Path, rng: Random, synchronous: int) -> None:
+    """Run one workload in a folder of its own."""
+    workload = Workload.drawn(rng)
+    folder.mkdir(parents=True)
+    (folder / "anchors").mkdir()
+    acks = os.open(folder / ACKS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for start in range(workload.restarts + 1):
+        store = TunedStore(folder / FILE, workload, synchronous)
+        with writing(store, folder / "anchors") as writer:
+            threads = [
+                Thread(
+                    target=_append,
+                    args=(writer, Random(rng.getrandbits(32)), workload),  # noqa: S311
+                    kwargs={"name": f"{start}.{number}", "acks": acks},
+                )
+                for number in range(workload.threads)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    os.close(acks)
+
+
+def main(arguments: list[str]) -> None:
+    """Record the traces and the controls."""
+    folder, rng = Path(arguments[0]), Random(int(arguments[1]))  # noqa: S311  (repeatable)
+    for number in range(int(arguments[2])):
+        record(folder / f"{number:03d}", rng, FULL)
+    for name, synchronous in CONTROLS.items():
+        record(folder / name, rng, synchronous)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
