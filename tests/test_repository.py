@@ -47,7 +47,7 @@ HOME: dict[str, tuple[str, ...]] = {
     "httpx": ("erp/", "dashboards/demo", "dashboards/crew"),
     "websockets": SCREENS,
     "sqlalchemy": ("core/", "erp/", "capture/telemetry"),
-    "psycopg": ("core/",),
+    "psycopg": ("core/", "dashboards/faults/"),
     "alembic": ("core/migrations/",),
     "msgspec": (
         "core/",

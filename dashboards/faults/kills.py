@@ -1,104 +1,246 @@
-"""Kill -9 in the middle of writing, again and again on one ledger.
+"""Kill -9 in the middle of writing, again and again: a writing process, or the database server.
 
 A killed process leaves the system's page cache: this tests what a crash leaves and when a caller
 is answered, not whether the disk keeps what it confirmed.
 """
 
+import json
+import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import IO
 
+from core.ledger.audit import rows
 from core.ledger.store import open_ledger
-from dashboards.faults.trial import Tally, fault_of, idems_of
+from dashboards.faults.postgres import Cluster, cluster, fresh_database, postgres_running
+from dashboards.faults.trial import Tally, fault_of, is_whole
+from dashboards.faults.victim import BROKEN
 
-LONGEST_MS = 250
-FRESH_AFTER = 60_000  # entries, then a new file: each round reads all of them
-INTEGRITY_EVERY = 25
+LONGEST_MS = 120
+LONGEST_SERVER_MS = 400
+FRESH_AFTER = 2_500  # entries, then a new ledger: each round reads all of them
+INTEGRITY_EVERY = 10
+BACK_S, LOOK_S = 20, 0.002
+ANSWERED = 0.75
+MODEL = (
+    "A killed process leaves the system's page cache, so that this shows order and recovery, not"
+    " whether the disk keeps what it confirmed."
+)
+VIOLATION = "an acknowledged entry lost, one twice, a gap, a broken root, or no longer the same log"
+CONTROL = "a writer that acknowledges before it commits"
+
+
+class Victims:
+    """Processes that append until they are killed, forked from one that has loaded everything."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "dashboards.faults.victim"]
+        self._parent = subprocess.Popen(  # noqa: S603  (our own module)
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    @contextmanager
+    def running(self, ledger: "Ledgers", name: str) -> Iterator[None]:
+        """Let one append; it is killed in the end."""
+        given = {
+            "where": ledger.where, "anchors": str(ledger.anchors), "acks": str(ledger.acks),
+            "name": name, "early": ledger.is_early,
+        }  # fmt: skip
+        into, out = self._pipes()
+        into.write(json.dumps(given).encode() + b"\n")
+        into.flush()
+        said = out.readline().split()
+        if said[:1] != [b"ready"]:
+            raise RuntimeError(f"the process to kill did not start: {said}")
+        pid = int(said[1])
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            assert out.readline() == b"dead\n"
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        return self._parent.stdin, self._parent.stdout
+
+    def close(self) -> None:
+        for pipe in self._pipes():
+            pipe.close()
+        self._parent.wait()
 
 
 @contextmanager
-def victim(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process that appends, once it said that it is ready; it is killed in the end."""
-    command = [sys.executable, "-m", "dashboards.faults.victim", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603  (our own module)
-    assert process.stdout is not None
+def victims() -> Iterator[Victims]:
+    """Run the process that victims are forked from."""
+    found = Victims()
     try:
-        if process.stdout.readline() != b"ready\n":
-            raise RuntimeError("the process to kill did not start")
-        yield process
+        yield found
     finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        found.close()
+
+
+@dataclass
+class Ledgers:
+    """One ledger that is written by victims, and what they were answered."""
+
+    where: str
+    folder: Path
+    is_early: bool
+    size: int = 0
+    root: bytes = b""
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def anchors(self) -> Path:
+        return self.folder / "anchors"
+
+    @property
+    def acks(self) -> Path:
+        return self.folder / "acks"
+
+    def violated(self) -> str | None:
+        """Return what does not hold of all that was acknowledged so far."""
+        lines = self.acks.read_text("utf-8").split("\n")[:-1]
+        broken = [line for line in lines if line.startswith(BROKEN)]
+        if broken:
+            return broken[0]
+        self.seen = set(lines)
+        ledger = open_ledger(self.where)
+        try:
+            stored = Counter(row.idem for row in rows(ledger))
+            if self.size and ledger.root(self.size) != self.root:
+                return f"the first {self.size} entries are no longer those that they were"
+            newest = ledger.checkpoint()
+        finally:
+            ledger.close()
+        if newest is not None:
+            self.size, self.root = newest.size, newest.root
+        if lost := self.seen - stored.keys():
+            return f"{len(lost)} acknowledged entries are lost"
+        if max(stored.values(), default=1) > 1:
+            return "a command has two entries"
+        return fault_of(self.where, self.anchors)
+
+
+type Place = Callable[[Path], AbstractContextManager[str]]
+type Meanwhile = Callable[[Random, Ledgers], bool]
 
 
 def run(rng: Random, scratch: Path, count: int) -> Tally:
-    """Kill `count` processes, and a tenth of that of the control."""
+    """Kill `count` processes that write a SQLite file, and a tenth of that of the control."""
+    tally = Tally("kill -9, SQLite", VIOLATION, CONTROL, model=MODEL)
+
+    @contextmanager
+    def place(folder: Path) -> Iterator[str]:
+        yield str(folder / "ledger.db")
+
+    return _killing(tally, rng, scratch, count=count, place=place, meanwhile=_nothing_else)
+
+
+def run_postgres(rng: Random, scratch: Path, count: int) -> Tally:
+    """Kill `count` processes that write to PostgreSQL, in the middle of a transaction or not."""
+    tally = Tally("kill -9 of a writer, PostgreSQL", VIOLATION, CONTROL, model=MODEL)
+    with postgres_running() as server:
+
+        def place(folder: Path) -> AbstractContextManager[str]:
+            return fresh_database(server)
+
+        return _killing(tally, rng, scratch, count=count, place=place, meanwhile=_nothing_else)
+
+
+def run_server(rng: Random, scratch: Path, count: int) -> Tally:
+    """Kill PostgreSQL itself `count` times, with all of its processes, and start it again."""
     tally = Tally(
-        "kill -9, SQLite",
-        "an acknowledged entry lost, one twice, a gap, a broken root, or no longer the same log",
-        "a writer that acknowledges before it commits",
-    )
-    tally.trials, tally.control_trials = count, max(3, count // 10)
-    tally.violations = sum(_rounds(rng, scratch / "real", count, tally=tally))
-    tally.control_violations = sum(_rounds(rng, scratch / "control", tally.control_trials))
+        "kill -9 of the PostgreSQL server", f"{VIOLATION}, or a writer that stays down",
+        CONTROL, model=MODEL,
+    )  # fmt: skip
+    with cluster() as server:
+
+        def place(folder: Path) -> AbstractContextManager[str]:
+            return fresh_database(server.url)
+
+        def meanwhile(rng: Random, ledger: Ledgers) -> bool:
+            return _server_dies(rng, server, ledger.acks)
+
+        return _killing(tally, rng, scratch, count=count, place=place, meanwhile=meanwhile)
+
+
+def _nothing_else(rng: Random, ledger: Ledgers) -> bool:
+    """Let the writer write, until it is killed at a random moment; mostly after a first answer."""
+    if rng.random() < ANSWERED:
+        _grows(ledger.acks)
+    time.sleep(rng.randrange(LONGEST_MS) / 1000)
+    return True
+
+
+def _server_dies(rng: Random, server: Cluster, acks: Path) -> bool:
+    """Kill the server under the writer; return whether the writer goes on by itself."""
+    time.sleep(rng.randrange(LONGEST_SERVER_MS) / 1000)
+    server.kill()
+    server.start()
+    return _grows(acks)
+
+
+def _grows(acks: Path) -> bool:
+    """Wait until somebody is answered; return whether that came."""
+    before, deadline = acks.stat().st_size, time.monotonic() + BACK_S
+    while acks.stat().st_size == before and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+    return acks.stat().st_size > before
+
+
+def _killing(
+    tally: Tally, rng: Random, scratch: Path, *, count: int, place: Place, meanwhile: Meanwhile
+) -> Tally:
+    with victims() as found:
+        for name, most in (("real", count), ("control", max(3, count // 10))):
+            done = 0
+            while done < most:
+                folder = scratch / name / str(done)
+                folder.mkdir(parents=True)
+                with place(folder) as where:
+                    ledger = Ledgers(where, folder, is_early=name == "control")
+                    for why in _rounds(rng, found, ledger, most=most - done, meanwhile=meanwhile):
+                        done += 1
+                        _count(tally, why, is_control=ledger.is_early)
+                    if not ledger.is_early:
+                        tally.count("acknowledged", len(ledger.seen))
+                        tally.count(
+                            "committed, not yet acknowledged", ledger.size - len(ledger.seen)
+                        )
     return tally
 
 
-def _rounds(rng: Random, folder: Path, count: int, *, tally: Tally | None = None) -> Iterator[bool]:
-    """Yield for each kill whether something was violated; without a tally it is the control."""
-    number, files = 0, 0
-    while number < count:
-        path = folder / str(files) / "ledger.db"
-        files, acked, root = files + 1, set[str](), (0, b"")
-        while number < count and root[0] < FRESH_AFTER:
-            number += 1
-            new = _killed(rng, path, str(number), is_early=tally is None)
-            acked |= new
-            found, root = _violated(path, acked, root)
-            if number % INTEGRITY_EVERY == 0:
-                found = found or not _is_whole(path)
-            if tally is not None:
-                tally.count("acknowledged", len(new))
-            yield found
-            if found:
-                break  # what is lost stays lost: the next trial begins anew
+def _count(tally: Tally, why: str | None, *, is_control: bool) -> None:
+    if is_control:
+        tally.control_trials += 1
+        tally.control_violations += why is not None
+        return
+    tally.trials += 1
+    if why is not None:
+        tally.violations += 1
+        tally.find(why)
 
 
-def _killed(rng: Random, path: Path, name: str, *, is_early: bool) -> set[str]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    options = ["early"] if is_early else []
-    with victim(str(path), name, *options) as process:
-        time.sleep(rng.randrange(LONGEST_MS) / 1000)
-        process.send_signal(signal.SIGKILL)
-        assert process.stdout is not None
-        lines = process.stdout.read().decode().split("\n")
-    return set(lines[:-1])
-
-
-def _violated(
-    path: Path, acked: set[str], before: tuple[int, bytes]
-) -> tuple[bool, tuple[int, bytes]]:
-    stored = Counter(idems_of(path))
-    ledger = open_ledger(path)
-    try:
-        newest = ledger.checkpoint()
-        is_same = ledger.root(before[0]) == before[1] if before[0] else True
-    finally:
-        ledger.close()
-    root = (newest.size, newest.root) if newest is not None else before
-    is_kept = acked <= stored.keys() and max(stored.values(), default=1) == 1
-    holds = is_kept and is_same and fault_of(path, path.parent / "anchors") is None
-    return not holds, root
-
-
-def _is_whole(path: Path) -> bool:
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+def _rounds(
+    rng: Random, found: Victims, ledger: Ledgers, *, most: int, meanwhile: Meanwhile
+) -> Iterator[str | None]:
+    """Kill on one ledger until it is long, or violated; yield each time what does not hold."""
+    for number in range(1, most + 1):
+        with found.running(ledger, str(number)):
+            goes_on = meanwhile(rng, ledger)
+        why = ledger.violated() if goes_on else "the writer did not go on"
+        if why is None and number % INTEGRITY_EVERY == 0 and ledger.where.endswith(".db"):
+            why = None if is_whole(Path(ledger.where)) else "integrity_check finds damage"
+        yield why
+        if why is not None or ledger.size > FRESH_AFTER:
+            return  # what is lost stays lost: the next trial begins anew

@@ -65,7 +65,7 @@ class TunedStore(SqliteStore):
 
     def connect(self) -> Any:
         connection = super().connect()
-        raw = connection.connection.dbapi_connection  # outside of any transaction
+        raw: Any = connection.connection.dbapi_connection  # outside of any transaction
         for pragma, value in self._tuning.items():
             raw.execute(f"pragma {pragma}={value}")
         return connection
