@@ -1,50 +1,124 @@
-"""A disk that is full: a process that may not make its files longer, then may again.
+"""A disk that is full: appends fail, and work again once there is room, without a restart.
 
-`python -m dashboards.faults.crowded FOLDER SEED COUNT [swallow]` answers with JSON; `swallow` is
-the control, which acknowledges although the append failed. The limit shows as a write error
-(EFBIG); a file system without space fails in the same call with ENOSPC.
+`python -m dashboards.faults.crowded FOLDER SEED COUNT [swallow]` answers with JSON: files may not
+grow (RLIMIT_FSIZE, which shows as EFBIG). Where we are root, a small file system is mounted and
+filled as well (ENOSPC). `swallow` is the control, which acknowledges although the append failed.
 """
 
 import json
+import os
 import resource
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
 from core.errors import MesError
 from core.ledger.sqlite import SqliteStore
 from core.ledger.writer import Writer
-from dashboards.faults.trial import WAIT_S, Tally, fault_of, idems_of, job, writing
+from dashboards.faults.trial import WAIT_S, NotRun, Tally, fault_of, idems_of, job, writing
 
 ROOM = (20_000, 300_000)
 ERRORS = 6
+MOUNT_S = 30
+SIZE = "size=4m"
+VIOLATION = "an acknowledged entry lost, no error told, or no work after there is room again"
+CONTROL = "a writer that swallows the error"
+type Take = Callable[[int], None]
+
+
+class NoMount(NotRun):
+    """A file system of our own cannot be made here."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Full file system: only root may mount a small one, and only on Linux."
+            " The file size limit is tried in its place; run as root to try both."
+        )
 
 
 def run(rng: Random, scratch: Path, count: int) -> Tally:
-    """Fill the disk `count` times."""
+    """Let the files of `count` ledgers grow no further."""
     tally = Tally(
-        "disk full",
-        "an acknowledged entry lost, no error told, or no work after there is room again",
-        "a writer that swallows the error",
-    )
-    tally.trials, tally.control_trials = count, max(3, count // 10)
-    found = _ask(scratch / "real", rng.getrandbits(32), count)
-    tally.violations = found["violations"]
-    tally.counts = {"acknowledged": found["acknowledged"], "errors told": found["errors"]}
-    control = _ask(scratch / "control", rng.getrandbits(32), tally.control_trials, "swallow")
-    tally.control_violations = control["violations"]
+        "disk full, file size limit", VIOLATION, CONTROL,
+        model="A limit on file size fails in the same call as a full disk, with another number.",
+    )  # fmt: skip
+    _ask(tally, scratch / "real", rng.getrandbits(32), count=count)
+    _ask(tally, scratch / "control", rng.getrandbits(32), count=max(3, count // 10), swallow=True)
     return tally
 
 
-def _ask(folder: Path, seed: int, count: int, *options: str) -> dict[str, int]:
+def run_mounted(rng: Random, scratch: Path, count: int) -> Tally:
+    """Fill a small file system `count` times."""
+    tally = Tally(
+        "disk full, file system", VIOLATION, CONTROL, model="A file system in memory, 4 MiB."
+    )
+    with mounted(scratch / "mount") as folder:
+        for number, swallow in ((count, False), (max(3, count // 10), True)):
+            for trial in range(number):
+                inside = folder / str(trial)
+                inside.mkdir()
+                given = {"take": _filling(inside), "give": (inside / "ballast").unlink}
+                path = inside / "ledger.db"
+                _count(tally, crowd(rng, path, swallow=swallow, **given), is_control=swallow)
+                shutil.rmtree(inside)
+    return tally
+
+
+@contextmanager
+def mounted(folder: Path) -> Iterator[Path]:
+    """Mount a small file system of our own.
+
+    Raises:
+        NoMount: this account may not.
+    """
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    if sys.platform != "linux" or os.geteuid() != 0 or mount is None or umount is None:
+        raise NoMount
+    folder.mkdir()
+    command = [mount, "-t", "tmpfs", "-o", SIZE, "batchwright-faults", str(folder)]
+    if subprocess.run(command, timeout=MOUNT_S, check=False, capture_output=True).returncode:  # noqa: S603
+        raise NoMount
+    try:
+        yield folder
+    finally:
+        subprocess.run([umount, str(folder)], timeout=MOUNT_S, check=True)  # noqa: S603
+
+
+def _filling(folder: Path) -> Take:
+    def take(room: int) -> None:
+        free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+        (folder / "ballast").write_bytes(bytes(max(0, free - room)))
+
+    return take
+
+
+def _ask(tally: Tally, folder: Path, seed: int, *, count: int, swallow: bool = False) -> None:
+    """Run the trials in a process of its own, whose limit it is."""
     folder.mkdir()
     command = [sys.executable, "-m", "dashboards.faults.crowded", str(folder), str(seed)]
     done = subprocess.run(  # noqa: S603  (our own module)
-        [*command, str(count), *options], stdout=subprocess.PIPE, check=True
+        [*command, str(count), *(["swallow"] if swallow else [])],
+        stdout=subprocess.PIPE,
+        check=True,
     )
-    answer: dict[str, int] = json.loads(done.stdout)
-    return answer
+    for found in json.loads(done.stdout):
+        _count(tally, tuple(found), is_control=swallow)
+
+
+def _count(tally: Tally, found: tuple[bool, int, int], *, is_control: bool) -> None:
+    violated, acked, errors = found
+    if is_control:
+        tally.control_trials += 1
+        tally.control_violations += violated
+        return
+    tally.trials += 1
+    tally.violations += violated
+    tally.count("acknowledged", acked)
+    tally.count("errors told", errors)
 
 
 def _limit(size: int) -> None:
@@ -52,23 +126,24 @@ def _limit(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
 
 
-def crowd(rng: Random, path: Path, *, swallow: bool) -> tuple[bool, int, int]:
+def crowd(
+    rng: Random, path: Path, *, swallow: bool, take: Take, give: Callable[[], None]
+) -> tuple[bool, int, int]:
     """Fill one ledger's disk; return whether that was violated, and answers of both kinds."""
     acked = set[str]()
     with writing(SqliteStore(path), path.parent / "anchors") as writer:
-        longest = max(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
-        _limit(longest + rng.randrange(*ROOM))
+        take(rng.randrange(*ROOM))
         try:
             errors = _append_until_full(rng, writer, acked, swallow=swallow)
         finally:
-            _limit(resource.RLIM_INFINITY)
+            give()
         try:
             writer.submit(job("after")).result(WAIT_S)
             works = True
         except MesError:
             works = False
     is_kept = acked <= set(idems_of(path))
-    holds = works and errors and is_kept and fault_of(path, path.parent / "anchors") is None
+    holds = works and errors > 0 and is_kept and fault_of(path, path.parent / "anchors") is None
     return not holds, len(acked), errors
 
 
@@ -88,15 +163,20 @@ def _append_until_full(rng: Random, writer: Writer, acked: set[str], *, swallow:
 
 
 def main(arguments: list[str]) -> None:
-    """Run the trials and answer with their counts."""
+    """Run the trials under a limit on file size, and answer with what each found."""
     folder, rng, swallow = Path(arguments[0]), Random(int(arguments[1])), len(arguments) > 3  # noqa: S311
-    found = {"violations": 0, "acknowledged": 0, "errors": 0}
+    found = []
     for trial in range(int(arguments[2])):
-        (folder / str(trial)).mkdir()
-        violated, acked, errors = crowd(rng, folder / str(trial) / "ledger.db", swallow=swallow)
-        found["violations"] += violated
-        found["acknowledged"] += acked
-        found["errors"] += errors
+        path = folder / str(trial) / "ledger.db"
+        path.parent.mkdir()
+
+        def take(room: int, path: Path = path) -> None:
+            longest = max(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+            _limit(longest + room)
+
+        given = {"take": take, "give": lambda: _limit(resource.RLIM_INFINITY)}
+        found.append(crowd(rng, path, swallow=swallow, **given))  # type: ignore[arg-type]
+        shutil.rmtree(path.parent)
     sys.stdout.write(json.dumps(found))
 
 

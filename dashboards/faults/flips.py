@@ -8,11 +8,12 @@ from random import Random
 
 from core.errors import MesError
 from core.ledger.sqlite import SqliteStore
-from dashboards.faults.trial import Tally, entries_of, fault_of, fill, writing
+from dashboards.faults.trial import Tally, entries_of, fault_of, fill, is_whole, writing
 
-ENTRIES = 300
-WAL_ENTRIES = 60
+ENTRIES = 120
+WAL_ENTRIES = 40
 WAL_HEADER = 32
+CHANGED, UNCHANGED, REFUSED = "starts on other entries", "starts, harmless", "refuses to start"
 
 
 def in_file(rng: Random, scratch: Path, count: int) -> Tally:
@@ -21,6 +22,7 @@ def in_file(rng: Random, scratch: Path, count: int) -> Tally:
         "bit flips, database file",
         "entries or the newest checkpoint differ or cannot be read, and no check says so",
         "SQLite's integrity_check alone",
+        model="One bit at rest. Kept answers and older checkpoints are not compared.",
     )
     path, anchors = scratch / "ledger.db", scratch / "anchors"
     with writing(SqliteStore(path), anchors) as writer:
@@ -29,18 +31,30 @@ def in_file(rng: Random, scratch: Path, count: int) -> Tally:
     for trial in range(count):
         copy = scratch / f"flip-{trial}.db"
         copy.write_bytes(_flipped(rng, intact, 0))
-        seen = _content(copy)
-        if seen == content:
+        tally.trials += 1
+        if _content(copy) == content:
             tally.count("harmless")
         else:
-            tally.count("mattered")
-            is_whole = _is_whole(copy)
-            tally.control_violations += is_whole
-            tally.violations += is_whole and fault_of(copy, anchors) is None
+            _judge(tally, copy, anchors)
         for left in scratch.glob(f"{copy.name}*"):
             left.unlink()
-    tally.trials = tally.control_trials = count
     return tally
+
+
+def _judge(tally: Tally, copy: Path, anchors: Path) -> None:
+    """Say which check finds a flip that mattered; it counts where it is found first."""
+    sees_nothing = is_whole(copy)
+    tally.control_trials += 1
+    tally.control_violations += sees_nothing
+    if fault_of(copy) is not None:
+        tally.count("found by the ledger check")
+    elif not sees_nothing:
+        tally.count("found by integrity_check only")
+    elif fault_of(copy, anchors) is not None:
+        tally.count("found by the outside anchor only")
+    else:
+        tally.violations += 1
+        tally.find("a flip that no check finds")
 
 
 def _content(path: Path) -> object:
@@ -51,14 +65,6 @@ def _content(path: Path) -> object:
         return entries_of(path), newest
     except (sqlite3.Error, UnicodeDecodeError) as fault:
         return str(fault)
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        with closing(sqlite3.connect(path)) as connection:
-            return connection.execute("pragma integrity_check").fetchall() == [("ok",)]
-    except sqlite3.Error:
-        return False
 
 
 def _flipped(rng: Random, blob: bytes, after: int) -> bytes:
@@ -77,6 +83,7 @@ def in_wal(rng: Random, scratch: Path, count: int) -> Tally:
         "bit flips, WAL",
         "a server starts although committed entries are gone or changed",
         "the same start without the checkpoint outside the database",
+        model="One bit at rest, behind the log's header.",
     )
     path, anchors, taken = scratch / "ledger.db", scratch / "anchors", scratch / "taken"
     taken.mkdir()
@@ -91,16 +98,20 @@ def in_wal(rng: Random, scratch: Path, count: int) -> Tally:
             folder.mkdir()
             (folder / "ledger.db").write_bytes(file)
             (folder / "ledger.db-wal").write_bytes(changed)
-        tally.violations += _starts_changed(scratch / f"{trial}", content, taken / "anchors")
-        tally.control_violations += _starts_changed(scratch / f"{trial}-control", content, None)
+        answer = _start(scratch / f"{trial}", content, taken / "anchors")
+        without = _start(scratch / f"{trial}-control", content, None)
+        tally.violations += answer == CHANGED
+        tally.control_violations += without == CHANGED
+        tally.count(f"without the anchor: {without}")
+        tally.count(f"with the anchor: {answer}")
         shutil.rmtree(scratch / f"{trial}")
         shutil.rmtree(scratch / f"{trial}-control")
     tally.trials = tally.control_trials = count
     return tally
 
 
-def _starts_changed(folder: Path, content: object, anchors: Path | None) -> bool:
-    """Whether the real server starts on these files and shows other entries than were written."""
+def _start(folder: Path, content: object, anchors: Path | None) -> str:
+    """Start the real server on these files; return what it did."""
     if anchors is not None:
         shutil.copytree(anchors, folder / "anchors")
     path = folder / "ledger.db"
@@ -108,5 +119,5 @@ def _starts_changed(folder: Path, content: object, anchors: Path | None) -> bool
         with writing(SqliteStore(path), None if anchors is None else folder / "anchors"):
             pass
     except MesError:
-        return False
-    return entries_of(path) != content
+        return REFUSED
+    return UNCHANGED if entries_of(path) == content else CHANGED

@@ -39,11 +39,13 @@ HARNESSES = (
     Harness("kills", kills.run, 12, 1_640, parts=4, on_disk=True),
     Harness("postgres-writers", kills.run_postgres, 10, 300, parts=1, on_disk=True),
     Harness("postgres-server", kills.run_server, 3, 60, parts=1, on_disk=True),
-    Harness("disk", crowded.run, 15, 150, parts=1),
+    Harness("disk-limit", crowded.run, 8, 150, parts=1),
+    Harness("disk-full", crowded.run_mounted, 8, 150, parts=1),
     Harness("file-flips", flips.in_file, 200, 5_000),
     Harness("wal-flips", flips.in_wal, 60, 5_000),
     Harness("tamper", tamper.run, 108, 1_800),
-    Harness("double", double.run, 200, 10_000, parts=1),
+    Harness("double", double.run, 100, 10_000, parts=1),
+    Harness("postgres-double", double.run_postgres, 40, 4_000, parts=1),
     Harness("servers", servers.run, 20, 200, parts=1),
 )
 BY_NAME = {one.name: one for one in HARNESSES}
