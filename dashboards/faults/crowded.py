@@ -61,9 +61,14 @@ def run_mounted(rng: Random, scratch: Path, count: int) -> Tally:
             for trial in range(number):
                 inside = folder / str(trial)
                 inside.mkdir()
-                given = {"take": _filling(inside), "give": (inside / "ballast").unlink}
-                path = inside / "ledger.db"
-                _count(tally, crowd(rng, path, swallow=swallow, **given), is_control=swallow)
+                found = crowd(
+                    rng,
+                    inside / "ledger.db",
+                    swallow=swallow,
+                    take=_filling(inside),
+                    give=(inside / "ballast").unlink,
+                )
+                _count(tally, found, is_control=swallow)
                 shutil.rmtree(inside)
     return tally
 
@@ -174,8 +179,10 @@ def main(arguments: list[str]) -> None:
             longest = max(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
             _limit(longest + room)
 
-        given = {"take": take, "give": lambda: _limit(resource.RLIM_INFINITY)}
-        found.append(crowd(rng, path, swallow=swallow, **given))  # type: ignore[arg-type]
+        def give() -> None:
+            _limit(resource.RLIM_INFINITY)
+
+        found.append(crowd(rng, path, swallow=swallow, take=take, give=give))
         shutil.rmtree(path.parent)
     sys.stdout.write(json.dumps(found))
 

@@ -56,7 +56,7 @@ class Inode:
 
     def sync(self) -> None:
         for step in self.pending:
-            _put(self.durable, step.op, step.offset, step.data)
+            _put(self.durable, step.op, step.offset, data=step.data)
         self.pending.clear()
 
     def image(self, rng: Random) -> bytearray:
@@ -67,11 +67,11 @@ class Inode:
             if mode > EVERYTHING or rng.random() < 0.5:
                 is_torn = op == "w" and mode <= EVERYTHING and rng.random() < TORN
                 kept = data[: rng.randrange(len(data) // SECTOR + 1) * SECTOR] if is_torn else data
-                _put(found, op, offset, kept)
+                _put(found, op, offset, data=kept)
         return found
 
 
-def _put(content: bytearray, op: str, offset: int, data: bytes) -> None:
+def _put(content: bytearray, op: str, offset: int, *, data: bytes) -> None:
     if len(content) < offset:
         content.extend(bytes(offset - len(content)))
     if op == "t":
