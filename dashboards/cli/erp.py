@@ -1,10 +1,16 @@
-"""The boundary to the ERP: `erp status`."""
+"""The boundary to the ERP: `erp status`, `erp contract`."""
 
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dashboards.cli.terminal import Data, say
+from core.errors import MesError
+from dashboards.cli.terminal import Data, give_up, ledger_of, say
+
+if TYPE_CHECKING:
+    from erp.agreement.policy import Terms
 
 app = typer.Typer()
 erp = typer.Typer(no_args_is_help=True, help="The boundary to the ERP.")
@@ -22,3 +28,62 @@ def erp_status(data: Data) -> None:
     oldest = evidence.oldest_open(outbox)
     outbox.close()
     say(json.dumps({"messages": counts, "oldest_open_at": oldest}, indent=1))
+
+
+@erp.command("contract")
+def erp_contract(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="a new folder for the contract")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="a plant's data folder: its signed policy")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="a profile, as a proposal that nobody has signed")
+    ] = None,
+) -> None:
+    """Write the contract for the ERP's team, made from the boundary policy."""
+    from erp.agreement.write import write
+
+    if (data is None) == (profile is None):
+        raise give_up("Name one of --data and --profile: a signed policy, or a proposal.")
+    try:
+        terms = _proposed(profile) if profile is not None else _signed(ledger_of(data or Path()))
+        written = write(terms, out)
+    except MesError as fault:
+        raise give_up(fault) from fault
+    say(f"{out}: {len(written)} files from {terms.title}. Begin with {out / 'contract.md'}.")
+
+
+def _proposed(profile: str) -> "Terms":
+    from config.boundary import profiles, read_profile
+    from erp.agreement.policy import Terms
+
+    found, _ = read_profile(profile) if profile in profiles() else (None, ())
+    if found is None:
+        raise give_up(f"{profile}: no such profile. Name one of {', '.join(profiles())}.")
+    return Terms(plant="plant", profile=profile, decisions=found.decisions)
+
+
+def _signed(where: str) -> "Terms":
+    from core.authority import PlantRules
+    from core.clock import now
+    from core.ledger.store import open_ledger
+    from core.projections.nouns import Nouns
+    from erp.agreement.policy import Terms
+
+    ledger = open_ledger(where)
+    try:
+        [rules] = Nouns(ledger.store).all(PlantRules)
+    finally:
+        ledger.close()
+    policy = rules.policy(now())
+    if policy is None:
+        raise give_up(f"Plant {rules.plant}: no boundary policy is in force. Sign one.")
+    return Terms(
+        plant=rules.plant,
+        profile=policy.profile,
+        decisions=policy.decisions,
+        version=policy.version,
+        effective_at=policy.effective_at,
+        signed_by=policy.signed_by,
+    )

@@ -1,0 +1,204 @@
+"""The contract for people: who owns what, which messages there are, and what happens when not."""
+
+from config.boundary import in_words
+from erp.agreement.asyncapi import HEADERS, name_of
+from erp.agreement.flows import flows, table
+from erp.agreement.openapi import CODES, STATUSES
+from erp.agreement.policy import Terms
+from erp.agreement.samples import sample
+from erp.contract import MAX_BODY_BYTES, to_bytes
+from erp.events import EventKind
+from erp.messages import WIRE_UNITS
+from erp.schedule import DELAYS_S, JITTER, LONGEST_S
+from erp.signing import TOLERANCE_S
+from erp.webhook import TIMEOUT_S
+
+# decision, choice -> what each side does about it
+OWNERS: dict[tuple[str, str], tuple[str, str]] = {
+    ("order_origin", "erp"): ("dispatches, opens none", "plans every order"),
+    ("order_origin", "erp_and_mes"): (
+        "dispatches; may open an order, with a reason, that is linked later",
+        "plans orders; gives an order for what was opened on the floor",
+    ),
+    ("order_origin", "mes"): ("opens every order", "is not asked for orders"),
+    ("bom_ownership", "erp_costs_mes_executes"): (
+        "executes its recipe; new batches are blocked where it does not sum to the ERP's BOM",
+        "keeps the BOM for costs",
+    ),
+    ("bom_ownership", "mes"): ("the recipe is the only BOM", "is not asked for BOMs"),
+    ("lot_birth", "receipt"): ("takes lots as received", "gives every lot its number at receipt"),
+    ("lot_birth", "first_weighing"): (
+        "gives a lot its number at its first weighing",
+        "makes a lot known when a message first names it",
+    ),
+    ("lot_birth", "both"): (
+        "gives a number to what was not received; two lots never become one",
+        "gives a number at receipt; makes a lot known when a message first names it",
+    ),
+    ("inventory_cadence", "each_movement"): ("tells every movement at once", "books each"),
+    ("inventory_cadence", "per_shift"): (
+        "gathers movements and tells each at the end of the shift, under the same keys",
+        "books each; its stock is up to one shift behind",
+    ),
+    ("batch_record", "mes"): ("keeps the signed record", "keeps its checkpoint in the receipts"),
+    ("deviations", "execution_in_mes_capa_in_qms"): (
+        "keeps deviations of execution, tells when one opens and closes",
+        "its quality system keeps corrective actions and what comes after release",
+    ),
+    ("deviations", "mes"): ("keeps deviations and corrective actions", "hears of none"),
+    ("finished_goods_cost", "erp"): ("tells quantities and times, never money", "values them"),
+}
+
+
+def document(terms: Terms) -> str:
+    """Return the whole contract as Markdown."""
+    parts = (
+        f"# The boundary between plant {terms.plant} and its ERP",
+        f"This contract is made from {terms.title}. It is generated: change the policy, not the"
+        " text. The machine-readable parts lie beside it: `asyncapi.json`, `openapi.json`,"
+        " `schemas/`, `samples/`.",
+        _ownership(terms),
+        _lanes(terms),
+        _catalogue(terms),
+        _delivery(),
+        _failures(),
+        _corrections(),
+        _numbers(),
+        _reading(terms),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _ownership(terms: Terms) -> str:
+    rows = [
+        "## Who owns what",
+        "",
+        "| decision | what it says | the MES | the ERP |",
+        "|---" * 4 + "|",
+    ]
+    for one in in_words(terms.decisions):
+        mes, erp = OWNERS[one.name, one.value]
+        rows.append(f"| {one.title} | {one.says} | {mes} | {erp} |")
+    return "\n".join(rows)
+
+
+def _lanes(terms: Terms) -> str:
+    parts = ["## Who does what, in which order"]
+    for flow in flows(terms):
+        picture = f"![{flow.title}](lanes/{flow.name}.svg)"
+        parts += [f"### {flow.title}", picture, table(flow)]
+    return "\n\n".join(parts)
+
+
+def _catalogue(terms: Terms) -> str:
+    parts = ["## Messages"]
+    rows = ["| message | when | books | must carry |", "|---" * 4 + "|"]
+    for kind in terms.events:
+        must = ", ".join(f"`data.{name}`" for name in kind.needs) or "the envelope"
+        rows.append(f"| `{kind.type}` | {kind.says} | {_books(kind, terms)} | {must} |")
+    parts.append("\n".join(rows))
+    for kind in terms.events:
+        body = to_bytes(sample(kind, plant=terms.plant)).decode()
+        parts += [f"### {kind.title}", f"`samples/{name_of(kind)}.json`", f"```json\n{body}\n```"]
+    return "\n\n".join(parts)
+
+
+def _books(kind: EventKind, terms: Terms) -> str:
+    if not kind.posts:
+        return "nothing: acknowledged"
+    late = kind.gathers and terms.decisions.inventory_cadence == "per_shift"
+    when = ", told at the end of the shift" if late else ""
+    if kind.movement is None:
+        return ("the original's lines, negative" if "corrects" in kind.needs else "no stock") + when
+    return f"{kind.movement}{when}"
+
+
+def _delivery() -> str:
+    headers = "\n".join(f"| `{name}` | {says} |" for name, says in HEADERS.items())
+    delays = ", ".join(_span(delay) for delay in DELAYS_S)
+    return f"""## How a message comes
+
+CloudEvents 1.0, structured JSON, at most {MAX_BODY_BYTES:,} bytes, `POST /events`. The bytes
+are made once and are the same on every attempt.
+
+| header | rule |
+|---|---|
+{headers}
+
+The signature is HMAC-SHA256 over `<webhook-id>.<webhook-timestamp>.<raw body>`; the key is the
+decoded part of the secret's text `whsec_…`. Check it before parsing, and refuse a time more
+than {TOLERANCE_S} s away. Several secrets may live at once, so that one can be replaced without
+losing a message.
+
+Deduplicate by `Idempotency-Key`, for as long as the documents are kept. Book everything a
+message says in one transaction, then answer with a receipt, signed in the same way with the
+secret of the other direction under the event's own id. A message is done with that receipt, and
+with nothing less.
+
+Messages of one work order come one after another: `partitionkey` is the order, `sequence` the
+position in it, without gaps. Different orders come side by side. A caller waits {TIMEOUT_S:g} s
+for an answer. A message whose outcome is not known is tried again before each of these delays,
+moved by up to {JITTER:.0%}: {delays}; {_span(LONGEST_S)} in all. Then a person decides."""
+
+
+def _failures() -> str:
+    rows = "\n".join(f"| {status} | {says} | {does} |" for status, (says, does) in STATUSES.items())
+    codes = "\n".join(f"| `{code}` | {says} |" for code, says in CODES.items())
+    return f"""## When it does not work
+
+| answer | meaning | the MES |
+|---|---|---|
+{rows}
+| 3xx | A redirect is never followed. | a person corrects the address |
+| none, other 5xx, unproven receipt | It may or may not have been booked. | sends again, same key |
+
+A refusal is a problem document (RFC 9457) with a `code`:
+
+| code | meaning |
+|---|---|
+{codes}
+
+A refused message stops its own order only. Nothing is ever dropped: a person mends the cause
+and sends the same bytes again, or skips or supersedes the message, signed and with a reason."""
+
+
+def _corrections() -> str:
+    return """## Corrections
+
+Nothing that was told is edited or deleted on either side. A fact that was not so is undone by
+`mes.posting_reversed.v1`, which names the original in `data.corrects` and repeats its lines
+with negative quantities; the fact as it was follows as a message of its own. Book the reversal
+beside the original."""
+
+
+def _numbers() -> str:
+    units = ", ".join(sorted({f"`{code}`" for _, code in WIRE_UNITS.values()}))
+    return f"""## Numbers, units, times
+
+Every quantity is a decimal text, exact, without exponent. Units are UN/ECE Recommendation 20:
+{units}. Every instant is UTC; `data.posting_date` is the plant's calendar day. `data.erp_ref`
+has 16 characters and fits the narrowest document field. No member holds money, and none will:
+the ERP values what happened."""
+
+
+def _reading(terms: Terms) -> str:
+    pages = "\n".join(
+        f"- `GET /{name}`, whole, with ETag and Last-Modified" for name in terms.pulls
+    )
+    return f"""## What we read
+
+{pages}
+- `GET /ledger`: the books as they stand, with stock, general ledger and period, for the comparison
+- `GET /postings/<erp_ref>`, `GET /periods/<yyyy-mm>`, `GET /health`"""
+
+
+def _span(seconds: int) -> str:
+    """Return a delay in the largest unit that leaves no rest.
+
+    >>> _span(0), _span(300), _span(5400)
+    ('0 s', '5 min', '90 min')
+    """
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
