@@ -15,6 +15,7 @@ from core.equipment import EquipmentKind
 from core.people import ROLES
 from core.quantity import UNITS
 from core.recipe import StepKind
+from core.signing_gates import IDLE_MINUTES, NAMED, gate_faults, named
 
 ERP_UNITS = {"KGM": "kg", "GRM": "g", "LTR": "L", "C62": "EA"}
 PERSONAL = "person."
@@ -28,6 +29,7 @@ def check_pack(findings: Findings, pack: PlantPack) -> None:
     _check_shifts(findings, pack)
     _check_people(findings, pack)
     _check_authority(findings, pack)
+    _check_signatures(findings, pack)
     _check_materials(findings, pack)
     _check_lots(findings, pack)
     _check_recipe(findings, pack)
@@ -155,6 +157,19 @@ def _check_authority(findings: Findings, pack: PlantPack) -> None:
             findings.add(
                 file, f"matrix.{action}", "admin", expected="no right beyond people for admin"
             )
+
+
+def _check_signatures(findings: Findings, pack: PlantPack) -> None:
+    file, it = "signatures.toml", pack.signatures
+    low, high = IDLE_MINUTES
+    if not low <= it.idle_minutes <= high:
+        findings.add(file, "idle_minutes", str(it.idle_minutes), expected=f"{low} to {high}")
+    people = {one.id for one in pack.people.people}
+    for name, gate in it.gates.items():
+        for what, needed in gate_faults(name, gate):
+            findings.add(file, f"gates.{name}", what, expected=needed)
+        for person in named(gate.who) if gate.who.startswith(NAMED) else ():
+            _known(findings, file, f"gates.{name}.who", name=person, among=people)
 
 
 def check_digit(digits: str) -> int:

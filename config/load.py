@@ -26,6 +26,7 @@ FILES: dict[str, tuple[str, type[Record]]] = {
     "shifts": ("shifts.toml", files.ShiftsFile),
     "people": ("people.toml", files.PeopleFile),
     "authority": ("authority.toml", files.AuthorityFile),
+    "signatures": ("signatures.toml", files.SignaturesFile),
     "materials": ("materials.toml", files.MaterialsFile),
     "lots": ("lots.toml", files.LotsFile),
     "recipe": ("recipe.toml", files.RecipeFile),

@@ -18,6 +18,7 @@ from core.equipment import EquipmentKind
 from core.material import LotStatus
 from core.quantity import Name
 from core.recipe import StepKind
+from core.signing_gates import Components, Gate
 
 type Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 type Count = Annotated[int, Meta(ge=1)]
@@ -121,6 +122,14 @@ class AuthorityFile(Record, frozen=True, kw_only=True):
     """`authority.toml`: action -> the roles that may do it."""
 
     matrix: dict[str, tuple[str, ...]]
+
+
+class SignaturesFile(Record, frozen=True, kw_only=True):
+    """`signatures.toml`: for each act that is signed, who may sign, stating what, and how."""
+
+    gates: dict[str, Gate]
+    idle_minutes: int = 10
+    kiosk_components: Components = Components.PERIOD
 
 
 class MaterialItem(Record, frozen=True, kw_only=True):
@@ -365,6 +374,7 @@ class PlantPack:
     shifts: ShiftsFile
     people: PeopleFile
     authority: AuthorityFile
+    signatures: SignaturesFile
     materials: MaterialsFile
     lots: LotsFile
     recipe: RecipeFile

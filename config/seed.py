@@ -46,6 +46,7 @@ from core.recipe import (
     SubmitRecipe,
     version_name,
 )
+from core.signing_gates import AdoptSigningGates, SigningGates
 
 STATION = "office"
 WHY = {
@@ -93,6 +94,7 @@ class Seeder:
         self._install()
         self._people()
         self._boundary()
+        self._signing_gates()
         self._equipment()
         self._materials()
         self._lots()
@@ -165,6 +167,18 @@ class Seeder:
             seen=self._execution.seen(f"plant/{self._pack.id}"),
         )
         self._sign(signing, by=self._who("qa"), name="boundary-policy")
+
+    def _signing_gates(self) -> None:
+        if self._nouns.get(SigningGates, self._pack.id) is not None:
+            return
+        it = self._pack.signatures
+        adopt = AdoptSigningGates(
+            plant=self._pack.id,
+            gates=it.gates,
+            idle_minutes=it.idle_minutes,
+            kiosk_components=it.kiosk_components,
+        )
+        self._give(adopt, by=self._who("qa"), name="signing-gates")
 
     def _equipment(self) -> None:
         engineer = self._who("engineer")

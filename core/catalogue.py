@@ -30,6 +30,7 @@ from core import (
     refusal,
     release,
     signature,
+    signing_gates,
     weighing,
 )
 from core.batch import amendment, correct, reopen, steps
@@ -61,6 +62,7 @@ NOUNS: dict[str, Noun] = {
     noun.kind: noun
     for noun in (
         _noun(authority.PlantRules, authority.apply),
+        _noun(signing_gates.SigningGates, signing_gates.apply),
         _noun(people.Person, people.apply),
         _noun(people.BadgeOwner, people.apply_badge),
         _noun(material.Material, material.apply_material),
@@ -84,6 +86,7 @@ NOUNS: dict[str, Noun] = {
 
 _MODULES: tuple[tuple[Any, Decide | None], ...] = (
     (authority, authority.decide),
+    (signing_gates, signing_gates.decide),
     (people, people.decide),
     (material, material.decide),
     (equipment, equipment.decide),

@@ -205,12 +205,21 @@ def decide(plant: Plant, command: DeviationCommand, context: Context) -> Facts:
         f" Assessment: {command.assessment}"
     )
     meaning = "I disposition this deviation"
-    signature = sign(plant, context, command.seen, record=stream, meaning=meaning, words=words)
     run = batch.run(deviation.step)
     weighed_by = {one.by for one in run.partials} if run else set()
-    if signature.manifest.signer in {deviation.raised_by, *weighed_by}:
-        did = "raised it" if signature.manifest.signer == deviation.raised_by else "weighed for it"
-        raise OwnDeviation(deviation.deviation, signature.manifest.name, did=did)
+    raised_it = context.signer is not None and context.signer.person == deviation.raised_by
+    did = "raised it" if raised_it else "weighed for it"
+    signature = sign(
+        plant,
+        context,
+        command.seen,
+        record=stream,
+        meaning=meaning,
+        words=words,
+        performers={deviation.raised_by, *weighed_by},
+        own=lambda name: OwnDeviation(deviation.deviation, name, did=did),
+        compliant=False,
+    )
     decided = DeviationDispositioned(
         deviation=deviation.deviation,
         batch=deviation.batch,

@@ -5,29 +5,27 @@ what happens or refuses, and its facts, the projection and the checkpoint are co
 the group. Slow work, such as checking a secret, is done before the queue.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
-from threading import Lock
 from typing import Any
 
 import msgspec
 
-from core import authority, clock
-from core.catalogue import DECIDERS, NOUNS, event_type, to_data
+from core import authority, clock, signing_gates
+from core.catalogue import DECIDERS, event_type, to_data
+from core.clock import parse_iso
 from core.credentials import Secrets
 from core.errors import Refused
-from core.fact import Command, Context, Fact, Head, Signer, State
+from core.fact import Command, Context, Fact, Facts, Plant, Signer
 from core.fields import check_fields, check_reason
 from core.ledger.checkpoint import LogKey
-from core.ledger.entry import Entry
 from core.ledger.store import Ledger, open_store
 from core.ledger.writer import Decision, Draft, Job, Receipt, View, Writer
 from core.people import (
-    BadgeOwner,
     Locked,
     Person,
     PersonState,
@@ -36,41 +34,33 @@ from core.people import (
     RegisterPerson,
 )
 from core.policy import OPEN
-from core.projections import verifications
-from core.projections.nouns import Nouns, Row, prepare, recorded, write
+from core.projections.nouns import Nouns, prepare
 from core.refusal import attempt
-from core.signature import FirstSigningNeedsBoth, Seen, SigningPeriod
+from core.signature import (
+    Change,
+    FirstSigningNeedsBoth,
+    RecordMoved,
+    Seen,
+    ShownTooLongAgo,
+    SignatureApplied,
+)
+from core.signing import (
+    SECRET,
+    NothingToSign,
+    NotShown,
+    Preparation,
+    Request,
+    Signing,
+    UnknownSigner,
+)
+from core.signing import Actor as Actor  # who submits takes these from here
+from core.signing import Credentials as Credentials
+from core.signing import DoesNotFit as DoesNotFit
+from core.states import Committed, States, UnderLock
 
 SECURITY = "service:security"
 SIGNING = "signing"
 WAIT_S = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who asks, and from which station."""
-
-    person: str
-    station: str | None = None
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Credentials:
-    """What a signer gave: user id or badge, and the secret; the secret alone within a period."""
-
-    secret: str
-    user: str | None = None
-    badge: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Credentials(user={self.user!r}, badge={self.badge!r}, secret=***)"
-
-
-class DoesNotFit(Refused):
-    """User id or badge, and secret, do not belong together."""
-
-    def __init__(self) -> None:
-        super().__init__("Sign-in: user or badge and secret do not fit. Try again.")
 
 
 class Recalled(Refused):
@@ -84,81 +74,6 @@ class Recalled(Refused):
     def rule(self) -> str:
         """The rule that refused the first time."""
         return self._rule
-
-
-class _UnderLock:
-    """The plant while one command is decided: states of this group over committed ones."""
-
-    def __init__(self, states: "_States", view: View) -> None:
-        self._states, self._view = states, view
-
-    def get[S: State](self, noun: type[S], name: str) -> S | None:
-        state: S | None = self._states.read(f"{noun.KIND}/{name}")
-        return state
-
-    def head(self, stream: str) -> Head:
-        head = self._view.head(stream)
-        return Head(0, None) if head is None else Head(head.ver, head.leaf)
-
-
-class _States:
-    """Folded states, kept in step with the ledger as the writer's hooks.
-
-    A state is read from memory, else from the committed projection, which cannot be stale:
-    whoever reads here holds the ledger's lock, and states of the open group are in memory.
-    """
-
-    LIMIT = 20_000
-
-    def __init__(self, nouns: Nouns, ledger: Ledger) -> None:
-        self._nouns, self._ledger = nouns, ledger
-        self._rows: dict[str, Row | None] = {}
-        self._dirty: set[str] = set()
-        self._before: dict[str, Row | None] = {}
-        self._dirty_before: set[str] = set()
-
-    def read(self, stream: str) -> Any:
-        """Return a stream's state, or None."""
-        row = self._row(stream)
-        return None if row is None else row.state
-
-    def _row(self, stream: str) -> Row | None:
-        if stream not in self._rows:
-            self._rows[stream] = self._nouns.row(stream)
-        return self._rows[stream]
-
-    def appended(self, view: View, entries: Sequence[Entry]) -> None:
-        self._before = {entry.stream: self._row(entry.stream) for entry in entries}
-        self._dirty_before = set(self._dirty)
-        if any(entry.type == verifications.VERIFIED for entry in entries):
-            verifications.write(view.connection, self._ledger.store, entries)
-        for entry in entries:
-            row = self._row(entry.stream)
-            apply = NOUNS[entry.stream.split("/", 1)[0]].apply
-            head = view.head(entry.stream)
-            fact = recorded(entry, head.leaf if head and head.ver == entry.ver else "")
-            state = apply(None if row is None else row.state, fact)
-            self._rows[entry.stream] = Row(entry.stream, entry.ver, entry.seq, state)
-            self._dirty.add(entry.stream)
-
-    def foreign(self, view: View, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            self._rows.pop(entry.stream, None)
-
-    def flush(self, view: View) -> None:
-        rows = [row for stream in sorted(self._dirty) if (row := self._rows[stream]) is not None]
-        write(view.connection, self._ledger.store, rows, upto_seq=view.size)
-        self._dirty.clear()
-        if len(self._rows) > self.LIMIT:
-            self._rows.clear()
-
-    def dropped(self, streams: frozenset[str] | None) -> None:
-        if streams is None:
-            self._rows.clear()
-            self._dirty.clear()
-        else:  # only the newest command was undone; earlier ones of its group still stand
-            self._rows.update(self._before)
-            self._dirty = self._dirty_before
 
 
 class Execution:
@@ -185,10 +100,13 @@ class Execution:
         self.secrets = secrets
         self.verifier, self.anchor_dir = key.verifier, anchor_dir
         self._now = now
-        self._states = _States(self.nouns, self.ledger)
+        self._states = States(self.nouns, self.ledger)
+        self._committed = Committed(self.nouns, self.ledger)
         self.writer = Writer(open_store(where), key, self._states, anchor_dir=anchor_dir)
-        self._periods: dict[str, SigningPeriod] = {}
-        self._lock = Lock()
+        self.signing = Signing(
+            self.nouns,
+            idle=lambda: signing_gates.in_force(self._committed, plant).idle,
+        )
 
     def start(self) -> None:
         """Begin to take commands."""
@@ -221,9 +139,14 @@ class Execution:
         _check(command, reason)
         signer = None
         if credentials is not None:
-            signer = self._authenticate(credentials, actor.station, SIGNING)
-            actor = Actor(signer.person, actor.station)
-        refusal: list[Refused] = []
+            request = self._request(command, actor, idem=idem, reason=reason)
+            try:
+                signer = self._signer(credentials, actor, request)
+            except (FirstSigningNeedsBoth, NotShown, ShownTooLongAgo, UnknownSigner) as refusal:
+                self._attempted(command, refusal, actor)
+                raise
+            actor = Actor(signer.person, actor.station, actor.session)
+        refused: list[Refused] = []
         job = Job(
             idem=idem,
             request_sha256=_request_sha256(command, actor.person, reason),
@@ -231,18 +154,127 @@ class Execution:
             station=actor.station,
             at=self._now,
             decide=lambda view: self._decide(
-                view, command, actor=actor, idem=idem, reason=reason, signer=signer, out=refusal
+                view, command, actor=actor, idem=idem, reason=reason, signer=signer, out=refused
             ),
         )
-        receipt = self.writer.submit(job).result(WAIT_S)
+        try:
+            receipt = self.writer.submit(job).result(WAIT_S)
+        except RecordMoved as moved:
+            raise self._told(moved) from moved
         if "refused" in receipt.answer:
             said = receipt.answer["refused"]
-            if refusal and not receipt.replayed:
-                raise refusal[-1]
+            if refused and not receipt.replayed:
+                raise refused[-1]
             raise Recalled(said["rule"], said["says"], said["facts"])
         if signer is not None:
-            self._signed(signer, actor.station)
+            self.signing.signed(signer, actor, self._now())
         return receipt
+
+    def prepare(
+        self,
+        command: Command,
+        *,
+        actor: Actor,
+        idem: str,
+        who: str | None = None,
+        meaning: str | None = None,
+        comment: str = "",
+        reason: str | None = None,
+    ) -> Preparation:
+        """Return what a person would sign with a command, to be shown and then signed as shown.
+
+        The command is decided on the last commit, and nothing of it is recorded. It is signed by
+        submitting the same command, reason and `idem` with `Credentials.pending`.
+
+        Args:
+            who: badge or user id of the signer; None for the one whose period runs here.
+            meaning: None where the gate offers one only.
+
+        Raises:
+            Refused: a rule says no; evidence of the attempt is recorded under the actor's name.
+            RecordMoved: the command names a version that has passed.
+        """
+        _check(command, reason)
+        at = self._now()
+        person, components = self.signing.to_sign(who, actor, at)
+        signer = Signer(
+            person=person.person, name=person.name, components=components,
+            meaning=meaning, comment=comment,
+        )  # fmt: skip
+        plant, by = self._committed, Actor(person.person, actor.station)
+        try:
+            facts = self._facts(
+                plant, command, at=at, actor=by, idem=f"{idem}:{token_hex(8)}", reason=reason,
+                signer=signer,
+            )  # fmt: skip
+        except Refused as refusal:
+            if refusal.is_evidence:
+                self._attempted(command, refusal, actor)
+            raise
+        except RecordMoved as moved:
+            raise self._told(moved) from moved
+        signed = [one.event for one in facts if isinstance(one.event, SignatureApplied)]
+        if not signed:
+            raise NothingToSign(str(command.__struct_config__.tag))
+        request = self._request(command, actor, idem=idem, reason=reason)
+        gate = signing_gates.in_force(plant, self.plant).gate(signed[0].gate)
+        return self.signing.prepared(signed[0], request, at=at, gate=gate)
+
+    def _request(self, command: Command, actor: Actor, *, idem: str, reason: str | None) -> Request:
+        return Request(sha256=_request_sha256(command, "", reason), idem=idem, place=actor.place)
+
+    def _attempted(self, command: Command, refusal: Refused, actor: Actor) -> None:
+        """Record that a signing was refused before it came to the queue."""
+        draft = _draft(attempt(command, refusal), None)
+        job = Job(
+            idem=f"{SECURITY}:attempt:{token_hex(12)}",
+            request_sha256=_request_sha256(command, actor.person, None),
+            actor=actor.person,
+            station=actor.station,
+            at=self._now,
+            decide=lambda _: Decision((draft,)),
+        )
+        self.writer.submit(job).result(WAIT_S)
+
+    def _told(self, moved: RecordMoved) -> RecordMoved:
+        """Return the conflict with what happened in the record since it was seen."""
+        changes = tuple(
+            Change(
+                seq=entry.seq, type=entry.type, by=entry.actor, at=parse_iso(entry.at),
+                step=entry.data.get("step"),
+            )
+            for entry in self.ledger.stream(moved.stream)[moved.seen :]
+        )  # fmt: skip
+        return RecordMoved(moved.stream, seen=moved.seen, current=moved.current, changes=changes)
+
+    def _facts(
+        self,
+        plant: Plant,
+        command: Command,
+        *,
+        at: datetime,
+        actor: Actor,
+        idem: str,
+        reason: str | None,
+        signer: Signer | None,
+    ) -> Facts:
+        rules = plant.get(authority.PlantRules, self.plant)
+        action = str(command.__struct_config__.tag)
+        policy = None if rules is None else rules.policy(at)
+        context = Context(
+            at=at,
+            actor=actor.person,
+            station=actor.station,
+            idem=idem,
+            zone="UTC" if rules is None else rules.zone,
+            reason=reason,
+            signer=signer,
+            policy=OPEN if policy is None else policy.decisions,
+            plant=self.plant,
+            action=action,
+        )
+        authority.permit(plant, rules, actor=actor.person, action=action)
+        return DECIDERS[action](plant, command, context)
 
     def _decide(
         self,
@@ -255,23 +287,11 @@ class Execution:
         signer: Signer | None,
         out: list[Refused],
     ) -> Decision:
-        plant = _UnderLock(self._states, view)
-        rules = plant.get(authority.PlantRules, self.plant)
-        action = str(command.__struct_config__.tag)
-        policy = None if rules is None else rules.policy(view.at)
-        context = Context(
-            at=view.at,
-            actor=actor.person,
-            station=actor.station,
-            idem=idem,
-            zone="UTC" if rules is None else rules.zone,
-            reason=reason,
-            signer=signer,
-            policy=OPEN if policy is None else policy.decisions,
-        )
+        plant = UnderLock(self._states, view)
         try:
-            authority.permit(plant, rules, actor=actor.person, action=action)
-            facts = DECIDERS[action](plant, command, context)
+            facts = self._facts(
+                plant, command, at=view.at, actor=actor, idem=idem, reason=reason, signer=signer
+            )
         except Refused as refusal:
             if not refusal.is_evidence:
                 raise
@@ -305,12 +325,10 @@ class Execution:
             DoesNotFit: unknown, or the wrong secret; the failure is recorded and counted.
             Locked: the person may not act now.
         """
-        owner = self.nouns.get(BadgeOwner, user_or_badge)
-        name = owner.person if owner else user_or_badge
-        person = self.nouns.get(Person, name)
+        person = self.signing.person(user_or_badge)
         fits = self.secrets.fits(None if person is None else person.person, secret)
         if person is None:
-            raise DoesNotFit
+            raise UnknownSigner
         failed = RecordFailedAuthentication(person=person.person, purpose=purpose)
         if person.state is not PersonState.ACTIVE:
             self._record(failed, person, station)
@@ -333,31 +351,33 @@ class Execution:
         self.secrets.put(command.person, secret, set_at=clock.iso(self._now()))
         return receipt
 
-    def _authenticate(self, credentials: Credentials, station: str | None, purpose: str) -> Signer:
+    def _signer(self, credentials: Credentials, actor: Actor, request: Request) -> Signer:
+        """Return who signs, after checking all that they gave."""
         given = credentials.badge or credentials.user
-        if given is not None:
-            person = self.authenticate(given, credentials.secret, station=station, purpose=purpose)
-            component = "user" if self.nouns.get(BadgeOwner, given) is None else "badge"
-            return Signer(person=person.person, name=person.name, components=(component, "secret"))
-        with self._lock:
-            period = self._periods.get(station or "")
-        if station is None or period is None or not period.covers(station, self._now()):
+        who = given if given is not None else self.signing.running(actor, self._now())
+        if who is None:
             raise FirstSigningNeedsBoth
-        person = self.authenticate(
-            period.person, credentials.secret, station=station, purpose=purpose
+        person = self.authenticate(who, credentials.secret, station=actor.station, purpose=SIGNING)
+        self.signing.met(person.person, actor)
+        signer = Signer(
+            person=person.person,
+            name=person.name,
+            components=(SECRET,) if given is None else (self.signing.component(given), SECRET),
+            meaning=credentials.meaning,
+            comment=credentials.comment,
         )
-        return Signer(person=person.person, name=person.name, components=("secret",))
-
-    def _signed(self, signer: Signer, station: str | None) -> None:
-        if station is None:
-            return
-        with self._lock:
-            self._periods[station] = SigningPeriod(signer.person, station, self._now())
+        if credentials.pending is None or self.ledger.receipt(request.idem) is not None:
+            return signer  # a repeat of what is recorded gets its first receipt
+        shown = self.signing.take(credentials.pending, person.person, request, at=self._now())
+        return replace(signer, meaning=shown.meaning, comment=shown.comment, prepared=shown)
 
     def end_signing_period(self, station: str) -> None:
         """Ask for all components again at this station: sign-out, user or station change."""
-        with self._lock:
-            self._periods.pop(station, None)
+        self.signing.end(("station", station))
+
+    def end_session(self, session: str) -> None:
+        """Ask for all components again in this browser's session."""
+        self.signing.end(("session", session))
 
 
 def _draft(fact: Fact, reason: str | None) -> Draft:

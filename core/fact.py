@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from core.errors import Unknown
+from core.manifest import Assertion, Manifest
 from core.policy import OPEN, Decisions
 
 
@@ -55,16 +56,26 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """A person who has just proved who they are, and by which components."""
+    """A person who has just proved who they are, by which components, and what they state.
+
+    `meaning` is None where the signer chose none; `prepared` is the manifest that was shown.
+    """
 
     person: str
     name: str
     components: tuple[str, ...]
+    meaning: str | None = None
+    comment: str = ""
+    prepared: Manifest | None = None
+    assertion: Assertion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Around a command: the instant, who asks, where, under which id and policy, signed by whom."""
+    """Around a command: the instant, who asks, where, under which id and policy, signed by whom.
+
+    `plant` names whose rules apply, `action` is the command's own name.
+    """
 
     at: datetime
     actor: str
@@ -74,6 +85,8 @@ class Context:
     reason: str | None = None
     signer: Signer | None = None
     policy: Decisions = OPEN
+    plant: str = ""
+    action: str = ""
 
     @property
     def today(self) -> date:

@@ -295,10 +295,18 @@ def _approve(plant: Plant, recipe: MasterRecipe, it: ApproveRecipe, *, context: 
         f" {recipe.content.quantity} {recipe.content.unit} of {recipe.content.product_name}."
     )
     stream, meaning = f"recipe/{it.recipe}", f"I approve for {it.party}"
-    signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
+    signature = sign(
+        plant,
+        context,
+        it.seen,
+        record=stream,
+        meaning=meaning,
+        words=words,
+        party=it.party,
+        performers={recipe.author},
+        own=lambda name: AuthorMayNotApprove(it.recipe, name),
+    )
     signer = need(plant, Person, signature.manifest.signer)
-    if signer.person == recipe.author:
-        raise AuthorMayNotApprove(it.recipe, signer.name)
     if it.party not in PARTIES or not set(PARTIES[it.party]) & set(signer.roles):
         needed = " or ".join(PARTIES.get(it.party, ()))
         raise WrongParty(it.recipe, it.party, name=signer.name, why=f"it needs the role {needed}")

@@ -25,7 +25,7 @@ from core.order import Gate, WorkOrderCompleted
 from core.people import Person
 from core.quantity import Name, Sentence, plain
 from core.recipe import StepKind
-from core.signature import Seen, sign
+from core.signature import Seen, SignatureApplied, sign
 
 WEIGH_RULES = (
     "material is the recipe's",
@@ -230,7 +230,8 @@ def decide(plant: Plant, command: ReleaseCommand, context: Context) -> Facts:
         )
     match command:
         case ReviewException() as it:
-            check_independent(batch, context.actor, _name(plant, context.actor))
+            if context.actor in took_part(batch):
+                raise TookPart(batch.batch, _name(plant, context.actor))
             return _review(batch, it)
         case ReviewAuditTrail() as it:
             return _review_audit_trail(plant, batch, it, context=context)
@@ -263,17 +264,38 @@ def _review_audit_trail(
     words = f"Batch {batch.batch}: audit trail of {it.seen.ver} entries reviewed."
     meaning = "I reviewed the audit trail"
     stream = f"batch/{batch.batch}"
-    signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
-    check_independent(batch, signature.manifest.signer, signature.manifest.name)
+    signature = _sign(plant, batch, it, context=context, meaning=meaning, words=words)
     reviewed = AuditTrailReviewed(batch=batch.batch, entries=it.seen.ver)
     return (Fact(stream, signature), Fact(stream, reviewed))
 
 
-def check_independent(batch: Batch, person: str, name: str) -> None:
-    """Refuse a person who did or verified anything of a batch to decide about it."""
+def took_part(batch: Batch) -> set[str]:
+    """Return who did or verified anything of a batch."""
     verified = {one.person for one in batch.signatures if one.step is not None}
-    if person in verified.union(*(run.hands for run in batch.steps)):
-        raise TookPart(batch.batch, name)
+    return verified.union(*(run.hands for run in batch.steps))
+
+
+def _sign(
+    plant: Plant,
+    batch: Batch,
+    it: ReviewAuditTrail | ReleaseBatch | RejectBatch,
+    *,
+    context: Context,
+    meaning: str,
+    words: str,
+) -> SignatureApplied:
+    """Return the signature of a person who took no part in making the batch."""
+    return sign(
+        plant,
+        context,
+        it.seen,
+        record=f"batch/{batch.batch}",
+        meaning=meaning,
+        words=words,
+        performers=took_part(batch),
+        own=lambda name: TookPart(batch.batch, name),
+        compliant=not batch.exceptions and not isinstance(it, RejectBatch),
+    )
 
 
 def _name(plant: Plant, person: str) -> str:
@@ -298,8 +320,7 @@ def _release(plant: Plant, batch: Batch, it: ReleaseBatch, *, context: Context) 
         raise GatesOpen(batch.batch, gates)
     meaning = "I release this batch"
     stream, words = f"batch/{batch.batch}", release_words(batch)
-    signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
-    check_independent(batch, signature.manifest.signer, signature.manifest.name)
+    signature = _sign(plant, batch, it, context=context, meaning=meaning, words=words)
     about: dict[str, Any] = {
         "batch": batch.batch,
         "order": batch.order,
@@ -320,8 +341,7 @@ def _reject(plant: Plant, batch: Batch, it: RejectBatch, *, context: Context) ->
     words = f"Batch {batch.batch} of {batch.content.product_name}: rejected. {it.why}"
     meaning = "I reject this batch"
     stream = f"batch/{batch.batch}"
-    signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
-    check_independent(batch, signature.manifest.signer, signature.manifest.name)
+    signature = _sign(plant, batch, it, context=context, meaning=meaning, words=words)
     made = produced(batch) or Decimal(0)
     about: dict[str, Any] = {
         "batch": batch.batch,

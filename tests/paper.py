@@ -6,6 +6,7 @@ Decisions are made and folded as in a real plant; who may act is not asked.
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,7 +63,9 @@ class Paper(Hands):
         policy = None if rules is None else rules.policy(self.at)
         if policy is not None:
             given["policy"] = policy.decisions
-        return Context(at=self.at, actor=by, zone="Europe/Berlin", signer=signer, **given)
+        return Context(
+            at=self.at, actor=by, zone="Europe/Berlin", signer=signer, plant=self.plant, **given
+        )
 
     def instant(self) -> datetime:
         return self.at
@@ -103,6 +106,7 @@ class Paper(Hands):
         self.at += timedelta(**by)
 
     def _do(self, command: Command, context: Context) -> Facts:
+        context = replace(context, action=say(command))
         facts = tuple(DECIDERS[say(command)](self, command, context))
         for fact in facts:
             self._append(fact, context)

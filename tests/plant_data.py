@@ -23,6 +23,7 @@ PEOPLE = {  # id: printed name, badge, roles
 FLOOR_ROLES = ("operator", "supervisor")
 MATRIX: dict[str, tuple[str, ...]] = {
     "plant.adopt-authority": ("admin",),
+    "plant.adopt-signing-gates": ("qa",),
     "person.record-failed-authentication": ("service",),
     "person.record-authentication": ("service",),
     "person.record-sign-in": ROLES,

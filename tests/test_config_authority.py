@@ -34,7 +34,7 @@ MAY: dict[str, set[str]] = {
         "batch.review-audit-trail", "batch.release", "batch.reject", "batch.print-record",
         "lot.change-status",
         "recipe.approve", "recipe.make-effective", "plant.adopt-authority",
-        "boundary-policy.sign",
+        "boundary-policy.sign", "plant.adopt-signing-gates",
     },
     "engineer": {
         "material.register", "equipment.register", "instrument.record-calibration",

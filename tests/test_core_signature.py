@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 
+import msgspec
 import pytest
 
+from core.authority import NotAuthorized
 from core.batch.steps import SamePerson, VerifyStep
 from core.errors import WrongState
-from core.execution import Credentials, DoesNotFit
+from core.execution import Actor, Credentials, DoesNotFit
 from core.material import ChangeLotStatus, Lot, LotStatus
-from core.people import Locked, RetirePerson
+from core.people import ChangeRoles, Locked, RetirePerson
+from core.refusal import Refusals
 from core.signature import (
-    PERIOD,
+    EverySigningNeedsBoth,
     FirstSigningNeedsBoth,
+    Manifest,
     RecordMoved,
     Seen,
     SignatureApplied,
+    SignatureBroken,
     WrongRecord,
+    check_signature,
     manifest_bytes,
 )
 from tests.floor import Floor
@@ -112,6 +119,59 @@ def test_step_that_was_not_done_cannot_be_verified() -> None:
     )
 
 
+@pytest.mark.requirement("H3")
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("words", "Nothing happened.", "has another statement than its digest"),
+        ("meaning", "I release this batch", "has another statement than its digest"),
+        ("name", "Olga Brandt", "has another statement than its digest"),
+    ],
+)
+def test_stored_signature_with_another_statement_is_broken(
+    field: str, value: str, says: str
+) -> None:
+    signature, head = stored()
+    other = msgspec.structs.replace(
+        signature, manifest=msgspec.structs.replace(signature.manifest, **{field: value})
+    )
+    with pytest.raises(SignatureBroken, match=says):
+        check_signature(other, stream="batch/B26-0001", actor="viktor", head=head)
+
+
+def stored() -> tuple[SignatureApplied, Callable[[int], str | None]]:
+    plant, batch = weighed()
+    heads = {one.ver: one.leaf for one in plant.written if one.stream == f"batch/{batch}"}
+    signature = plant.verify(batch, "3")[0].event
+    assert isinstance(signature, SignatureApplied)
+    return signature, heads.get
+
+
+@pytest.mark.requirement("H3")
+def test_stored_signature_stands_only_at_its_record_version_and_person() -> None:
+    signature, head = stored()
+    check_signature(signature, stream="batch/B26-0001", actor="viktor", head=head)
+    with pytest.raises(SignatureBroken, match="was made for batch/B26-0001"):
+        check_signature(signature, stream="batch/B26-0002", actor="viktor", head=head)
+    with pytest.raises(SignatureBroken, match="stands under the name of olga"):
+        check_signature(signature, stream="batch/B26-0001", actor="olga", head=head)
+    with pytest.raises(SignatureBroken, match="was made over other content"):
+        check_signature(
+            signature, stream="batch/B26-0001", actor="viktor", head=lambda ver: head(ver - 1)
+        )
+
+
+def test_bytes_of_a_manifest_without_comment_are_those_of_the_first_version() -> None:
+    body = (
+        b'{"at":"2026-03-02T08:15:00.000000Z","head":"ab","meaning":"M","name":"N","nonce":"n",'
+        b'"record":"batch/B","signer":"s","step":null,"ver":3,"words":"W","zone":"UTC"}'
+    )
+    plain = msgspec.json.decode(body, type=Manifest)
+    assert manifest_bytes(plain) == body
+    commented = msgspec.structs.replace(plain, comment="C")
+    assert manifest_bytes(commented) == body.replace(b'"head"', b'"comment":"C","head"')
+
+
 def release_lot(floor: Floor) -> ChangeLotStatus:
     return ChangeLotStatus(
         lot="CC-3102", status=LotStatus.RELEASED, why="CoA.", seen=floor.seen("lot/CC-3102")
@@ -151,8 +211,7 @@ def test_signing_period_ends_by_time_station_and_sign_out(floor: Floor) -> None:
     floor.sign(hold_lot(floor), "quinn", station="office")
     refusal(FirstSigningNeedsBoth, lambda: alone("kiosk-B2"))
     refusal(FirstSigningNeedsBoth, lambda: alone(None))
-    floor.clock.at += PERIOD
-    floor.clock.pass_time(seconds=1)
+    floor.clock.pass_time(minutes=10, seconds=1)
     refusal(FirstSigningNeedsBoth, lambda: alone("office"))
     floor.clock.pass_time(seconds=-10)
     floor.execution.end_signing_period("office")
@@ -197,3 +256,104 @@ def test_clock_that_is_set_back_ends_the_signing_period(floor: Floor) -> None:
         FirstSigningNeedsBoth,
         lambda: floor.sign(release_lot(floor), "quinn", station="office", credentials=secret),
     )
+
+
+def signs(floor: Floor, person: str, station: str | None, **given: str) -> object:
+    """Sign a change of the lot's status with what is given, the secret where nothing is named."""
+    command = release_lot(floor)
+    if floor.get(Lot, "CC-3102").status is LotStatus.RELEASED:
+        command = hold_lot(floor)
+    credentials = Credentials(**{"secret": floor.accounts[person].secret} | given)
+    return floor.sign(command, person, station=station, credentials=credentials)
+
+
+def attempts(floor: Floor) -> list[str]:
+    found = floor.get(Refusals, "lot/CC-3102")
+    return [] if found is None else [one.rule for one in found.attempts]
+
+
+@pytest.mark.requirement("H1")
+def test_other_person_at_the_station_signs_fully_and_ends_the_former_period(floor: Floor) -> None:
+    signs(floor, "quinn", "office", user="quinn")
+    signs(floor, "quinn", "office")
+    signs(floor, "ines", "office", user="ines")
+    refusal(DoesNotFit, lambda: signs(floor, "quinn", "office"))  # the period is ines's
+    signs(floor, "ines", "office")
+
+
+@pytest.mark.requirement("H1")
+def test_other_person_who_comes_ends_the_period_even_when_refused(floor: Floor) -> None:
+    signs(floor, "quinn", "office", user="quinn")
+    refusal(NotAuthorized, lambda: signs(floor, "olga", "office", user="olga"))
+    refusal(FirstSigningNeedsBoth, lambda: signs(floor, "quinn", "office"))
+
+
+@pytest.mark.requirement("H1")
+def test_station_change_ends_the_period_at_the_station_that_was_left(floor: Floor) -> None:
+    signs(floor, "quinn", "office", user="quinn")
+    signs(floor, "quinn", "laboratory", user="quinn")
+    refusal(FirstSigningNeedsBoth, lambda: signs(floor, "quinn", "office"))
+    signs(floor, "quinn", "laboratory")
+
+
+@pytest.mark.requirement("H1")
+def test_role_change_ends_the_period(floor: Floor) -> None:
+    signs(floor, "quinn", "office", user="quinn")
+    floor.act(ChangeRoles(person="quinn", roles=("qa", "supervisor")), "ada")
+    refusal(FirstSigningNeedsBoth, lambda: signs(floor, "quinn", "office"))
+    signs(floor, "quinn", "office", user="quinn")
+    signs(floor, "quinn", "office")
+
+
+@pytest.mark.requirement("H1")
+def test_each_signing_renews_the_period_up_to_its_last_instant(floor: Floor) -> None:
+    signs(floor, "quinn", "office", user="quinn")
+    for _ in range(3):
+        floor.clock.pass_time(minutes=9, seconds=59)
+        signs(floor, "quinn", "office")
+    floor.clock.pass_time(minutes=10, seconds=1)
+    refusal(FirstSigningNeedsBoth, lambda: signs(floor, "quinn", "office"))
+
+
+@pytest.mark.requirement("H1")
+def test_shared_kiosk_asks_for_both_every_time(floor: Floor) -> None:
+    signs(floor, "quinn", "kiosk-B1", user="quinn")
+    assert refusal(EverySigningNeedsBoth, lambda: signs(floor, "quinn", "kiosk-B1")) == (
+        "Kiosk kiosk-B1: each signing needs badge or user id, and secret. Give both."
+    )
+    signs(floor, "quinn", "kiosk-B1", badge=floor.accounts["quinn"].badge)
+
+
+@pytest.mark.requirement("H1")
+def test_session_of_a_browser_without_station_is_a_place_of_its_own(floor: Floor) -> None:
+    def alone(session: str) -> object:
+        actor = Actor("quinn", None, session)
+        command = release_lot(floor)
+        if floor.get(Lot, "CC-3102").status is LotStatus.RELEASED:
+            command = hold_lot(floor)
+        secret = Credentials(secret=floor.accounts["quinn"].secret, user=users.pop())
+        return floor.execution.submit(
+            command, actor=actor, idem=f"session:{next(floor.numbers)}", credentials=secret
+        )
+
+    users: list[str | None] = [None, None, None, "quinn"]
+    alone("one")
+    alone("one")
+    refusal(FirstSigningNeedsBoth, lambda: alone("two"))
+    floor.execution.end_session("one")
+    refusal(FirstSigningNeedsBoth, lambda: alone("one"))
+
+
+@pytest.mark.requirement("H1", "H7")
+def test_failed_signing_is_an_entry(floor: Floor) -> None:
+    refusal(FirstSigningNeedsBoth, lambda: signs(floor, "quinn", "office"))
+    assert attempts(floor) == ["FirstSigningNeedsBoth"]
+    refusal(DoesNotFit, lambda: signs(floor, "quinn", "office", user="quinn", secret="wrong-1"))
+    [failed] = [
+        one
+        for one in floor.execution.ledger.stream("person/quinn")
+        if one.type == "person.authentication-failed"
+    ]
+    assert (failed.data["purpose"], failed.station) == ("signing", "office")
+    refusal(DoesNotFit, lambda: signs(floor, "quinn", "office", user="nobody"))
+    assert attempts(floor) == ["FirstSigningNeedsBoth", "DoesNotFit"]

@@ -27,7 +27,7 @@ from core.errors import Unknown, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, need
 from core.order import Gate
 from core.quantity import Name, Sentence, plain
-from core.release import GatesOpen, TookPart, check_independent, produced, release_gates
+from core.release import GatesOpen, TookPart, produced, release_gates, took_part
 from core.signature import Seen, SignatureApplied, sign
 
 
@@ -168,7 +168,9 @@ def _reopen(plant: Plant, it: ReopenBatch, context: Context) -> Facts:
         f" {name}. {it.why}"
     )
     meaning = "I reopen this batch"
-    signature = sign(plant, context, it.seen, record=record, meaning=meaning, words=words)
+    signature = sign(
+        plant, context, it.seen, record=record, meaning=meaning, words=words, compliant=False
+    )
     follows = earlier[-1].amendment if earlier else None
     last = plant.head(f"{Amendment.KIND}/{follows}") if follows else None
     opened = AmendmentOpened(
@@ -192,12 +194,17 @@ def _signature(
     context: Context,
 ) -> SignatureApplied:  # fmt: skip
     record = f"{Amendment.KIND}/{amendment.amendment}"
-    signature = sign(plant, context, seen, record=record, meaning=meaning, words=words)
-    signer = signature.manifest.signer
-    check_independent(batch, signer, signature.manifest.name)
-    if signer in {one.by for one in amendment.corrections}:
-        raise TookPart(batch.batch, signature.manifest.name)
-    return signature
+    return sign(
+        plant,
+        context,
+        seen,
+        record=record,
+        meaning=meaning,
+        words=words,
+        performers=took_part(batch) | {one.by for one in amendment.corrections},
+        own=lambda name: TookPart(batch.batch, name),
+        compliant=False,
+    )
 
 
 def amendment_words(amendment: Amendment, batch: Batch, decision: str) -> str:

@@ -1,0 +1,254 @@
+"""Signing acts before the queue: who acts, what was shown to them, and what was asked of them.
+
+A continuous period of controlled access belongs to one person with one set of roles at one place
+(a station, or a browser's session). A prepared manifest is shown once, to one person at one
+place, for one command under one id. Both live in this process and are lost with it: then all
+components are asked again, and what is signed is shown again.
+
+Source:
+    21 CFR 11.200(a)(1).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from secrets import token_urlsafe
+from threading import Lock
+
+from core.errors import Refused, Unknown
+from core.fact import Signer
+from core.manifest import Manifest
+from core.people import BadgeOwner, Locked, Person, PersonState
+from core.projections.nouns import Nouns
+from core.signature import (
+    LIFE,
+    FirstSigningNeedsBoth,
+    ShownTooLongAgo,
+    SignatureApplied,
+)
+from core.signing_gates import Gate
+
+MOST_PENDING = 5_000
+SECRET, USER, BADGE = "secret", "user", "badge"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, from which station, and in which browser's session where there is no station."""
+
+    person: str
+    station: str | None = None
+    session: str | None = None
+
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """Where a signing period can run; None where nothing tells two visits apart."""
+        if self.station is not None:
+            return ("station", self.station)
+        return None if self.session is None else ("session", self.session)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """What a signer gave: user id or badge, and the secret; the secret alone within a period.
+
+    `pending` names the manifest that was shown; without it, `meaning` and `comment` are stated
+    here and the words come back in the receipt's entries.
+    """
+
+    secret: str
+    user: str | None = None
+    badge: str | None = None
+    pending: str | None = None
+    meaning: str | None = None
+    comment: str = ""
+
+    def __repr__(self) -> str:
+        return (
+            f"Credentials(user={self.user!r}, badge={self.badge!r}, pending={self.pending!r},"
+            " secret=***)"
+        )
+
+
+class DoesNotFit(Refused):
+    """User id or badge, and secret, do not belong together."""
+
+    def __init__(self) -> None:
+        super().__init__("Sign-in: user or badge and secret do not fit. Try again.")
+
+
+class UnknownSigner(DoesNotFit):
+    """Nobody has this user id or badge; it is said as if the secret were wrong."""
+
+    @property
+    def rule(self) -> str:
+        """The rule's name, which does not tell the two cases apart."""
+        return DoesNotFit.__name__
+
+
+class NothingToSign(Refused):
+    """The command stands without a signature."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__(f"{action}: takes no signature. Send it without one.", action=action)
+
+
+class NotShown(Refused):
+    """What is to be signed was not shown to this person, here, for this command; or is signed."""
+
+    is_evidence = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Signature: what was shown is signed already, or was shown to another person, at"
+            " another place or for another act. Read it again, then sign."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """A manifest as it is shown to its signer, and what the signer gives to sign it."""
+
+    pending: str
+    manifest: Manifest
+    sha256: str
+    expires_at: datetime
+    gate: Gate
+    secret_is_enough: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a pending manifest is bound to: command and reason by digest, command id, place."""
+
+    sha256: str
+    idem: str
+    place: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    manifest: Manifest
+    request: Request
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    person: str
+    roles: tuple[str, ...]
+    last_at: datetime
+
+
+class Signing:
+    """Periods and pending manifests of this process; safe from any thread."""
+
+    def __init__(self, nouns: Nouns, *, idle: Callable[[], timedelta]) -> None:
+        self._nouns, self._idle = nouns, idle
+        self._lock = Lock()
+        self._periods: dict[tuple[str, str], _Period] = {}
+        self._pending: dict[str, _Pending] = {}
+
+    def person(self, user_or_badge: str) -> Person | None:
+        """Return the person behind a user id or badge."""
+        owner = self._nouns.get(BadgeOwner, user_or_badge)
+        return self._nouns.get(Person, owner.person if owner else user_or_badge)
+
+    def component(self, user_or_badge: str) -> str:
+        """Return which component an identification is."""
+        return USER if self._nouns.get(BadgeOwner, user_or_badge) is None else BADGE
+
+    def running(self, actor: Actor, at: datetime) -> str | None:
+        """Return whose period runs where the actor is, None where all components are asked."""
+        place = actor.place
+        with self._lock:
+            period = self._periods.get(place) if place is not None else None
+        if period is None:
+            return None
+        person = self._nouns.get(Person, period.person)
+        # A clock that was set back must not lengthen the period.
+        fresh = timedelta(0) <= at - period.last_at <= self._idle()
+        if fresh and person is not None and person.roles == period.roles:
+            return period.person
+        return None
+
+    def to_sign(
+        self, who: str | None, actor: Actor, at: datetime
+    ) -> tuple[Person, tuple[str, ...]]:
+        """Return the person who is about to sign, and the components that they would give.
+
+        Raises:
+            FirstSigningNeedsBoth: nobody is named, and no period runs here.
+            Unknown, Locked: nobody has this badge or user id, or they may not act.
+        """
+        name = who if who is not None else self.running(actor, at)
+        if name is None:
+            raise FirstSigningNeedsBoth
+        person = self.person(name)
+        if person is None:
+            raise Unknown("Badge or user id", name)
+        if person.state is not PersonState.ACTIVE:
+            raise Locked(person)
+        return person, (SECRET,) if who is None else (self.component(name), SECRET)
+
+    def met(self, person: str, actor: Actor) -> None:
+        """End the period of anybody else here: another person has come to sign."""
+        with self._lock:
+            period = self._periods.get(actor.place) if actor.place else None
+            if period is not None and period.person != person and actor.place:
+                del self._periods[actor.place]
+
+    def signed(self, signer: Signer, actor: Actor, at: datetime) -> None:
+        """Begin or renew the signer's period here, and end the one they had elsewhere."""
+        person = self._nouns.get(Person, signer.person)
+        with self._lock:
+            for place, period in tuple(self._periods.items()):
+                if period.person == signer.person:
+                    del self._periods[place]
+            if actor.place is not None and person is not None:
+                self._periods[actor.place] = _Period(person.person, person.roles, at)
+
+    def end(self, place: tuple[str, str]) -> None:
+        """Ask for all components again at a place."""
+        with self._lock:
+            self._periods.pop(place, None)
+
+    def prepared(
+        self, event: SignatureApplied, request: Request, *, at: datetime, gate: Gate
+    ) -> Preparation:
+        """Keep a manifest until it is signed or too old, and return it as it is shown."""
+        pending, expires_at = token_urlsafe(24), at + LIFE
+        with self._lock:
+            for old, one in tuple(self._pending.items()):
+                if at - one.expires_at > LIFE or len(self._pending) >= MOST_PENDING:
+                    del self._pending[old]
+            self._pending[pending] = _Pending(event.manifest, request, expires_at)
+        return Preparation(
+            pending=pending,
+            manifest=event.manifest,
+            sha256=event.manifest_sha256,
+            expires_at=expires_at,
+            gate=gate,
+            secret_is_enough=event.components == (SECRET,),
+        )
+
+    def shown(self, pending: str) -> Manifest | None:
+        """Return a pending manifest without using it up."""
+        with self._lock:
+            found = self._pending.get(pending)
+        return None if found is None else found.manifest
+
+    def take(self, pending: str, person: str, request: Request, *, at: datetime) -> Manifest:
+        """Return the manifest that was shown for a request; it can be taken once.
+
+        Raises:
+            NotShown: it is used up, unknown, or was shown for something else.
+            ShownTooLongAgo: its life is over.
+        """
+        with self._lock:
+            found = self._pending.pop(pending, None)
+        if found is None or found.request != request or found.manifest.signer != person:
+            raise NotShown
+        if at > found.expires_at:
+            raise ShownTooLongAgo(found.manifest.record, shown_at=found.manifest.at)
+        return found.manifest
