@@ -167,7 +167,7 @@ def _check_signatures(findings: Findings, pack: PlantPack) -> None:
     people = {one.id for one in pack.people.people}
     for name, gate in it.gates.items():
         for what, needed in gate_faults(name, gate):
-            findings.add(file, f"gates.{name}", what, expected=needed)
+            findings.add(file, f"gates.{name}", what, expected=needed[:1].lower() + needed[1:-1])
         for person in named(gate.who) if gate.who.startswith(NAMED) else ():
             _known(findings, file, f"gates.{name}.who", name=person, among=people)
 

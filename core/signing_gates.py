@@ -33,7 +33,7 @@ INDEPENDENT = (
     "recipe.approve:production",
     "recipe.approve:quality",
 )
-GATES = (*INDEPENDENT, "lot.change-status", "person.register-passkey")
+GATES = (*INDEPENDENT, "lot.change-status")
 IDLE_MINUTES = (1, 60)
 LONGEST_MEANING = 200
 

@@ -108,6 +108,10 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "signature.applied": lambda it: (
         f"{it['manifest']['name']} signed: {it['manifest']['meaning']}."
+        + (f" Comment: {it['manifest']['comment']}" if it["manifest"].get("comment") else "")
+    ),
+    "signing-gates.adopted": lambda it: (
+        f"Signing gates, version {it['version']}, in force: {', '.join(sorted(it['gates']))}."
     ),
     "batch-exception.raised": lambda it: f"{it['exception']}, {it['kind']}: {it['says']}",
     "batch-exception.reviewed": lambda it: f"{it['exception']} reviewed: {it['assessment']}",

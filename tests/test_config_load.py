@@ -107,6 +107,20 @@ def test_every_fault_is_reported_at_once(pack_folder: Path) -> None:
         ("authority.toml", '"batch.reject" = ["qa"]', '"batch.reject" = ["boss"]',
          "authority.toml: matrix.batch.reject: 'boss' is not known, expected one of admin,"
          " director, engineer, finance, operator, qa, service, supervisor"),
+        ("signatures.toml", 'who = "any"', 'who = "role:boss"',
+         "signatures.toml: gates.lot.change-status: who is role:boss, expected a role is one of"
+         " operator, supervisor, qa, engineer, director, finance, admin"),
+        ("signatures.toml", 'who = "any"', 'who = "named:quinn,nobody"',
+         "signatures.toml: gates.lot.change-status.who: 'nobody' is not known, expected one of"
+         " ada, dora, erik, finn, ines, olga, quinn, sana, viktor"),
+        ("signatures.toml", 'comment = "none"', 'comment = "sometimes"',
+         "signatures.toml: gates.step.verify.comment: 'sometimes', expected one of none, optional,"
+         " required, required_when_not_compliant"),
+        ("signatures.toml", "idle_minutes = 10 ", "idle_minutes = 61 ",
+         "signatures.toml: idle_minutes: 61, expected 1 to 60"),
+        ("signatures.toml", "idle_minutes = 10 ", "idle_hours = 1 ",
+         "signatures.toml: idle_hours: not a known key, expected one of gates, idle_minutes,"
+         " kiosk_components"),
         ("lots.toml", 'material = "povidone"', 'material = "povidon"',
          "lots.toml: lots[4].material: 'povidon' is not known, expected one of PARA500,"
          " croscarmellose, lactose, magnesium-stearate, paracetamol, povidone\n"
