@@ -32,8 +32,10 @@ INDEPENDENT = (
     "batch.reject",
     "recipe.approve:production",
     "recipe.approve:quality",
+    "amendment.release",
+    "amendment.reject",
 )
-GATES = (*INDEPENDENT, "lot.change-status")
+GATES = (*INDEPENDENT, "lot.change-status", "batch.reopen")
 IDLE_MINUTES = (1, 60)
 LONGEST_MEANING = 200
 
