@@ -35,7 +35,7 @@ INDEPENDENT = (
     "amendment.release",
     "amendment.reject",
 )
-GATES = (*INDEPENDENT, "lot.change-status", "batch.reopen")
+GATES = (*INDEPENDENT, "lot.change-status", "batch.reopen", "boundary-policy.sign")
 IDLE_MINUTES = (1, 60)
 LONGEST_MEANING = 200
 
