@@ -164,6 +164,37 @@ def open_deviation(
     return name, (drawn, Fact(f"deviation/{name}", opened, why))
 
 
+def _sign(
+    plant: Plant,
+    deviation: Deviation,
+    batch: Batch,
+    *,
+    command: DispositionDeviation,
+    context: Context,
+) -> SignatureApplied:
+    """Return the signature of a person who neither raised the deviation nor weighed for it."""
+    words = (
+        f"Deviation {deviation.deviation} of batch {deviation.batch}, step {deviation.step}:"
+        f" {deviation.says} Disposition: {command.disposition.replace('_', ' ')}."
+        f" Assessment: {command.assessment}"
+    )
+    run = batch.run(deviation.step)
+    weighed_by = {one.by for one in run.partials} if run else set()
+    raised_it = context.signer is not None and context.signer.person == deviation.raised_by
+    did = "raised it" if raised_it else "weighed for it"
+    return sign(
+        plant,
+        context,
+        command.seen,
+        record=f"deviation/{command.deviation}",
+        meaning="I disposition this deviation",
+        words=words,
+        performers={deviation.raised_by, *weighed_by},
+        own=lambda name: OwnDeviation(deviation.deviation, name, did=did),
+        compliant=False,
+    )
+
+
 def decide(plant: Plant, command: DeviationCommand, context: Context) -> Facts:
     """Return what a decision about a deviation causes, or refuse it.
 
@@ -199,27 +230,7 @@ def decide(plant: Plant, command: DeviationCommand, context: Context) -> Facts:
             needed="undecided for its material to be used",
             next_step="Choose reject, return or scrap.",
         )
-    words = (
-        f"Deviation {deviation.deviation} of batch {deviation.batch}, step {deviation.step}:"
-        f" {deviation.says} Disposition: {command.disposition.replace('_', ' ')}."
-        f" Assessment: {command.assessment}"
-    )
-    meaning = "I disposition this deviation"
-    run = batch.run(deviation.step)
-    weighed_by = {one.by for one in run.partials} if run else set()
-    raised_it = context.signer is not None and context.signer.person == deviation.raised_by
-    did = "raised it" if raised_it else "weighed for it"
-    signature = sign(
-        plant,
-        context,
-        command.seen,
-        record=stream,
-        meaning=meaning,
-        words=words,
-        performers={deviation.raised_by, *weighed_by},
-        own=lambda name: OwnDeviation(deviation.deviation, name, did=did),
-        compliant=False,
-    )
+    signature = _sign(plant, deviation, batch, command=command, context=context)
     decided = DeviationDispositioned(
         deviation=deviation.deviation,
         batch=deviation.batch,

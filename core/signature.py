@@ -239,11 +239,7 @@ def sign(
     signer = context.signer
     if signer is None:
         raise SignatureRequired(meaning)
-    if seen.stream != record:
-        raise WrongRecord(seen.stream, record=record)
-    head = plant.head(seen.stream)
-    if (head.ver, head.leaf) != (seen.ver, seen.head):
-        raise RecordMoved(seen.stream, seen=seen.ver, current=head.ver)
+    _check_seen(plant, seen, record)
     if own is not None and signer.person in performers:
         raise own(signer.name)
     name = context.action if party is None else f"{context.action}:{party}"
@@ -276,6 +272,14 @@ def sign(
         gates_version=table.version,
         assertion=signer.assertion,
     )
+
+
+def _check_seen(plant: Plant, seen: Seen, record: str) -> None:
+    if seen.stream != record:
+        raise WrongRecord(seen.stream, record=record)
+    head = plant.head(seen.stream)
+    if (head.ver, head.leaf) != (seen.ver, seen.head):
+        raise RecordMoved(seen.stream, seen=seen.ver, current=head.ver)
 
 
 def _as_shown(shown: Manifest, now: Manifest, at: datetime) -> Manifest:
