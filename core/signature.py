@@ -248,22 +248,8 @@ def sign(
     _check_who(plant, name, gate, signer=signer, performers=performers)
     _check_components(plant, context, table, gate=gate, name=name)
     _check_comment(name, gate, signer.comment, compliant=compliant)
-    manifest = Manifest(
-        record=seen.stream,
-        ver=seen.ver,
-        head=seen.head,
-        step=step,
-        meaning=_meaning(name, gate.meanings or (meaning,), signer.meaning),
-        words=words,
-        signer=signer.person,
-        name=signer.name,
-        at=iso(context.at),
-        zone=context.zone,
-        nonce=sha256(context.idem.encode()).hexdigest()[:32],
-        comment=signer.comment,
-    )
-    if signer.prepared is not None:
-        manifest = _as_shown(signer.prepared, manifest, context.at)
+    stated = _meaning(name, gate.meanings or (meaning,), signer.meaning)
+    manifest = _manifest(context, seen, step=step, meaning=stated, words=words)
     return SignatureApplied(
         manifest=manifest,
         manifest_sha256=manifest_digest(manifest).hex(),
@@ -272,6 +258,31 @@ def sign(
         gates_version=table.version,
         assertion=signer.assertion,
     )
+
+
+def _manifest(
+    context: Context, seen: Seen, *, step: str | None, meaning: str, words: str
+) -> Manifest:
+    """Return what is signed: what was shown before, where it was, if it is still the same."""
+    signer = context.signer
+    assert signer is not None
+    manifest = Manifest(
+        record=seen.stream,
+        ver=seen.ver,
+        head=seen.head,
+        step=step,
+        meaning=meaning,
+        words=words,
+        signer=signer.person,
+        name=signer.name,
+        at=iso(context.at),
+        zone=context.zone,
+        nonce=sha256(context.idem.encode()).hexdigest()[:32],
+        comment=signer.comment,
+    )
+    if signer.prepared is None:
+        return manifest
+    return _as_shown(signer.prepared, manifest, context.at)
 
 
 def _check_seen(plant: Plant, seen: Seen, record: str) -> None:
