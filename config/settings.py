@@ -16,6 +16,8 @@ class Settings(BaseSettings):
     `store` is a database URL or None for the file in `data_dir`; port 0 takes a free one.
     `erp_address` with its two `whsec_` secrets connects an ERP; without it none is connected.
     `tls_cert` and `tls_key` name the files with which the server itself speaks TLS.
+    `tsa_url` names a time-stamp authority (RFC 3161) and `tsa_certificates` the PEM file that its
+    certificate leads to; checkpoints are stamped every `tsa_hours`, or `tsa_entries` if sooner.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
@@ -30,6 +32,10 @@ class Settings(BaseSettings):
     erp_address: str | None = None
     erp_secret: SecretStr | None = None
     erp_receipt_secret: SecretStr | None = None
+    tsa_url: str | None = None
+    tsa_certificates: Path | None = None
+    tsa_hours: int = Field(default=24, ge=1)
+    tsa_entries: int = Field(default=10_000, ge=1)
 
     @field_validator("store")
     @classmethod
@@ -40,6 +46,32 @@ class Settings(BaseSettings):
     @classmethod
     def _address_is_safe(cls, value: str | None) -> str | None:
         return None if value is None else web_address(f"{PREFIX}ERP_ADDRESS", value)
+
+    @field_validator("tsa_url")
+    @classmethod
+    def _authority_is_an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        # a stamp is signed and checked, so plain http forges nothing, and many offer no other
+        web_address(f"{PREFIX}TSA_URL", value.replace("http://", "https://", 1))
+        return value
+
+    @property
+    def authority(self) -> tuple[str, Path] | None:
+        """Address and certificates of the time-stamp authority, None for none.
+
+        Raises:
+            SettingFaulty: only one of the two is named, or the file is not there.
+        """
+        if self.tsa_url is None and self.tsa_certificates is None:
+            return None
+        if self.tsa_url is None:
+            raise SettingFaulty(f"{PREFIX}TSA_URL", "is missing", "https://host")
+        if self.tsa_certificates is None or not self.tsa_certificates.is_file():
+            raise SettingFaulty(
+                f"{PREFIX}TSA_CERTIFICATES", "names no file", "the authority's root as PEM"
+            )
+        return self.tsa_url, self.tsa_certificates
 
     @property
     def tls(self) -> tuple[Path, Path] | None:

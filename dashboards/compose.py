@@ -30,6 +30,7 @@ from dashboards.live import Hub, Tailer
 from dashboards.plant import PlantServices
 from dashboards.security import Gate
 from dashboards.session import Sessions
+from erp.timestamp import Authority, Stamping
 
 WITHDRAWS = ("person.retired", "person.locked", "person.roles-changed")
 
@@ -41,6 +42,7 @@ class Wiring:
     scales: tuple[ScaleDevice, ...] = ()
     lines: tuple[LineDevice, ...] = ()
     erp: ErpLink | None = None
+    authority: Authority | None = None
     notice: str = ""
 
 
@@ -159,6 +161,12 @@ class Plant:
         if self.boundary is not None:
             self.boundary.start()
             self._stack.callback(self.boundary.stop)
+        if self._wiring.authority is not None:
+            stamping = Stamping(
+                self.execution.ledger, self.execution.writer, self._wiring.authority
+            )
+            stamping.start()
+            self._stack.callback(stamping.stop)
 
     def stop(self) -> None:
         """Stop what was started, the newest first."""

@@ -5,16 +5,19 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import timedelta
 
 from config.accounts import accounts_of
 from config.load import load_plant
 from config.seed import Seeder
 from config.settings import Settings
 from config.targets import is_this_host
+from core.ledger.timestamp import certificates
 from dashboards import logs
 from dashboards.boundary import ErpLink
 from dashboards.compose import Plant, Wiring, open_execution
 from dashboards.web import Web
+from erp.timestamp import Authority
 
 
 def erp_link(settings: Settings) -> ErpLink | None:
@@ -26,6 +29,19 @@ def erp_link(settings: Settings) -> ErpLink | None:
         address=settings.erp_address,
         send=send.get_secret_value(),
         receive=receive.get_secret_value(),
+    )
+
+
+def authority(settings: Settings) -> Authority | None:
+    """Return the time-stamp authority that the settings name, None for none."""
+    named = settings.authority
+    if named is None:
+        return None
+    return Authority(
+        address=named[0],
+        trusted=certificates(named[1]),
+        every=timedelta(hours=settings.tsa_hours),
+        every_entries=settings.tsa_entries,
     )
 
 
@@ -48,7 +64,10 @@ def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
         stack.callback(execution.close)
         Seeder(execution, pack, accounts_of(pack, settings.accounts)).run()
         wiring = Wiring(
-            scales=pack.devices.scales, lines=pack.devices.lines, erp=erp_link(settings)
+            scales=pack.devices.scales,
+            lines=pack.devices.lines,
+            erp=erp_link(settings),
+            authority=authority(settings),
         )
         plant = Plant(execution, pack, wiring, data=data)
         plant.start()

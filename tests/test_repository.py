@@ -49,6 +49,7 @@ HOME: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("core/", "erp/", "capture/telemetry"),
     "psycopg": ("core/", "dashboards/faults/"),
     "alembic": ("core/migrations/",),
+    "rfc3161_client": ("core/ledger/timestamp",),
     "msgspec": (
         "core/",
         "erp/",

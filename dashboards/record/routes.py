@@ -20,10 +20,13 @@ from dashboards.security import Gate
 from dashboards.session import Login
 
 PATH = "/review/batch/{batch}/record"
+ANCHOR_WAIT_S = 10
 
 
 def print_copy(execution: Execution, record: BatchRecord, actor: Actor) -> Copy:
     """Record that a copy is printed; return it with its number.
+
+    The paper shows the checkpoint, so it is an anchor outside the database.
 
     Raises:
         Refused: this person may not print records.
@@ -39,6 +42,9 @@ def print_copy(execution: Execution, record: BatchRecord, actor: Actor) -> Copy:
     prints = execution.nouns.get(Prints, batch)
     assert prints is not None, batch
     made = next(one for one in prints.copies if one.seq == receipt.last_seq)
+    place = f"printed record of {batch}, copy {made.copy}"
+    kept = execution.writer.record_anchor(command.size, place, command.root, at=made.at)
+    kept.result(ANCHOR_WAIT_S)
     return Copy(number=made.copy, by=Names(execution).full(made.by), at=made.at)
 
 

@@ -1,0 +1,113 @@
+"""A time-stamp authority of RFC 3161 for tests: OpenSSL behind HTTP, with a certificate chain."""
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+CONFIG = """
+[tsa]
+default_tsa = unit
+[unit]
+serial = {folder}/serial
+crypto_device = builtin
+signer_cert = {folder}/tsa.pem
+signer_key = {folder}/tsa.key
+signer_digest = sha256
+default_policy = 1.2.3.4.1
+digests = sha256, sha512
+accuracy = secs:1
+ordering = yes
+ess_cert_id_alg = sha256
+"""  # no certs=: it puts an unsorted set of certificates into the answer
+EXTENSIONS = (
+    "basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=critical,timeStamping\n"
+)
+
+
+@dataclass(eq=False)
+class LocalAuthority:
+    """A running authority; `fault` makes its answers something else."""
+
+    folder: Path
+    address: str = ""
+    asked: int = 0
+    fault: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "ca.pem"
+
+    def reply(self, query: bytes) -> tuple[int, str, bytes]:
+        with self.lock:
+            self.asked += 1
+            if self.fault == "down":
+                return 503, "text/plain", b"closed"
+            if self.fault != "replay" or not (self.folder / "answer.tsr").exists():
+                (self.folder / "query.tsq").write_bytes(query)
+                openssl(
+                    self.folder, "ts", "-reply", "-config", "tsa.cnf",
+                    "-queryfile", "query.tsq", "-out", "answer.tsr",
+                )  # fmt: skip
+            body = bytearray((self.folder / "answer.tsr").read_bytes())
+        if self.fault == "flip":
+            body[-20] ^= 1
+        return 200, "application/timestamp-reply", bytes(body)
+
+
+def openssl(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["openssl", *words], cwd=folder, check=True, capture_output=True, text=True, timeout=60
+    )
+    return done.stdout
+
+
+def make_authority(folder: Path, name: str) -> LocalAuthority:
+    folder.mkdir(parents=True)
+    (folder / "tsa.cnf").write_text(CONFIG.format(folder=folder), "utf-8")
+    (folder / "ext.cnf").write_text(EXTENSIONS, "utf-8")
+    (folder / "serial").write_text("01\n", "utf-8")
+    openssl(
+        folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key",
+        "-out", "ca.pem", "-subj", f"/CN={name} root", "-days", "3650",
+    )  # fmt: skip
+    openssl(
+        folder, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr",
+        "-subj", f"/CN={name} unit",
+    )  # fmt: skip
+    openssl(
+        folder, "x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+        "-CAcreateserial", "-out", "tsa.pem", "-days", "1825", "-extfile", "ext.cnf",
+    )  # fmt: skip
+    return LocalAuthority(folder)
+
+
+@contextmanager
+def serving(authority: LocalAuthority) -> Iterator[LocalAuthority]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            query = self.rfile.read(int(self.headers["content-length"]))
+            status, kind, body = authority.reply(query)
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    authority.address = f"http://127.0.0.1:{server.server_address[1]}/tsa"
+    try:
+        yield authority
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
