@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 
 from core.clock import iso, now
 from core.ledger.search import Wanted, search
+from core.ledger.store import AnchorRow
 from dashboards import entry_words
 from dashboards.audit import checks, entry
 from dashboards.audit.page import instant, wanted_of
@@ -250,6 +251,45 @@ def test_exposure_counts_what_no_outside_place_confirmed(tmp_path: Path) -> None
         newer = checks.exposure(plant.execution)
         assert newer.entries == plant.execution.ledger.size() - size > 0
         assert replace(newer, size=size).entries == 0
+
+
+def test_each_kind_of_place_is_shown_by_its_newest() -> None:
+    at = "2026-03-02T08:15:00.000000Z"
+    rows = [
+        AnchorRow(4, "ERP receipt E1", "0" * 64, at),
+        AnchorRow(6, "time-stamp authority tsa.example", "rfc3161:AA==", at),
+        AnchorRow(7, "ERP receipt E2", "0" * 64, at),
+        AnchorRow(9, "printed record of B26-0001, copy 1", "0" * 64, at),
+        AnchorRow(9, "notary", "in a safe", at),
+    ]
+    found = [(one.kind, one.place, one.size) for one in checks.held_outside(rows)]
+    assert found == [
+        ("Paper, a printed record", "printed record of B26-0001, copy 1", 9),
+        ("Other", "notary", 9),
+        ("ERP, by its signed receipt", "ERP receipt E2", 7),
+        ("Time-stamp authority", "time-stamp authority tsa.example", 6),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("size", "root", "says"),
+    [
+        (5, "ab" * 32, "Anchor at ERP receipt R-1: has another root at 5 entries."),
+        (99999, "ab" * 32, "Anchor at ERP receipt R-1: covers 99999 entries, the ledger holds"),
+    ],
+)
+def test_the_check_names_a_place_that_confirmed_something_else(
+    tmp_path: Path, size: int, root: str, says: str
+) -> None:
+    with running_plant(tmp_path) as plant:
+        right = plant.execution.ledger.root(5).hex()
+        writer = plant.execution.writer
+        writer.record_anchor(5, "ERP receipt R-0", right, at=now()).result(10)
+        assert checks.verify(plant.execution, lambda *_: None).holds
+        writer.record_anchor(size, "ERP receipt R-1", root, at=now()).result(10)
+        found = checks.verify(plant.execution, lambda *_: None)
+    assert not found.holds
+    assert found.says.startswith(says)
 
 
 # -- with a browser ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 from config.settings import Settings
 from config.targets import SettingFaulty
 from core.clock import now
+from core.ledger.export import export_bundle, newest_stamp
 from core.ledger.timestamp import (
     TimestampBroken,
     certificates,
@@ -19,11 +20,12 @@ from core.ledger.timestamp import (
     to_receipt,
 )
 from core.ledger.writer import Writer
+from core.verify import verify
 from dashboards.serving import authority as authority_of
 from erp.timestamp import Authority, AuthoritySilent, Stamping, ask
 from tests.authority import LocalAuthority, make_authority, openssl, serving
 from tests.floor import MovedClock
-from tests.ledgers import draft, fill, job, reading, writing
+from tests.ledgers import KEY, draft, fill, job, reading, writing
 
 NOTE = "batchwright.example/tablets\n7\ncm9vdA==\n\n— batchwright.example/tablets c2ln\n"
 
@@ -171,6 +173,31 @@ def test_checkpoint_is_stamped_at_once_then_daily_or_after_enough_entries(
 
 def one_more(writer: Writer, number: int) -> None:
     writer.submit(job(f"more:{number}", draft("batch/M", n=number))).result(20)
+
+
+def test_export_carries_the_newest_stamp_and_the_note_it_is_over(
+    authority: Authority, local: LocalAuthority, tmp_path: Path
+) -> None:
+    where, out = tmp_path / "ledger.db", tmp_path / "out"
+    with writing(where) as writer, reading(where) as ledger:
+        assert newest_stamp(ledger) == (0, {})
+        fill(writer, 8)
+        found = Stamping(ledger, writer, authority)
+        found.tick()
+        found.stop()
+        for number in range(3):
+            one_more(writer, number)
+        stamped, files = newest_stamp(ledger)
+        assert stamped == 8
+        export_bundle(ledger, out, vkey=KEY.vkey, files=files, key=KEY)
+    assert verify(str(out), KEY.vkey, str(out / "anchors" / "8.note")).startswith(
+        "OK: 11 entries, continues the anchor of 8\n"
+    )
+    said = openssl(
+        out, "ts", "-verify", "-in", "anchors/8.tsr", "-data", "anchors/8.note",
+        "-CAfile", str(local.root),
+    )  # fmt: skip
+    assert "Verification: OK" in said
 
 
 def test_nothing_new_is_not_stamped_again(authority: Authority, tmp_path: Path) -> None:

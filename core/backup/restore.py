@@ -19,7 +19,7 @@ from core.backup.tables import copy_file, copy_in, count, make_tables
 from core.backup.take import FOLDERS_AFTER, KEYS
 from core.errors import LedgerBroken
 from core.ledger.anchor import AnchorFolder
-from core.ledger.audit import audit, check_anchors
+from core.ledger.audit import audit, check_anchors, check_outside
 from core.ledger.checkpoint import Checkpoint, NoteBroken, Verifier, verify
 from core.ledger.store import Ledger, open_ledger, open_store
 from core.migrations.folder import FILES, IN_STORE
@@ -158,6 +158,7 @@ def _anchored(ledger: Ledger, draft: Path, verifier: Verifier, *, given: Checkpo
     """Return the size of the newest anchor that agrees, and keep the given one with the others."""
     folder = AnchorFolder(draft / "anchors")
     check_anchors(ledger, folder, verifier)
+    check_outside(ledger)
     sizes = [one.size for _, one in folder.checkpoints(verifier)]
     sizes += [row.size for row in ledger.anchors()]
     if given is not None:

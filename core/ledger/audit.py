@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from core.errors import LedgerBroken
 from core.ledger.anchor import AnchorBroken, AnchorFolder
 from core.ledger.checkpoint import Checkpoint, Verifier, verify
-from core.ledger.entry import decode
+from core.ledger.entry import LEAF_HEX, decode
 from core.ledger.merkle import Range, leaf_hash
 from core.ledger.store import Ledger
 from core.ledger.tables import EntryRow
@@ -110,3 +110,26 @@ def check_anchors(ledger: Ledger, folder: AnchorFolder, verifier: Verifier) -> N
             raise AnchorBroken(path, anchored.size, f"holds only {size}")
         if ledger.root(anchored.size) != anchored.root:
             raise AnchorBroken(path, anchored.size, "has another root at that size")
+
+
+def check_outside(ledger: Ledger) -> None:
+    """Refuse a ledger that does not agree with a root that a place outside confirmed.
+
+    A time stamp holds no root of its own: it is checked with its authority's certificate.
+
+    Raises:
+        LedgerBroken: with the first place that confirmed something else.
+    """
+    size = ledger.size()
+    for row in ledger.anchors():
+        if not LEAF_HEX.fullmatch(row.receipt):
+            continue
+        if row.size > size:
+            raise LedgerBroken(
+                f"Anchor at {row.place}: covers {row.size} entries, the ledger holds {size}."
+                " Stop, call QA, and restore the newest backup."
+            )
+        if ledger.root(row.size).hex() != row.receipt:
+            raise LedgerBroken(
+                f"Anchor at {row.place}: has another root at {row.size} entries. Stop, and call QA."
+            )

@@ -19,6 +19,7 @@ from core.ledger.checkpoint import Checkpoint, LogKey, sign_manifest
 from core.ledger.entry import canonical
 from core.ledger.merkle import leaf_hash
 from core.ledger.store import Ledger
+from core.ledger.timestamp import from_receipt
 
 STEP = 5_000
 MANIFEST, SIGNED = "manifest-sha256.txt", "manifest-sha256.sig"
@@ -124,6 +125,19 @@ def export_streams(
     (out / "proofs.json").write_bytes(canonical(proofs))
     _finish(out, checkpoint, vkey, files=files or {}, key=key)
     return checkpoint
+
+
+def newest_stamp(ledger: Ledger) -> tuple[int, dict[str, bytes]]:
+    """Return the newest time-stamped size with its files for a bundle: stamp and stamped note.
+
+    Size 0 and no files where no authority has stamped this ledger.
+    """
+    for row in reversed(ledger.anchors()):
+        answer, checkpoint = from_receipt(row.receipt), ledger.checkpoint_for(row.size)
+        if answer is not None and checkpoint is not None and checkpoint.size == row.size:
+            name = f"anchors/{row.size}"
+            return row.size, {f"{name}.tsr": answer, f"{name}.note": checkpoint.note.encode()}
+    return 0, {}
 
 
 def _newest(ledger: Ledger) -> Checkpoint:

@@ -1,6 +1,6 @@
 """The check of the whole ledger at a press, and how far it is proven outside. No widgets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,9 +8,9 @@ from core.clock import now, parse_iso
 from core.errors import LedgerBroken
 from core.execution import Execution
 from core.ledger.anchor import AnchorFolder
-from core.ledger.audit import audit, check_anchors
+from core.ledger.audit import audit, check_anchors, check_outside
 from core.ledger.checkpoint import Checkpoint
-from core.ledger.store import EntryRow, Ledger
+from core.ledger.store import AnchorRow, EntryRow, Ledger
 from core.projections.nouns import differences
 
 STREAMS_NAMED = 5
@@ -89,6 +89,7 @@ def _check(execution: Execution, told: Callable[[int], None]) -> Checkpoint | No
     if execution.anchor_dir is not None:
         folder = AnchorFolder(execution.anchor_dir)
         check_anchors(execution.ledger, folder, execution.verifier)
+    check_outside(execution.ledger)
     differing = differences(execution.ledger)
     for _ in range(3):  # a command may be recorded between the two reads of a comparison
         if differing:
@@ -100,6 +101,33 @@ def _check(execution: Execution, told: Callable[[int], None]) -> Checkpoint | No
 
 def _since(began: datetime) -> str:
     return f"{(now() - began).total_seconds():.1f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The newest checkpoint that one kind of place outside holds."""
+
+    kind: str
+    place: str
+    size: int
+    at: datetime
+
+
+# how a place begins -> its kind
+KINDS = {
+    "ERP receipt": "ERP, by its signed receipt",
+    "time-stamp authority": "Time-stamp authority",
+    "printed record": "Paper, a printed record",
+}
+
+
+def held_outside(anchors: Sequence[AnchorRow]) -> tuple[Held, ...]:
+    """Return each kind of place with the newest checkpoint it holds, the newest first."""
+    newest: dict[str, Held] = {}
+    for row in anchors:
+        kind = next((kind for begin, kind in KINDS.items() if row.place.startswith(begin)), "Other")
+        newest[kind] = Held(kind, row.place, row.size, parse_iso(row.at))
+    return tuple(sorted(newest.values(), key=lambda one: one.size, reverse=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +143,7 @@ class Exposure:
     place: str
     anchored_at: datetime | None
     since: datetime | None
+    held: tuple[Held, ...]
     copies: int
     newest_copy: int
 
@@ -144,6 +173,7 @@ def exposure(execution: Execution) -> Exposure:
         place=newest.place if newest else "",
         anchored_at=parse_iso(newest.at) if newest else None,
         since=None if first_open is None else parse_iso(first_open.at),
+        held=held_outside(anchors),
         copies=len(copies),
         newest_copy=max((one.size for one in copies), default=0),
     )

@@ -242,7 +242,28 @@ def exposure(it: Exposure, zone: ZoneInfo) -> Markup:
             ' data-testid="checkpoint">{}</pre></details>'
         ).format(it.checkpoint.size, it.checkpoint.note)
     strip = Markup('<div class="strip">{}</div>').format(Markup("").join(blocks))
-    return Markup("").join((strip, note))
+    return Markup("").join((strip, _held(it, zone), note))
+
+
+def _held(it: Exposure, zone: ZoneInfo) -> Markup:
+    """Return the places outside that hold a checkpoint, each kind by its newest."""
+    rows = [
+        (
+            one.kind,
+            one.place,
+            f"{one.size} entries",
+            f"{it.size - one.size} entries",
+            parts.local_time(one.at, zone),
+        )
+        for one in it.held
+    ]
+    return parts.table(
+        "Places outside that hold a checkpoint",
+        ("Place", "Newest", "It covers", "After it", "Since"),
+        rows,
+        empty="None yet. An ERP, a time-stamp authority or a printed record becomes one.",
+        testid="held",
+    )
 
 
 def _seconds(since: datetime, until: datetime) -> str:

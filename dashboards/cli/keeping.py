@@ -90,25 +90,32 @@ def export(
 ) -> None:
     """Write the ledger, or one batch, as a bundle that checks itself."""
     from core.batch.bundle import batch_streams
-    from core.ledger.checkpoint import load_or_create_key
-    from core.ledger.export import export_bundle, export_streams
+    from core.ledger.checkpoint import load_key, parse_vkey
+    from core.ledger.export import export_bundle, export_streams, newest_stamp
     from core.ledger.store import open_ledger
     from dashboards.record.bundle import record_files
 
     ledger = open_ledger(ledger_of(data))
-    vkey = (data / "keys" / "log.vkey").read_text("utf-8").strip()
     try:
+        vkey = parse_vkey((data / "keys" / "log.vkey").read_text("utf-8"))
+        key = load_key(data / "keys" / "log.key", vkey.name)
+        stamped, files = newest_stamp(ledger)
         if batch is None:
-            export_bundle(ledger, out, vkey=vkey)
+            export_bundle(ledger, out, vkey=vkey.text, files=files, key=key)
         else:
-            files = record_files(ledger, batch, data / "keys")
-            key = load_or_create_key(data / "keys" / "log.key", vkey.split("+")[0])
+            files |= record_files(ledger, batch, data / "keys")
             streams = batch_streams(ledger, batch)
-            export_streams(ledger, streams, out, vkey=vkey, files=files, key=key)
-    except (MesError, OSError) as fault:
+            export_streams(
+                ledger, streams, out, vkey=vkey.text, anchors=[stamped], files=files, key=key
+            )
+    except (MesError, OSError, ValueError) as fault:
         raise give_up(fault) from fault
     finally:
         ledger.close()
+    if stamped:
+        stamp = out / "anchors" / str(stamped)
+        say(f"{stamped} entries of it are time-stamped: openssl ts -verify -in {stamp}.tsr")
+        say(f"    -data {stamp}.note -CAfile THE_AUTHORITYS_ROOT.pem")
     say(f"{out}: written. Check it anywhere with: python3 {out / 'verify.py'} {out}")
 
 
