@@ -10,7 +10,8 @@ with size and root, or the first broken entry and why, and ends with 1. Its plan
 3. A whole log has `leaves.txt`, one hash per entry: as a Merkle tree (RFC 6962) they lead to the
    signed root, and each line of `entries.jsonl` has its hash, so a changed entry is named.
 4. A batch bundle has `proofs.json`: the last entry of each stream leads to the signed root by its
-   inclusion proof, and each entry names the hash of the one before it.
+   inclusion proof, and each entry names the hash of the one before it. A batch that does not end
+   in `batch.closed` is said to be NOT CLOSED; after it nothing may follow.
 5. Every line is one entry in canonical JSON (RFC 8785, no floats), `seq` in order without gaps;
    in each stream `ver` counts from 1 and `prev` is the hash of the entry before.
 6. With --anchor, an older checkpoint of the same log is a prefix of this one.
@@ -344,8 +345,10 @@ def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None
         if not is_prefix(anchor, newest, [bytes.fromhex(text) for text in path]):
             raise Broken(f"the anchor's {anchor.size} entries are no prefix of this log")
     said = [f"{name} to {entries[-1][0]['type']}" for name, entries in sorted(found.items())]
-    if not all(text.endswith(".closed") for text in said):
-        said.append("NOT CLOSED, later entries may exist")
+    batches = {name for name in found if name.startswith("batch/")} or set(found)
+    is_open = {name for name in batches if not found[name][-1][0]["type"].endswith(".closed")}
+    if is_open:  # lots, scales and others go on after a batch
+        said.append(f"NOT CLOSED: {', '.join(sorted(is_open))}, later entries may exist")
     return f"{sum(map(len, found.values()))} entries ({'; '.join(said)})"
 
 
@@ -356,6 +359,9 @@ def chain_fault(entries: list[Any], last: dict[str, Any], newest: Checkpoint) ->
             return entry["seq"], f"is version {entry['ver']}, version {ver} is missing"
     if not entries or entries[-1][0]["seq"] != last["seq"]:
         return last["seq"], f"is missing, it ends {last['stream']}"
+    for before, (entry, _) in zip(entries, entries[1:]):
+        if before[0]["type"] == "batch.closed":
+            return entry["seq"], f"comes after batch.closed, which ends {last['stream']}"
     path, here = [bytes.fromhex(text) for text in last["proof"]], last["seq"] - 1
     roots = climb(entries[-1][1], here, newest.size - 1, proof=path)
     if here >= newest.size or roots[1] != newest.root:  # 4.
