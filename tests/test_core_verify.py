@@ -291,8 +291,8 @@ def test_a_part_is_proven_and_says_that_it_is_not_closed(part: Path, exported: P
     code, said = verify(part, "--anchor", str(exported / "anchor"), "--vkey", KEY.vkey)
     assert code == 0
     assert said.startswith(
-        "OK: 26 entries (batch/B1 to weighing.weight-recorded; batch/B2 to weighing.weight-recorded;"
-        " NOT CLOSED: batch/B1, batch/B2, later entries may exist),"
+        "OK: 26 entries (batch/B1 to weighing.weight-recorded; batch/B2 to weighing.weight-recorded"
+        "; NOT CLOSED: batch/B1, batch/B2, later entries may exist),"
         " continues the anchor of 12\n"
     )
 
