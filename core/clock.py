@@ -16,7 +16,7 @@ def iso(at: datetime) -> str:
     """
     if at.tzinfo is None:
         raise TypeError("naive time: give an aware UTC instant")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_iso(text: str) -> datetime:

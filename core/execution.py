@@ -158,7 +158,7 @@ class Execution:
             ),
         )
         try:
-            receipt = self.writer.submit(job).result(WAIT_S)
+            receipt = self.writer.carry_out(job, WAIT_S)
         except RecordMoved as moved:
             raise self._told(moved) from moved
         if "refused" in receipt.answer:

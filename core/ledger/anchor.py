@@ -1,13 +1,15 @@
 """The newest checkpoint, copied outside the database after each group.
 
 A checkpoint inside the database rolls back with it, silently; only a copy elsewhere shows that.
-`newest.note` is replaced before the callers are answered, so a killed process cannot lose it. At
-most five times a second it is also kept under its size and forced to the disk, since a force for
-every group would cost as much as the commit. The first copy of all is forced at once: a power cut
-may tear `newest.note`, and must then find another one. The folder is best on another disk.
+`newest.note` is written before the callers are answered, so a killed process cannot lose it; it is
+written over in place, since to replace a file costs the file system as much as the commit. At most
+five times a second it is forced to the disk, since a force for every group would cost that too; and
+every few seconds a copy is kept under its size. The first copy of all is forced at once: should a
+power cut tear `newest.note`, there is another one. The folder is best on another disk.
 """
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -19,6 +21,8 @@ NEWEST = "newest.note"
 FORCED = "[0-9]*.note"
 KEPT = 5
 SETTLE_MS = 200
+COPY_S = 5.0
+_force = getattr(os, "fdatasync", os.fsync)
 
 
 class AnchorBroken(LedgerBroken):
@@ -43,6 +47,8 @@ class AnchorFolder:
         self._wake = Event()
         self._closing = Event()
         self._thread: Thread | None = None
+        self._newest: int | None = None
+        self._length = 0  # of the newest copy, once we wrote it
 
     def start(self) -> None:
         """Start to force copies to the disk in the background."""
@@ -50,12 +56,22 @@ class AnchorFolder:
         self._thread.start()
 
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Replace the newest copy; it survives the death of this process from here on."""
+        """Write the newest copy; it survives the death of this process from here on.
+
+        A note is shorter than a sector of a disk, so that it is there as a whole or not at all.
+        """
         with self._lock:
             self._due = checkpoint
         if not self._has_forced:
             self.settle()
-        self._replace(self.folder / NEWEST, checkpoint.note, force=False)
+        note = checkpoint.note.encode("utf-8")
+        if self._newest is None:
+            self._newest = os.open(self.folder / NEWEST, os.O_WRONLY | os.O_CREAT, 0o644)
+        os.lseek(self._newest, 0, os.SEEK_SET)
+        _write(self._newest, note)
+        if len(note) != self._length:
+            os.ftruncate(self._newest, len(note))
+            self._length = len(note)
         self._wake.set()
 
     def settle(self) -> None:
@@ -64,7 +80,7 @@ class AnchorFolder:
             checkpoint, self._due = self._due, None
         if checkpoint is None:
             return
-        self._replace(self.folder / f"{checkpoint.size:012d}.note", checkpoint.note, force=True)
+        self._copy(self.folder / f"{checkpoint.size:012d}.note", checkpoint.note)
         self._has_forced = True
         for old in sorted(self.folder.glob(FORCED))[:-KEPT]:
             with suppress(FileNotFoundError):
@@ -78,28 +94,33 @@ class AnchorFolder:
             self._thread.join()
             self._thread = None
         self.settle()
+        if self._newest is not None:
+            os.close(self._newest)
+            self._newest = None
 
     def _run(self) -> None:
+        copy_at = time.monotonic()
         while not self._closing.is_set():
             self._wake.wait()
             self._wake.clear()
             with suppress(OSError):  # close() and the next keep() say it to a caller
-                self.settle()
+                if time.monotonic() >= copy_at:
+                    self.settle()
+                    copy_at = time.monotonic() + COPY_S
+                elif self._newest is not None:
+                    _force(self._newest)
             self._closing.wait(SETTLE_MS / 1000)
 
-    def _replace(self, path: Path, note: str, *, force: bool) -> None:
+    def _copy(self, path: Path, note: str) -> None:
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
-            left = note.encode("utf-8")
-            while left:  # a disk that fills up takes a part, and says so only when asked again
-                left = left[os.write(descriptor, left) :]
-            if force:
-                os.fsync(descriptor)
+            _write(descriptor, note.encode("utf-8"))
+            os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.replace(draft, path)
-        if force and os.name == "posix":
+        if os.name == "posix":
             folder = os.open(self.folder, os.O_RDONLY)
             try:
                 os.fsync(folder)
@@ -120,9 +141,22 @@ class AnchorFolder:
             if path.name.startswith("."):
                 continue
             try:
-                found.append((path, verify(path.read_bytes().decode("utf-8"), verifier)))
+                found.append((path, _read(path, verifier)))
             except (NoteBroken, UnicodeDecodeError) as fault:
                 faults.append(f"{path.name}: {fault}")
         if faults and not found:
             raise LedgerBroken(f"Anchors in {self.folder}: none holds. {' '.join(faults)}")
         return sorted(found, key=lambda pair: pair[1].size, reverse=True)
+
+
+def _read(path: Path, verifier: Verifier) -> Checkpoint:
+    """Return the checkpoint in a copy; a second look, where the first met it being written."""
+    try:
+        return verify(path.read_bytes().decode("utf-8"), verifier)
+    except (NoteBroken, UnicodeDecodeError):
+        return verify(path.read_bytes().decode("utf-8"), verifier)
+
+
+def _write(descriptor: int, left: bytes) -> None:
+    while left:  # a disk that fills up takes a part, and says so only when asked again
+        left = left[os.write(descriptor, left) :]

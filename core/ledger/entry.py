@@ -6,6 +6,7 @@ and never again: everything later reads the stored bytes.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -118,15 +119,16 @@ def encode(entry: Entry) -> bytes:
 
 
 def _check_envelope(entry: Entry) -> None:
-    for name in ("seq", "ver", "v"):
-        number = getattr(entry, name)
+    for number, name in ((entry.seq, "seq"), (entry.ver, "ver"), (entry.v, "v")):
         if type(number) is not int or not 1 <= number < INTEGER_LIMIT:
             raise NotCanonical("must be a counting number", name)
-    for name in ("stream", "type", "actor"):
-        check_name(getattr(entry, name), name)
-    for name in ("station", "idem"):
-        if getattr(entry, name) is not None:
-            check_name(getattr(entry, name), name)
+    check_name(entry.stream, "stream")
+    check_name(entry.type, "type")
+    check_name(entry.actor, "actor")
+    if entry.station is not None:
+        check_name(entry.station, "station")
+    if entry.idem is not None:
+        check_name(entry.idem, "idem")
     if entry.reason is not None:
         if type(entry.reason) is not str:
             raise NotCanonical("must be text or None", "reason")
@@ -143,9 +145,15 @@ def _check_envelope(entry: Entry) -> None:
 
 def check_name(text: object, field: str) -> None:
     """Refuse a name that is no text, empty, or has control characters."""
-    if type(text) is not str or not text or CONTROL.search(text):
+    if type(text) is not str or not _is_name(text):
         raise NotCanonical("must be text, not empty, without control characters", field)
+
+
+@lru_cache(4096)
+def _is_name(text: str) -> bool:
+    """Whether a text can be a name; the same few come with every entry."""
     check(text)
+    return bool(text) and not CONTROL.search(text)
 
 
 def decode(body: bytes) -> Entry:

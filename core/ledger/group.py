@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, NestedTransaction
@@ -13,6 +14,7 @@ from core.errors import IdemReused, LedgerBroken
 from core.ledger import tables
 from core.ledger.audit import check_row
 from core.ledger.checkpoint import Checkpoint, LogKey, sign
+from core.ledger.driver import fetch, run
 from core.ledger.entry import Entry, canonical, decode, encode
 from core.ledger.job import Draft, Hooks, Job, Receipt
 from core.ledger.merkle import TILE, Range, leaf_hash, range_of
@@ -71,9 +73,11 @@ class Group:
         self._written = 0
         self._known: dict[str, ReceiptRow] = {}
         self._new: list[str] = []
+        self._answers: dict[str, dict[str, Any]] = {}
         self._job: Job | None = None
         self._start = 0
         self._at: datetime | None = None
+        self._at_text = ""
         self._savepoint: NestedTransaction | None = None
         self._tree = memory.tree
 
@@ -104,9 +108,8 @@ class Group:
     def head(self, stream: str) -> Head | None:
         found = self._heads.get(stream) or self._memory.heads.get(stream)
         if found is None:
-            row = self._db.exec_driver_sql(self._store.sql(tables.HEAD), (stream,)).fetchone()
-            if row is not None:
-                found = self._memory.heads[stream] = Head(row[0], bytes(row[1]).hex())
+            for ver, leaf in fetch(self._db, self._store.sql(tables.HEAD), (stream,)):
+                found = self._memory.heads[stream] = Head(ver, bytes(leaf).hex())
         return found
 
     def stream(self, stream: str) -> list[Entry]:
@@ -118,13 +121,17 @@ class Group:
 
     # What the writer does with it.
 
-    def catch_up(self) -> int:
-        """Take in what other processes committed; return how many entries that were.
+    def enter(self, jobs: Sequence[Job]) -> None:
+        """Begin the transaction, catch up, and look up which of the jobs were committed before.
 
         Raises:
-            LedgerBroken: what they committed does not continue what we know.
+            LedgerBroken: what other processes committed does not continue what we know.
         """
-        size = int(self._db.exec_driver_sql(self._store.sql(tables.SIZE)).scalar_one())
+        size, receipts = self._store.enter(self._db, [job.idem for job in jobs])
+        self._known = {row.idem: row for row in receipts}
+        self._catch_up(size)
+
+    def _catch_up(self, size: int) -> None:
         start = self._memory.size
         if size < start:
             raise LedgerBroken(f"Ledger: {start} entries were committed, {size} are stored.")
@@ -138,7 +145,6 @@ class Group:
             if newest is None or newest[:2] != (size, self._memory.tree.root()):
                 raise LedgerBroken(f"Ledger: entries {start + 1} to {size} lead to another root.")
             self.tell_foreign(start)
-        return size - start
 
     def tell_foreign(self, after: int) -> None:
         """Hand the entries above `after` to the hooks."""
@@ -156,22 +162,17 @@ class Group:
         row = self._db.exec_driver_sql(self._store.sql(tables.NEWEST_CHECKPOINT)).fetchone()
         return None if row is None else Checkpoint(row[0], bytes(row[1]), row[2])
 
-    def find_receipts(self, jobs: Sequence[Job]) -> None:
-        """Look up which of the jobs were committed before."""
-        for row in self._store.receipts(self._db, [job.idem for job in jobs]):
-            self._known[row.idem] = row
-
     def take(self, job: Job) -> BaseException | None:
         """Decide one job and append what it decides; or undo it, and return what it raised."""
         known = self._known.get(job.idem)
         if known is not None:
             is_same = known.request_sha256 == job.request_sha256
             return None if is_same else IdemReused(job.idem)
-        self._job, self._at, self._start = job, None, len(self._rows)
+        self._job, self._at, self._at_text, self._start = job, None, "", len(self._rows)
         before = dict[str, Head | None]()
         try:
             decision = job.decide(self)
-            answer = canonical(decision.answer).decode("utf-8")
+            answer = canonical(decision.answer).decode("utf-8") if decision.answer else "{}"
             for draft in decision.drafts:
                 before.setdefault(draft.stream, self._heads.get(draft.stream))
                 self._append(job, draft)
@@ -187,6 +188,7 @@ class Group:
             return fault
         finally:
             self._job = self._savepoint = None
+        self._answers[job.idem] = decision.answer
         self._keep_receipt(job, answer)
         return None
 
@@ -216,6 +218,7 @@ class Group:
 
     def _append(self, job: Job, draft: Draft) -> None:
         head = self.head(draft.stream)
+        self._at_text = self._at_text or iso(self.at)
         entry = Entry(
             seq=self.size + 1,
             stream=draft.stream,
@@ -223,7 +226,7 @@ class Group:
             prev=head.leaf if head else None,
             type=draft.type,
             v=draft.v,
-            at=iso(self.at),
+            at=self._at_text,
             actor=job.actor,
             station=job.station,
             idem=job.idem,
@@ -250,21 +253,25 @@ class Group:
 
         The checkpoint leaves this process only after the commit returned.
         """
-        self._write()
-        self._hooks.flush(self)
         tree, checkpoint = self._memory.tree.copy(), None
+        tiles: list[tuple[int, bytes]] = []
         for row in self._rows:
             tile = tree.add(row.leaf)
             if tile is not None:
-                index = tree.size // TILE - 1
-                self._db.exec_driver_sql(self._store.sql(tables.INSERT_TILE), (index, tile))
+                tiles.append((tree.size // TILE - 1, tile))
         if self._rows:
             checkpoint = sign(self._key, tree.size, tree.root())
-            self._db.exec_driver_sql(self._store.sql(tables.INSERT_CHECKPOINT), checkpoint)
         for idem in self._new:
             self._known[idem] = self._known[idem]._replace(checkpoint_size=tree.size)
-        if self._new:
-            self._store.insert_receipts(self._db, [self._known[idem] for idem in self._new])
+        with self._store.together(self._db):
+            self._write()
+            self._hooks.flush(self)
+            for values in tiles:
+                run(self._db, self._store.sql(tables.INSERT_TILE), values)
+            if checkpoint is not None:
+                run(self._db, self._store.sql(tables.INSERT_CHECKPOINT), checkpoint)
+            if self._new:
+                self._store.insert_receipts(self._db, [self._known[idem] for idem in self._new])
         self._tree = tree
         return checkpoint
 
@@ -283,19 +290,27 @@ class Group:
             if fault is not None:
                 outcomes.append(mapped(fault))
                 continue
-            outcomes.append(as_receipt(self._known[job.idem], replayed=job.idem not in new))
-            new.discard(job.idem)
+            row = self._known[job.idem]
+            if job.idem in new:
+                new.discard(job.idem)
+                outcomes.append(_receipt(row, self._answers[job.idem], replayed=False))
+            else:
+                outcomes.append(as_receipt(row, replayed=True))
         return outcomes
 
 
 def as_receipt(row: ReceiptRow, *, replayed: bool) -> Receipt:
     """Return the receipt in a stored row."""
+    return _receipt(row, msgspec.json.decode(row.answer), replayed=replayed)
+
+
+def _receipt(row: ReceiptRow, answer: dict[str, Any], *, replayed: bool) -> Receipt:
     return Receipt(
         idem=row.idem,
         first_seq=row.first_seq,
         last_seq=row.last_seq,
         count=row.entry_count,
-        answer=msgspec.json.decode(row.answer),
+        answer=answer,
         replayed=replayed,
         checkpoint_size=row.checkpoint_size,
     )

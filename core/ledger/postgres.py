@@ -13,7 +13,15 @@ from sqlalchemy import URL, Connection, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from core.ledger.tables import APPEND_ONLY, EntryRow, ReceiptRow, StoreFailed, StoreUnsafe
+from core.ledger.driver import driving, fetch, run
+from core.ledger.tables import (
+    APPEND_ONLY,
+    SIZE,
+    EntryRow,
+    ReceiptRow,
+    StoreFailed,
+    StoreUnsafe,
+)
 from core.migrations.schema import Schema
 
 LOCK_KEY = 4_776_412_079_263_158_337  # one constant per database, never a hash of a text
@@ -29,6 +37,7 @@ SETTINGS: Final = {
     "transaction_isolation": {"read committed"},
 }
 
+_LOCK = "select pg_advisory_xact_lock(%s)"
 _RECEIPTS = (
     "select idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size"
     " from receipt where idem = any(%s)"
@@ -42,6 +51,10 @@ _INSERT_RECEIPTS = (
     " select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],"
     " %s::text[], %s::bigint[])"
 )
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def grants(role: str) -> tuple[str, ...]:
@@ -102,22 +115,34 @@ class PostgresStore:
 
     def begin(self, connection: Connection) -> None:
         connection.begin()
-        connection.exec_driver_sql("select pg_advisory_xact_lock(%s)", (LOCK_KEY,))
+        run(connection, _LOCK, (LOCK_KEY,))
+
+    def enter(self, connection: Connection, idems: Sequence[str]) -> tuple[int, list[ReceiptRow]]:
+        """One round trip; each statement is its own, and sees what was committed before it."""
+        connection.begin()
+        with driving(connection) as raw, raw.pipeline():
+            raw.execute(_LOCK, (LOCK_KEY,))
+            size = raw.execute(SIZE)
+            receipts = raw.execute(_RECEIPTS, (list(idems),))
+            [(found,)] = size.fetchall()
+            return int(found), [ReceiptRow(*row) for row in receipts.fetchall()]
+
+    @contextmanager
+    def together(self, connection: Connection) -> Iterator[None]:
+        with driving(connection) as raw, raw.pipeline():
+            yield
 
     def commit(self, connection: Connection) -> None:
         connection.commit()
 
     def receipts(self, connection: Connection, idems: Sequence[str]) -> list[ReceiptRow]:
-        rows = connection.exec_driver_sql(_RECEIPTS, (list(idems),))
-        return [ReceiptRow(*row) for row in rows]
+        return [ReceiptRow(*row) for row in fetch(connection, _RECEIPTS, (list(idems),))]
 
     def insert_entries(self, connection: Connection, rows: Sequence[EntryRow]) -> None:
-        columns = tuple(list(column) for column in zip(*rows, strict=True))
-        connection.exec_driver_sql(_INSERT_ENTRIES, columns)
+        run(connection, _INSERT_ENTRIES, _columns(rows))
 
     def insert_receipts(self, connection: Connection, rows: Sequence[ReceiptRow]) -> None:
-        columns = tuple(list(column) for column in zip(*rows, strict=True))
-        connection.exec_driver_sql(_INSERT_RECEIPTS, columns)
+        run(connection, _INSERT_RECEIPTS, _columns(rows))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -126,6 +151,9 @@ class PostgresStore:
                 yield connection
         except DBAPIError as fault:
             raise StoreFailed(str(fault.orig), "Read again.") from fault
+
+    def rest(self, connection: Connection) -> None:
+        pass
 
     def settle(self, connection: Connection) -> None:
         pass

@@ -18,7 +18,16 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from core.ledger.tables import APPEND_ONLY, EntryRow, ReceiptRow, StoreFailed, StoreUnsafe
+from core.ledger.driver import driving, fetch, run
+from core.ledger.tables import (
+    APPEND_ONLY,
+    RECEIPT,
+    SIZE,
+    EntryRow,
+    ReceiptRow,
+    StoreFailed,
+    StoreUnsafe,
+)
 from core.migrations.schema import Schema
 
 if sys.platform == "win32":
@@ -33,6 +42,7 @@ PRAGMAS: Final = {
     "trusted_schema": 0,
     "cell_size_check": 1,
     "foreign_keys": 1,
+    "wal_autocheckpoint": 4000,  # pages; an idle moment carries the log over before that
 }
 BUSY_MS = 10_000
 
@@ -135,7 +145,16 @@ class SqliteStore:
 
     def begin(self, connection: Connection) -> None:
         connection.begin()
-        connection.exec_driver_sql("begin immediate")
+        run(connection, "begin immediate", ())
+
+    def enter(self, connection: Connection, idems: Sequence[str]) -> tuple[int, list[ReceiptRow]]:
+        self.begin(connection)
+        [(size,)] = fetch(connection, SIZE)
+        return size, self.receipts(connection, idems)
+
+    @contextmanager
+    def together(self, connection: Connection) -> Iterator[None]:
+        yield
 
     def commit(self, connection: Connection) -> None:
         raw = connection.connection.dbapi_connection
@@ -144,14 +163,17 @@ class SqliteStore:
         connection.commit()
 
     def receipts(self, connection: Connection, idems: Sequence[str]) -> list[ReceiptRow]:
-        rows = connection.exec_driver_sql(_RECEIPTS, (json.dumps(idems),))
-        return [ReceiptRow(*row) for row in rows]
+        if len(idems) == 1:
+            return [ReceiptRow(*row) for row in fetch(connection, RECEIPT, idems)]
+        return [ReceiptRow(*row) for row in fetch(connection, _RECEIPTS, (json.dumps(idems),))]
 
     def insert_entries(self, connection: Connection, rows: Sequence[EntryRow]) -> None:
-        connection.exec_driver_sql(_INSERT_ENTRY, list(rows))
+        with driving(connection) as raw:
+            raw.executemany(_INSERT_ENTRY, rows)
 
     def insert_receipts(self, connection: Connection, rows: Sequence[ReceiptRow]) -> None:
-        connection.exec_driver_sql(_INSERT_RECEIPT, list(rows))
+        with driving(connection) as raw:
+            raw.executemany(_INSERT_RECEIPT, rows)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -162,6 +184,11 @@ class SqliteStore:
                 yield connection
         except DBAPIError as fault:
             raise StoreFailed(str(fault.orig), "Read again.") from fault
+
+    def rest(self, connection: Connection) -> None:
+        """Carry the log over into the file while nobody waits for a commit."""
+        connection.exec_driver_sql("pragma wal_checkpoint(passive)")
+        connection.rollback()
 
     def settle(self, connection: Connection) -> None:
         """Carry the log over into the file, which closing does not do while somebody reads."""

@@ -124,6 +124,15 @@ class Store(Protocol):
     def begin(self, connection: Connection) -> None:
         """Begin a transaction that holds the ledger's exclusive lock until it ends."""
 
+    def enter(self, connection: Connection, idems: Sequence[str]) -> tuple[int, list[ReceiptRow]]:
+        """Begin as `begin`; return the number of entries and the receipts of these command ids."""
+
+    def together(self, connection: Connection) -> AbstractContextManager[None]:
+        """Send the statements of the block together where the database can; faults come at its end.
+
+        No row is read within the block.
+        """
+
     def commit(self, connection: Connection) -> None:
         """Commit what `begin` began; return only after it is on the disk."""
 
@@ -136,6 +145,9 @@ class Store(Protocol):
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Return a connection that cannot write; a statement of it sees one committed state."""
+
+    def rest(self, connection: Connection) -> None:
+        """Do what the database puts off, while no caller waits; nothing of it is ever needed."""
 
     def settle(self, connection: Connection) -> None:
         """Leave the database in one piece before the writing connection closes."""

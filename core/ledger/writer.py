@@ -1,4 +1,4 @@
-"""The writer: the one thread of a process that appends, many commands per commit.
+"""The writer: one thread at a time of a process appends, many commands per commit.
 
 It gathers waiting jobs into a group, takes the database's exclusive lock, catches up with other
 processes, decides each job against current state, writes entries, projections, receipts and one
@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 from sqlalchemy import Connection
@@ -28,6 +27,7 @@ from core.ledger.audit import check_anchors, check_checkpoint, rows
 from core.ledger.checkpoint import Checkpoint, LogKey
 from core.ledger.entry import check_name
 from core.ledger.group import Group, Memory, Outcome, as_receipt, load
+from core.ledger.inbox import Inbox
 from core.ledger.job import Decision, Draft, Hooks, Job, NoHooks, Receipt, View
 from core.ledger.store import Ledger
 from core.ledger.tables import Head, Store, StoreFailed, mapped, reason
@@ -37,7 +37,8 @@ __all__ = [
 ]  # fmt: skip
 GROUP_LIMIT = 256
 START_CHECK = 10_000  # entries read again at every start; the nightly audit reads all
-LINGER_PERCENT = 30  # of the last commit's duration, and only for callers seen a moment ago
+LINGER_PERCENT = 30  # of what the last group took, and only for callers seen a moment ago
+REST_AFTER_S = 1.0
 
 _log = logging.getLogger("batchwright.ledger")
 
@@ -61,8 +62,8 @@ class _OutcomeUnknown(Exception):
 class Writer:
     """The only way to append to a ledger.
 
-    `listeners` are called with the last committed `seq` after each commit, on the writer's
-    thread: they hand over and return.
+    `listeners` are called with the last committed `seq` after each commit, one commit at a time:
+    they hand over and return.
     """
 
     def __init__(
@@ -73,15 +74,15 @@ class Writer:
         self._key = key
         self._hooks = hooks
         self._anchors = AnchorFolder(anchor_dir) if anchor_dir is not None else None
-        self._queue: SimpleQueue[_Pending | _Anchoring | None] = SimpleQueue()
-        self._gate = Lock()
-        self._open = False
+        self._inbox: Inbox[_Pending | _Anchoring] = Inbox()
         self._broken: LedgerBroken | None = None
         self._connection: Connection | None = None
         self._memory = Memory()
         self._thread: Thread | None = None
+        self._turn = Lock()  # who holds it is the writer; all below is theirs
         self._last_group = 1
-        self._last_commit_ns = 0
+        self._last_took_s = 0.0
+        self._is_rested = True
 
     def start(self) -> None:
         """Open the ledger, check it against its checkpoint and its anchors, and start to write.
@@ -103,24 +104,22 @@ class Writer:
         if self._anchors is not None:
             self._anchors.start()
         self._thread = Thread(target=self._run, name="ledger-writer", daemon=True)
-        self._open = True
+        self._inbox.open()
         self._thread.start()
 
     def close(self) -> None:
         """Write what waits, then stop; later jobs are refused."""
-        with self._gate:
-            was_open, self._open = self._open, False
-            if was_open:
-                self._queue.put(None)
+        was_open = self._inbox.close()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
         if self._anchors is not None:
             self._anchors.close()
-        if self._connection is not None and was_open:
-            with suppress(SQLAlchemyError):  # everything is committed already
-                self.store.settle(self._connection)
-        self._disconnect()
+        with self._turn:
+            if self._connection is not None and was_open:
+                with suppress(SQLAlchemyError):  # everything is committed already
+                    self.store.settle(self._connection)
+            self._disconnect()
         self.store.release()
 
     def submit(self, job: Job) -> Future[Receipt]:
@@ -135,6 +134,29 @@ class Writer:
         self._put(pending)
         return pending.future
 
+    def carry_out(self, job: Job, seconds: float) -> Receipt:
+        """Return the receipt of a job once it is on disk, or raise what it raised.
+
+        Where no other job is about, the caller's own thread does the writer's work: to wake
+        another thread and wait for it can take as long as the disk.
+
+        Raises:
+            NotCanonical: the command id is no plain text.
+            StoreFailed: the writer is stopped.
+            TimeoutError: there is no answer yet; its outcome can be asked for with the same id.
+        """
+        if self._last_group > 1 or not self._turn.acquire(blocking=False):
+            return self.submit(job).result(seconds)
+        alone = None
+        try:
+            if self._inbox.is_open and self._inbox.is_empty:
+                check_name(job.idem, "idem")
+                alone = _Pending(job)
+                self._process([alone])
+        finally:
+            self._turn.release()
+        return self.submit(job).result(seconds) if alone is None else alone.future.result()
+
     def record_anchor(self, size: int, place: str, receipt: str, *, at: datetime) -> Future[None]:
         """Keep the proof that a place outside holds the checkpoint of this size."""
         item = _Anchoring(tables.AnchorRow(size, place, receipt, iso(at)))
@@ -142,60 +164,62 @@ class Writer:
         return item.future
 
     def _put(self, item: _Pending | _Anchoring) -> None:
-        with self._gate:
-            if not self._open:
-                raise StoreFailed("the writer is stopped", "Wait for the server to start.")
-            self._queue.put(item)
+        if not self._inbox.put(item):
+            raise StoreFailed("the writer is stopped", "Wait for the server to start.")
 
-    # The thread.
+    # The thread, or a caller that is alone.
 
     def _run(self) -> None:
-        is_last = False
-        while not is_last:
-            pending, is_last = self._gather()
-            try:
+        goes_on = True
+        while goes_on:
+            found, goes_on = self._gather()
+            pending = [item for item in found if item.future.set_running_or_notify_cancel()]
+            with self._turn:
                 self._process(pending)
-            finally:
-                for item in pending:  # no caller is ever left waiting
-                    if not item.future.done():
-                        item.future.set_exception(StoreFailed("the writer stopped"))
 
     def _gather(self) -> tuple[list[_Pending | _Anchoring], bool]:
-        """Return the next group, and whether it is the last.
+        """Return the next group, and whether more can come.
 
         The callers of the last group come back within moments of their answer; waiting for them
-        for a part of what a commit costs makes groups larger and everyone faster.
+        for a part of what that group took makes groups larger and everyone faster.
         """
-        found: list[_Pending | _Anchoring] = []
-        item = self._queue.get()
-        until = time.monotonic_ns() + self._last_commit_ns * LINGER_PERCENT // 100
-        while item is not None:
-            if item.future.set_running_or_notify_cancel():
-                found.append(item)
-            if len(found) >= GROUP_LIMIT:
-                return found, False
-            try:
-                item = self._queue.get_nowait()
-            except Empty:
-                left = until - time.monotonic_ns()
-                if len(found) >= self._last_group or left <= 0:
-                    return found, False
-                try:
-                    item = self._queue.get(timeout=left / 1_000_000_000)
-                except Empty:
-                    return found, False
-        return found, True
+        while self._inbox.is_open and self._inbox.is_empty:
+            self._inbox.wait(1, REST_AFTER_S)
+            if self._inbox.is_empty:
+                with self._turn:
+                    self._rest()
+        if self._last_group > 1:
+            self._inbox.wait(self._last_group, self._last_took_s * LINGER_PERCENT / 100)
+        return self._inbox.take(GROUP_LIMIT)
+
+    def _rest(self) -> None:
+        if self._is_rested or self._connection is None:
+            return
+        self._is_rested = True
+        try:
+            self.store.rest(self._connection)
+        except SQLAlchemyError:
+            self._disconnect()
 
     def _process(self, items: Sequence[_Pending | _Anchoring]) -> None:
+        try:
+            self._answer(items)
+        finally:
+            for item in items:  # no caller is ever left waiting
+                if not item.future.done():
+                    item.future.set_exception(StoreFailed("the writer stopped"))
+
+    def _answer(self, items: Sequence[_Pending | _Anchoring]) -> None:
         pending = [item for item in items if isinstance(item, _Pending)]
         anchoring = [item for item in items if isinstance(item, _Anchoring)]
         for proof in anchoring:
             self._anchor_row(proof)
         if not pending:
             return
-        self._last_group = len(pending)
-        size = self._memory.size
+        start, size = time.monotonic(), self._memory.size
         outcomes = self._outcomes([item.job for item in pending])
+        self._last_group, self._last_took_s = len(pending), time.monotonic() - start
+        self._is_rested = False
         for item, outcome in zip(pending, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 item.future.set_exception(outcome)
@@ -235,18 +259,14 @@ class Writer:
     def _transact(self, jobs: Sequence[Job]) -> list[Outcome]:
         connection = self._connection
         assert connection is not None
-        self.store.begin(connection)
         group = Group(self.store, connection, self._key, hooks=self._hooks, memory=self._memory)
-        group.catch_up()
-        group.find_receipts(jobs)
+        group.enter(jobs)
         faults = [group.take(job) for job in jobs]
         checkpoint = group.finish()
-        start = time.monotonic_ns()
         try:
             self.store.commit(connection)
         except BaseException as fault:
             raise _OutcomeUnknown(reason(fault)) from fault
-        self._last_commit_ns = time.monotonic_ns() - start
         group.committed()
         if checkpoint is not None:
             self._keep_outside(checkpoint)
@@ -311,7 +331,7 @@ class Writer:
             memory = load(self.store, connection)
             group = Group(self.store, connection, self._key, hooks=self._hooks, memory=memory)
             self._check(group, memory)
-            if self._open:  # not the start: hooks must hear what they missed meanwhile
+            if self._inbox.was_opened:  # not the start: hooks must hear what they missed meanwhile
                 group.tell_foreign(self._memory.size)
             connection.commit()
         except BaseException:

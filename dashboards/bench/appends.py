@@ -41,7 +41,7 @@ def ledger_append(store: Store, anchors: Path) -> Iterator[Append]:
         idem = f"{run}:{uuid.uuid4().hex}"
         digest = hashlib.sha256(canonical(idem)).hexdigest()
         job = Job(idem, digest, "ama", "K1", lambda: AT, lambda view: Decision(drafts))
-        writer.submit(job).result(WAIT_S)
+        writer.carry_out(job, WAIT_S)
 
     writer.start()
     try:
