@@ -40,8 +40,7 @@ class Fact:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """An event as the ledger holds it, ready to be folded."""
 
     event: Event

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ from core.ledger.store import open_store
 from core.material import Lot
 from core.order import Order
 from core.people import Person, RegisterPerson
-from core.projections.nouns import differences, prepare, replay
+from core.projections.nouns import compare, differences, prepare, replay
 from core.refusal import Refusals
 from core.weighing import OutOfTolerance, RecordTare, ScanContainer, WrongMaterial
 from tests.floor import Floor, open_floor
@@ -177,3 +178,24 @@ def test_service_acts_under_its_own_name(floor: Floor) -> None:
     floor.receive()
     [entry] = floor.execution.ledger.stream("order/1000178")
     assert (entry.actor, entry.station) == ("service:erp", None)
+
+
+def test_comparison_names_stream_field_and_both_values(floor: Floor, tmp_path: Path) -> None:
+    at_step(floor, "5")
+    ledger = floor.execution.ledger
+    assert compare(ledger) == []
+    rows = {row.stream: row for row in replay(ledger)}
+    lot = rows["lot/LA-2291"]
+    changed = lot.body().replace(b'"status":"released"', b'"status":"rejected"')
+    assert changed != lot.body()
+    with sqlite3.connect(tmp_path / "plant" / "ledger.db") as other:
+        other.execute("update noun set body = ? where stream = ?", (changed, lot.stream))
+        other.execute("update noun set ver = 99 where stream = 'lot/PV-1107'")
+        other.execute("delete from noun where stream = 'person/olga'")
+    other.close()
+    found = {(one.stream, one.path): (one.stored, one.folded) for one in compare(ledger)}
+    assert found["lot/LA-2291", "state.status"] == ('"rejected"', '"released"')
+    assert found["lot/PV-1107", "ver"] == ("99", str(rows["lot/PV-1107"].ver))
+    assert found["person/olga", "row"] == (None, "there")
+    assert {stream for stream, _ in found} == {"lot/LA-2291", "lot/PV-1107", "person/olga"}
+    assert differences(ledger) == ["lot/LA-2291", "lot/PV-1107", "person/olga"]

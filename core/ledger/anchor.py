@@ -48,7 +48,6 @@ class AnchorFolder:
         self._closing = Event()
         self._thread: Thread | None = None
         self._newest: int | None = None
-        self._length = 0  # of the newest copy, once we wrote it
 
     def start(self) -> None:
         """Start to force copies to the disk in the background."""
@@ -69,9 +68,8 @@ class AnchorFolder:
             self._newest = os.open(self.folder / NEWEST, os.O_WRONLY | os.O_CREAT, 0o644)
         os.lseek(self._newest, 0, os.SEEK_SET)
         _write(self._newest, note)
-        if len(note) != self._length:
+        if os.fstat(self._newest).st_size != len(note):
             os.ftruncate(self._newest, len(note))
-            self._length = len(note)
         self._wake.set()
 
     def settle(self) -> None:

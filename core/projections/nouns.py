@@ -3,9 +3,12 @@
 A row is the state's canonical bytes, so a rebuild from the ledger must equal it byte for byte.
 """
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
@@ -14,9 +17,9 @@ from core.catalogue import NOUNS, from_data
 from core.clock import parse_iso
 from core.fact import Recorded, State
 from core.ledger.entry import Entry
-from core.ledger.merkle import leaf_hash
 from core.ledger.store import Ledger, Store
 from core.projections import verifications
+from core.projections.replay import Replayed, replayed
 
 NAME, VERSION = "nouns", 5
 SCHEMA = (
@@ -36,6 +39,8 @@ MARK = (
     "insert into projection(name, version, upto_seq) values (?, ?, ?)"
     " on conflict (name) do update set version = excluded.version, upto_seq = excluded.upto_seq"
 )
+BATCH = 10_000
+_encoder = msgspec.json.Encoder(order="sorted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Row:
 
     def body(self) -> bytes:
         """Return the state's canonical bytes."""
-        return msgspec.json.encode(self.state, order="sorted")
+        return _encoder.encode(self.state)
 
 
 def recorded(entry: Entry, leaf: str) -> Recorded:
@@ -91,17 +96,12 @@ def write(connection: Connection, store: Store, rows: list[Row], *, upto_seq: in
 
 def replay(ledger: Ledger) -> Iterator[Row]:
     """Yield every stream's state, folded anew from the entries."""
-    states: dict[str, Any] = {}
-    at: dict[str, tuple[int, int]] = {}
-    after = 0
-    while raw := ledger.raw(after, 5000):
-        for seq, body in raw:
-            entry = msgspec.json.decode(body, type=Entry)
-            states[entry.stream] = fold(states.get(entry.stream), entry, leaf_hash(body).hex())
-            at[entry.stream] = (entry.ver, seq)
-        after = raw[-1][0]
-    for stream, state in states.items():
-        yield Row(stream, *at[stream], state)
+    yield from _rows(replayed(ledger))
+
+
+def _rows(found: Replayed) -> Iterator[Row]:
+    for stream, one in found.streams.items():
+        yield Row(stream, one.ver, one.seq, one.state)
 
 
 def prepare(store: Store, *, anew: bool = False) -> None:
@@ -120,11 +120,8 @@ def prepare(store: Store, *, anew: bool = False) -> None:
         found = connection.exec_driver_sql(store.sql(query), (NAME,)).fetchone()
         ledger = Ledger(store)
         if anew or found is None or tuple(found) != (VERSION, ledger.size()):
-            connection.exec_driver_sql("delete from noun")
-            connection.exec_driver_sql("drop table step_verification")
-            connection.exec_driver_sql(verifications.SCHEMA)
-            write(connection, store, list(replay(ledger)), upto_seq=ledger.size())
-            _verify_again(connection, store, ledger)
+            with _without_collector():
+                rebuild(connection, store, replayed(ledger))
         connection.commit()
     finally:
         connection.close()
@@ -132,21 +129,91 @@ def prepare(store: Store, *, anew: bool = False) -> None:
         store.close()
 
 
-def _verify_again(connection: Connection, store: Store, ledger: Ledger) -> None:
-    after = 0
-    while page := ledger.entries(after, 5000):
-        verifications.write(connection, store, page)
-        after = page[-1].seq
+def rebuild(connection: Connection, store: Store, found: Replayed) -> None:
+    """Write a whole fold in place of what is stored, in the caller's transaction."""
+    connection.exec_driver_sql("delete from noun")
+    connection.exec_driver_sql("drop table step_verification")
+    connection.exec_driver_sql(verifications.SCHEMA)
+    rows = _rows(found)
+    while batch := list(islice(rows, BATCH)):
+        write(connection, store, batch, upto_seq=found.size)
+    write(connection, store, [], upto_seq=found.size)
+    verifications.write(connection, store, found.verified)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A fold makes millions of objects and no cycle: looking for cycles takes a third of it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class Difference(NamedTuple):
+    """One place where a stored row is not what the entries say; both values as JSON, or None."""
+
+    stream: str
+    path: str
+    stored: str | None
+    folded: str | None
+
+    def __str__(self) -> str:
+        said = self.stored or "nothing", self.folded or "nothing"
+        return f"{self.stream} {self.path}: stored {said[0]}, folded {said[1]}"
+
+
+def compare(ledger: Ledger) -> list[Difference]:
+    """Return every difference between what is stored and what the entries fold to now.
+
+    A row that is there on one side only differs as a whole, with the path `row`.
+    """
+    with ledger.store.reading() as connection:
+        query = "select stream, ver, seq, body from noun"
+        found = connection.exec_driver_sql(query).fetchall()
+    stored = {stream: (ver, seq, bytes(body)) for stream, ver, seq, body in found}
+    anew = {row.stream: (row.ver, row.seq, row.body()) for row in replay(ledger)}
+    differing = sorted(n for n in {*stored, *anew} if stored.get(n) != anew.get(n))
+    return [one for n in differing for one in _between(n, stored.get(n), anew.get(n))]
+
+
+def _between(
+    stream: str, stored: tuple[int, int, bytes] | None, folded: tuple[int, int, bytes] | None
+) -> Iterator[Difference]:
+    left, right = _leaves(stored), _leaves(folded)
+    paths = sorted(path for path in {*left, *right} if left.get(path) != right.get(path))
+    if not paths and stored and folded:  # the same values, spelled otherwise
+        yield Difference(stream, "bytes", stored[2].hex(), folded[2].hex())
+    for path in paths:
+        yield Difference(stream, path, left.get(path), right.get(path))
+
+
+def _leaves(row: tuple[int, int, bytes] | None) -> dict[str, str]:
+    """Return each value of a row by its path, as JSON text."""
+    if row is None:
+        return {}
+    found = {"row": "there", "ver": str(row[0]), "seq": str(row[1])}
+    try:
+        todo: list[tuple[str, Any]] = [("", msgspec.json.decode(row[2]))]
+    except msgspec.DecodeError:
+        return {**found, "body": row[2].hex()}
+    while todo:
+        path, value = todo.pop()
+        if isinstance(value, dict) and value:
+            todo += [(f"{path}.{key}" if path else key, item) for key, item in value.items()]
+        elif isinstance(value, list) and value:
+            todo += [(f"{path}[{place}]", item) for place, item in enumerate(value)]
+        else:
+            found[f"state.{path}"] = msgspec.json.encode(value).decode()
+    return found
 
 
 def differences(ledger: Ledger) -> list[str]:
     """Return the streams whose stored state is not what a replay gives; empty when in step."""
-    with ledger.store.reading() as connection:
-        found = connection.exec_driver_sql("select stream, ver, seq, body from noun").fetchall()
-    stored = {stream: (ver, seq, bytes(body)) for stream, ver, seq, body in found}
-    anew = {row.stream: (row.ver, row.seq, row.body()) for row in replay(ledger)}
-    names = {*stored, *anew}
-    return sorted(name for name in names if stored.get(name) != anew.get(name))
+    return sorted({one.stream for one in compare(ledger)})
 
 
 class Nouns:

@@ -138,15 +138,16 @@ def rebuild(
 ) -> None:
     """Fold the projection anew from the ledger, or compare it with what is stored."""
     from core.ledger.store import open_ledger, open_store
-    from core.projections.nouns import differences, prepare
+    from core.projections.nouns import compare as compared
+    from core.projections.nouns import prepare
 
     where = ledger_of(data)
     if not compare:
         prepare(open_store(where), anew=True)
     ledger = open_ledger(where)
-    found = differences(ledger)
+    found = compared(ledger)
     ledger.close()
-    for stream in found:
-        say(f"{stream}: stored state differs from the ledger")
-    say(f"{len(found)} streams differ")
+    for one in found:
+        say(str(one))
+    say(f"{len({one.stream for one in found})} streams differ")
     raise typer.Exit(1 if found else 0)
