@@ -21,7 +21,7 @@ NEWEST = "newest.note"
 FORCED = "[0-9]*.note"
 KEPT = 5
 SETTLE_MS = 200
-COPY_S = 5.0
+COPY_NS = 5_000_000_000
 _force = getattr(os, "fdatasync", os.fsync)
 
 
@@ -97,14 +97,14 @@ class AnchorFolder:
             self._newest = None
 
     def _run(self) -> None:
-        copy_at = time.monotonic()
+        copy_at = time.monotonic_ns()
         while not self._closing.is_set():
             self._wake.wait()
             self._wake.clear()
             with suppress(OSError):  # close() and the next keep() say it to a caller
-                if time.monotonic() >= copy_at:
+                if time.monotonic_ns() >= copy_at:
                     self.settle()
-                    copy_at = time.monotonic() + COPY_S
+                    copy_at = time.monotonic_ns() + COPY_NS
                 elif self._newest is not None:
                     _force(self._newest)
             self._closing.wait(SETTLE_MS / 1000)

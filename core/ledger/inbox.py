@@ -2,7 +2,7 @@
 
 from threading import Lock
 
-FOR_EVER = -1.0
+FOR_EVER_NS = -1
 
 
 class Inbox[T]:
@@ -46,13 +46,13 @@ class Inbox[T]:
             self._wanted = 0
             self._bell.release()
 
-    def wait(self, count: int, seconds: float = FOR_EVER) -> None:
+    def wait(self, count: int, ns: int = FOR_EVER_NS) -> None:
         """Return when so many items are inside, when it is closed, or when the time is over."""
         with self._lock:
             if len(self._items) >= count or not self.is_open:
                 return
             self._wanted = count
-        if self._bell.acquire(timeout=seconds):
+        if self._bell.acquire(timeout=-1 if ns < 0 else ns / 1_000_000_000):
             return
         with self._lock:
             if self._wanted:

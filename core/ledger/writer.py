@@ -38,7 +38,7 @@ __all__ = [
 GROUP_LIMIT = 256
 START_CHECK = 10_000  # entries read again at every start; the nightly audit reads all
 LINGER_PERCENT = 30  # of what the last group took, and only for callers seen a moment ago
-REST_AFTER_S = 1.0
+REST_AFTER_NS = 1_000_000_000
 
 _log = logging.getLogger("batchwright.ledger")
 
@@ -81,7 +81,7 @@ class Writer:
         self._thread: Thread | None = None
         self._turn = Lock()  # who holds it is the writer; all below is theirs
         self._last_group = 1
-        self._last_took_s = 0.0
+        self._last_took_ns = 0
         self._is_rested = True
 
     def start(self) -> None:
@@ -134,7 +134,7 @@ class Writer:
         self._put(pending)
         return pending.future
 
-    def carry_out(self, job: Job, seconds: float) -> Receipt:
+    def carry_out(self, job: Job, seconds: int) -> Receipt:
         """Return the receipt of a job once it is on disk, or raise what it raised.
 
         Where no other job is about, the caller's own thread does the writer's work: to wake
@@ -184,12 +184,12 @@ class Writer:
         for a part of what that group took makes groups larger and everyone faster.
         """
         while self._inbox.is_open and self._inbox.is_empty:
-            self._inbox.wait(1, REST_AFTER_S)
+            self._inbox.wait(1, REST_AFTER_NS)
             if self._inbox.is_empty:
                 with self._turn:
                     self._rest()
         if self._last_group > 1:
-            self._inbox.wait(self._last_group, self._last_took_s * LINGER_PERCENT / 100)
+            self._inbox.wait(self._last_group, self._last_took_ns * LINGER_PERCENT // 100)
         return self._inbox.take(GROUP_LIMIT)
 
     def _rest(self) -> None:
@@ -216,9 +216,9 @@ class Writer:
             self._anchor_row(proof)
         if not pending:
             return
-        start, size = time.monotonic(), self._memory.size
+        start, size = time.monotonic_ns(), self._memory.size
         outcomes = self._outcomes([item.job for item in pending])
-        self._last_group, self._last_took_s = len(pending), time.monotonic() - start
+        self._last_group, self._last_took_ns = len(pending), time.monotonic_ns() - start
         self._is_rested = False
         for item, outcome in zip(pending, outcomes, strict=True):
             if isinstance(outcome, BaseException):
