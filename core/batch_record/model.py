@@ -18,7 +18,7 @@ from core.ledger.entry import canonical
 from core.order import Gate
 from core.quantity import plain
 
-FORM = "batch-record-1"
+FORM = "batch-record-2"
 
 
 class Amount(Struct, frozen=True, kw_only=True):
@@ -39,10 +39,16 @@ class Deed(Struct, frozen=True, kw_only=True):
 
 
 class Header(Struct, frozen=True, kw_only=True):
-    """Which batch this is and when it ran."""
+    """Which batch this is and when it ran.
+
+    `state` is that of its own stream, `stands` the one with its amendments; `changed` names what
+    was changed after it was first recorded (Annex 11 (2011) 8.2).
+    """
 
     batch: str
     state: str
+    stands: str
+    changed: tuple[str, ...]
     product: str
     product_name: str
     size: Amount
@@ -75,6 +81,13 @@ class MaterialLot(Struct, frozen=True, kw_only=True):
     steps: tuple[str, ...]
 
 
+class Void(Struct, frozen=True, kw_only=True):
+    """Why an accepted weighing no longer counts; it stays readable."""
+
+    why: str
+    by: Deed
+
+
 class Weighing(Struct, frozen=True, kw_only=True):
     """One accepted weighing, with the line as the scale sent it."""
 
@@ -90,15 +103,41 @@ class Weighing(Struct, frozen=True, kw_only=True):
     name: str
     at: datetime
     entry: int
+    void: Void | None = None
+
+
+class CorrectionRecord(Struct, frozen=True, kw_only=True):
+    """A recorded value that was replaced: old and new, why, and the entry it points at."""
+
+    step: str
+    what: str
+    old: Amount
+    new: Amount
+    why: str
+    corrected: Deed
+    corrects: int
+
+
+class Late(Struct, frozen=True, kw_only=True):
+    """Both times of what was recorded late."""
+
+    happened_at: datetime
+    recorded_at: datetime
 
 
 class Signature(Struct, frozen=True, kw_only=True):
-    """A signature in full (21 CFR 11.50): `version` of `record` is what the signer saw."""
+    """A signature in full (21 CFR 11.50): `version` of `record` is what the signer saw.
+
+    `seals` names the decision that it made, which a print mirrors as a seal: reviewer, releaser.
+    """
 
     name: str
     person: str
     meaning: str
     words: str
+    comment: str
+    components: tuple[str, ...]
+    seals: str | None
     at: datetime
     zone: str
     record: str
@@ -117,7 +156,14 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class StepRecord(Struct, frozen=True, kw_only=True):
-    """A step: what the recipe says and what was done."""
+    """A step: what the recipe says and what was done.
+
+    `light` is green where all is done and held, yellow where something waits or was out of the
+    ordinary, red where QA must decide, none before the start; `says` is the same in words.
+    """
+
+    light: str
+    says: str
 
     step: str
     phase: str
@@ -137,6 +183,41 @@ class StepRecord(Struct, frozen=True, kw_only=True):
     verification_asked: bool
     verified: Deed | None
     deviation: str | None
+    late: Late | None
+    corrections: tuple[CorrectionRecord, ...]
+    asked: str | None
+
+
+class CommentRecord(Struct, frozen=True, kw_only=True):
+    """A comment or assessment in an amendment."""
+
+    step: str | None
+    text: str
+    said: Deed
+
+
+class AmendmentRecord(Struct, frozen=True, kw_only=True):
+    """What was changed after the decision: a revision of its own beside the closed record."""
+
+    amendment: str
+    number: int
+    state: str
+    before: str
+    why: str
+    closed_ver: int
+    closed_leaf: str
+    opened: Deed
+    decided: Deed | None
+    corrections: tuple[CorrectionRecord, ...]
+    comments: tuple[CommentRecord, ...]
+
+
+class RiskRecord(Struct, frozen=True, kw_only=True):
+    """An entry that a review of the audit trail reads first."""
+
+    kind: str
+    done: Deed
+    reason: str | None
 
 
 class DeviationRecord(Struct, frozen=True, kw_only=True):
@@ -223,7 +304,17 @@ class PrintLogged(Struct, frozen=True, kw_only=True):
     copy: int
     size: int
     content_sha256: str
+    why: str
     printed: Deed
+
+
+class RevisionRecord(Struct, frozen=True, kw_only=True):
+    """A revision of the record as it was closed: the hash of its JSON as of that size."""
+
+    revision: int
+    size: int
+    content_sha256: str
+    closed: Deed
 
 
 class CheckpointShown(Struct, frozen=True, kw_only=True):
@@ -243,13 +334,16 @@ class BatchRecord(Struct, frozen=True, kw_only=True):
     steps: tuple[StepRecord, ...]
     exceptions: tuple[ExceptionRecord, ...]
     deviations: tuple[DeviationRecord, ...]
+    amendments: tuple[AmendmentRecord, ...]
     signatures: tuple[Signature, ...]
     attempts: tuple[AttemptRecord, ...]
+    risks: tuple[RiskRecord, ...]
     yields: tuple[Yield, ...]
     labels: tuple[Labels, ...]
     gates: tuple[Gate, ...]
     rules: tuple[RuleHeld, ...]
     completeness: tuple[MatrixRow, ...]
+    revisions: tuple[RevisionRecord, ...]
     prints: tuple[PrintLogged, ...]
     checkpoint: CheckpointShown
 

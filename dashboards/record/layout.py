@@ -1,0 +1,463 @@
+"""The record as sections in reading order: every word that page and paper show is chosen here.
+
+A layout is plain values. The page draws it as HTML, the print as PDF; neither adds a fact, leaves
+one out or words it again, so the two cannot differ. `record.json` holds the same facts as values.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.batch_record.model import BatchRecord, facts_of
+
+type Facts = dict[str, Any]
+type Row = tuple[str, Cell]
+DASH = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A text and how it stands out: plain, strong, mono, muted or struck through."""
+
+    text: str
+    look: str = ""
+
+
+type Cell = tuple[Line, ...]
+type Block = Told | Table | Note | Card
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Facts, one label and value each."""
+
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows under headings; `widths` are shares, 0 takes what the column needs."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    widths: tuple[float, ...]
+    right: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A paragraph."""
+
+    text: str
+    look: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Something with a name: a step, an exception, a signature; `light` as in the model."""
+
+    title: str
+    blocks: tuple[Told | Table | Note, ...]
+    id: str = ""
+    light: str = ""
+    word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the record under its heading."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def cell(value: object, look: str = "") -> Cell:
+    """Return one value as the only line of a cell; nothing is a dash, a list is joined."""
+    if isinstance(value, tuple):
+        return value
+    if isinstance(value, list):
+        value = ", ".join(str(one) for one in value)
+    return (Line(DASH if value in (None, "") else str(value), look),)
+
+
+def lines(*pairs: tuple[object, str]) -> Cell:
+    """Return a cell of several lines, those without text left out."""
+    return tuple(Line(str(text), look) for text, look in pairs if text not in (None, ""))
+
+
+def told(*rows: tuple[str, object]) -> Told:
+    """Return facts; a plain value becomes a plain cell."""
+    return Told(tuple((label, cell(value)) for label, value in rows))
+
+
+def deed(it: Facts | None) -> str:
+    """Return who, when and at which entry, in one line."""
+    if it is None:
+        return "nobody yet"
+    who = it["name"] if it["name"] == it["by"] else f"{it['name']} ({it['by']})"
+    when = f", {it['at']}" if it["at"] else ""
+    return who + when + (f", entry {it['entry']}" if it["entry"] is not None else "")
+
+
+def limits(it: Facts) -> str:
+    """Return closed limits with their target."""
+    low, high, target = it["low"], it["high"], it["target"]
+    if low and high:
+        ends = f"{low['text']} to {high['text']}"
+    elif low or high:
+        ends = f"at least {low['text']}" if low else f"at most {high['text']}"
+    else:
+        ends = "no limits"
+    judged = {None: "", True: ": within", False: ": OUTSIDE"}[it["within"]]
+    return ends + (f", target {target['text']}" if target else "") + judged
+
+
+def spoken(name: str) -> str:
+    """Return a stored word as people read it."""
+    return name.replace("_", " ")
+
+
+def layout(record: BatchRecord, time: Callable[[datetime], str]) -> tuple[Section, ...]:
+    """Return the record's sections, with every instant written by `time`."""
+    it: Facts = facts_of(record, time)
+    return (
+        Section("Batch", (_header(it["header"]),)),
+        Section("Materials", _materials(it["materials"])),
+        Section("Steps", tuple(_step(one) for one in it["steps"])),
+        Section("Yield and labels", _yields(it)),
+        Section("Exceptions", _cards(it["exceptions"], _exception, "None: every rule held.")),
+        Section("Deviations", _cards(it["deviations"], _deviation, "None.")),
+        Section("Amendments", _cards(it["amendments"], _amendment, "None: nothing was changed"
+                                     " after the decision.")),
+        Section("Signatures", _cards(it["signatures"], _signature, "Nobody has signed yet.")),
+        Section("Refused attempts", _attempts(it["attempts"])),
+        Section("Audit trail, entries of higher risk", _risks(it["risks"])),
+        Section("Release gates", (_gates(it["gates"]),)),
+        Section("Rules that held", _rules(it["rules"])),
+        Section("Completeness, 21 CFR 211.188(b)", (_completeness(it["completeness"]),)),
+        Section("Closed revisions", _revisions(it["revisions"])),
+        Section("Printed copies before this one", _prints(it["prints"])),
+        Section("Checkpoint", _checkpoint(it)),
+    )  # fmt: skip
+
+
+def _header(it: Facts) -> Told:
+    state = it["state"] if it["stands"] == it["state"] else f"{it['state']}, now {it['stands']}"
+    return told(
+        ("State", cell(state, "strong")),
+        ("Changed since first recorded", cell(it["changed"] or "nothing", "strong")),
+        ("Product", f"{it['product_name']} ({it['product']})"),
+        ("Batch size", f"{it['size']['text']}, {it['pieces']} EA"),
+        ("Order", it["order"] + (f", {it['order_quantity']['text']}" if it["order_quantity"]
+                                 else "")),
+        ("Order in the ERP", it["erp_order"] or "opened here, not in the ERP"),
+        ("Recipe version", it["recipe"]),
+        ("Hash of the recipe", cell(it["recipe_sha256"], "mono")),
+        ("Room", it["room"]),
+        ("Made", it["created_at"]),
+        ("Started", it["started_at"]),
+        ("Completed", it["completed_at"]),
+        ("Decided", it["decided_at"]),
+        ("Times", f"in {it['zone']}, each with its distance from UTC"),
+        ("Entries of the batch", it["entries"]),
+        ("Newest entry, hash", cell(it["head"], "mono")),
+    )  # fmt: skip
+
+
+def _materials(found: Sequence[Facts]) -> tuple[Block, ...]:
+    if not found:
+        return (Note("No material was used.", "muted"),)
+    head = ("Material", "Lot", "Supplier", "Expiry", "Assay", "Containers", "Used", "Steps")
+    rows = tuple(
+        (
+            cell(one["material"]), cell(one["lot"]), cell(one["supplier"]),
+            cell(one["expires_on"]), cell(one["assay"]), cell(one["containers"]),
+            cell(one["used"]["text"], "strong"), cell(one["steps"]),
+        )
+        for one in found
+    )  # fmt: skip
+    widths = (1.3, 1, 1.3, 0, 1, 0, 0, 0)
+    return (Table(title="Lots used", head=head, rows=rows, widths=widths, right=(6,)),)
+
+
+def _step(it: Facts) -> Card:
+    late = it["late"]
+    rows: list[tuple[str, object]] = [
+        ("Phase, kind", f"{it['phase']}, {spoken(it['kind'])}"),
+        ("Start, end", f"{it['started_at'] or DASH} to {it['completed_at'] or DASH}"),
+        *([("Equipment", it["equipment"])] if it["equipment"] else []),
+        *([("Material", it["material"])] if it["material"] else []),
+        *([("Asked by QA", it["asked"])] if it["asked"] else []),
+        *([("Net in total", cell(it["net"]["text"], "strong"))] if it["net"] else []),
+        *((spoken(name).capitalize(), _value(it, name, one)) for name, one in it["values"].items()),
+        *([("Limits, both ends good", limits(it["limits"]))] if it["limits"] else []),
+        ("Done by", deed(it["performed"])),
+        *([("LATE ENTRY", cell(f"happened {late['happened_at']}, recorded {late['recorded_at']}",
+                               "strong"))] if late else []),
+        *([("Verified by", deed(it["verified"]))]
+          if it["verification_asked"] or it["verified"] else []),
+        *([("Deviation", cell(it["deviation"], "strong"))] if it["deviation"] else []),
+    ]  # fmt: skip
+    blocks: list[Told | Table | Note] = [Note(it["instruction"]), told(*rows)]
+    if it["weighings"]:
+        blocks.append(_weighings(it))
+    if it["corrections"]:
+        blocks.append(_corrections(it["corrections"]))
+    return Card(
+        title=f"Step {it['step']}, {it['title']}",
+        id=f"step-{it['step']}",
+        light=it["light"],
+        word=it["says"],
+        blocks=tuple(blocks),
+    )
+
+
+def _value(it: Facts, name: str, value: Facts) -> Cell:
+    """Return a value with what it was before, struck through, the oldest first."""
+    old = [(one["old"]["text"], "struck") for one in it["corrections"] if one["what"] == name]
+    return lines(*old, (value["text"], "strong"))
+
+
+def _weighings(it: Facts) -> Table:
+    head = ("Lot, container", "Gross", "Tare", "Net", "Scale, certificate", "Line as sent, by, at",
+            "Entry")  # fmt: skip
+    rows = tuple(_weighing(one) for one in it["weighings"])
+    title = f"Weighings of step {it['step']}"
+    widths = (1, 0, 0, 0, 1.3, 1.8, 0)
+    return Table(title=title, head=head, rows=rows, widths=widths, right=(1, 2, 3, 6))
+
+
+def _weighing(one: Facts) -> tuple[Cell, ...]:
+    gone = one["void"]
+    look = "struck" if gone else ""
+    why: list[tuple[object, str]] = []
+    if gone:
+        why = [(f"NO LONGER COUNTS: {gone['why']}", "strong"), (deed(gone["by"]), "")]
+    return (
+        lines((one["lot"], look), (one["container"], look)),
+        cell(one["gross"]["text"], look),
+        cell(one["tare"]["text"], look),
+        cell(one["net"]["text"], look or "strong"),
+        lines((one["scale"], ""), (one["certificate"], "")),
+        lines((one["raw"], "mono"), (f"{one['name']} ({one['by']})", ""), (one["at"], ""), *why),
+        cell(one["entry"]),
+    )
+
+
+def _corrections(found: Sequence[Facts]) -> Table:
+    rows = tuple(
+        (
+            cell(spoken(one["what"])),
+            cell(one["old"]["text"], "struck"),
+            cell(one["new"]["text"], "strong"),
+            lines((one["why"], ""), (deed(one["corrected"]), "muted")),
+            cell(one["corrects"]),
+        )
+        for one in found
+    )
+    head = ("Changed", "Old", "New", "Reason, by, at", "Of entry")
+    return Table(title="Corrections", head=head, rows=rows, widths=(1, 0, 0, 3, 0), right=(1, 2, 4))
+
+
+def _yields(it: Facts) -> tuple[Block, ...]:
+    made = [
+        Note(
+            f"Yield at step {one['step']}: {one['actual']['text']} of"
+            f" {one['theoretical']['text']}, {one['percent']} %."
+        )
+        for one in it["yields"]
+    ] or [Note("No yield is recorded.", "muted")]
+    counted = [
+        Note(
+            f"Labels at step {one['step']}: {one['issued']} issued, {one['used']} used,"
+            f" {one['returned']} returned, {one['destroyed']} destroyed."
+        )
+        for one in it["labels"]
+    ] or [Note("No labels were reconciled.", "muted")]
+    return (*made, *counted)
+
+
+def _cards(
+    found: Iterable[Facts], draw: Callable[[Facts], Card], empty: str
+) -> tuple[Block, ...]:
+    return tuple(draw(one) for one in found) or (Note(empty, "muted"),)
+
+
+def _exception(it: Facts) -> Card:
+    facts = told(
+        ("Raised", deed(it["raised"])),
+        *([("Deviation", it["deviation"])] if it["deviation"] else []),
+        ("Reviewed by", it["reviewed_by"]),
+        ("Assessment", it["assessment"]),
+    )
+    return Card(
+        title=f"{it['exception']}, step {it['step']}: {it['kind']}",
+        blocks=(Note(it["says"]), facts),
+        light="green" if it["reviewed_by"] else "yellow",
+        word="reviewed" if it["reviewed_by"] else "to review",
+    )
+
+
+def _deviation(it: Facts) -> Card:
+    facts = told(
+        ("Severity", it["severity"]),
+        ("Reason given", it["why"]),
+        ("Raised", deed(it["raised"])),
+        *([("Lots", it["lots"])] if it["lots"] else []),
+        *([("Scale", it["scale"])] if it["scale"] else []),
+        ("Disposition", cell(spoken(it["disposition"] or ""), "strong")),
+        ("Assessment", it["assessment"]),
+        *([("Decided", deed(it["dispositioned"]))] if it["dispositioned"] else []),
+    )
+    return Card(
+        title=f"{it['deviation']}, step {it['step']}: {it['kind']}",
+        blocks=(Note(it["says"]), facts),
+        light="green" if it["disposition"] else "red",
+        word=it["state"],
+    )
+
+
+def _amendment(it: Facts) -> Card:
+    facts = told(
+        ("Reopened", deed(it["opened"])),
+        ("Reason", it["why"]),
+        ("Decision before", it["before"]),
+        ("Of the closed record", f"version {it['closed_ver']}"),
+        ("Its hash", cell(it["closed_leaf"], "mono")),
+        ("Decision now", cell(it["state"], "strong")),
+        ("Decided", deed(it["decided"])),
+        *((f"Comment{' at step ' + one['step'] if one['step'] else ''}",
+           lines((one["text"], ""), (deed(one["said"]), "muted"))) for one in it["comments"]),
+    )  # fmt: skip
+    table = (_corrections(it["corrections"]),) if it["corrections"] else ()
+    return Card(
+        title=f"Amendment {it['amendment']}, revision {it['number'] + 1}",
+        blocks=(facts, *table),
+        light="yellow" if it["decided"] is None else "green",
+        word=it["state"],
+    )
+
+
+def _signature(it: Facts) -> Card:
+    step = f", step {it['step']}" if it["step"] else ""
+    comment = (("Comment", it["comment"]),) if it["comment"] else ()
+    facts = told(
+        ("Meaning", cell(it["meaning"], "strong")),
+        ("Words", it["words"]),
+        *comment,
+        ("When", f"{it['at']}, {it['zone']}"),
+        ("Of", f"{it['record']}, version {it['version']}{step}, entry {it['entry']}"),
+        ("Signed with", it["components"]),
+    )
+    return Card(title=f"{it['name']} ({it['person']})", blocks=(facts,), light="signed")
+
+
+def _attempts(found: Sequence[Facts]) -> tuple[Block, ...]:
+    if not found:
+        return (Note("None.", "muted"),)
+    rows = tuple(
+        (
+            cell(one["step"]),
+            lines((one["rule"], ""), (one["command"], "muted")),
+            cell(one["says"]),
+            lines((deed(one["tried"]), ""), (one["station"], "muted")),
+        )
+        for one in found
+    )
+    head = ("Step", "Rule, command", "What was said", "By, at, entry, from")
+    table = Table(title="Refused attempts", head=head, rows=rows, widths=(0, 1.4, 2.6, 1.5))
+    return (Note("A rule refused each of them; nothing was changed."), table)
+
+
+def _risks(found: Sequence[Facts]) -> tuple[Block, ...]:
+    if not found:
+        return (Note("None.", "muted"),)
+    rows = tuple((cell(one["kind"]), cell(deed(one["done"])), cell(one["reason"])) for one in found)
+    head = ("What", "Who, when, entry", "Reason")
+    return (
+        Note("Exceptions, decisions about them, refused attempts, changes, values outside limits."),
+        Table(title="Entries of higher risk", head=head, rows=rows, widths=(1.2, 2, 2)),
+    )
+
+
+def _gates(found: Sequence[Facts]) -> Table:
+    rows = tuple(
+        (
+            cell(one["gate"]),
+            cell("green") if one["passed"] else cell("RED", "strong"),
+            cell(one["says"]),
+            cell(one["owner"]),
+        )
+        for one in found
+    )
+    head = ("Gate", "State", "What is known", "Owner")
+    return Table(title="Release gates", head=head, rows=rows, widths=(0, 0, 1, 0))
+
+
+def _rules(found: Sequence[Facts]) -> tuple[Block, ...]:
+    if not found:
+        return (Note("No rule was applied yet.", "muted"),)
+    rows = tuple((cell(one["rule"]), cell(one["steps"]), cell(one["times"])) for one in found)
+    head = ("Rule", "Steps", "Times")
+    return (Table(title="Rules that held", head=head, rows=rows, widths=(1.4, 2, 0), right=(2,)),)
+
+
+def _completeness(found: Sequence[Facts]) -> Table:
+    rows = tuple(
+        (
+            cell(f"({one['no']})"),
+            cell(one["content"]),
+            cell("; ".join(one["evidence"])),
+            cell(f"missing: {one['missing']}", "strong") if one["missing"] else cell(None),
+        )
+        for one in found
+    )
+    head = ("No.", "Content", "Evidence in this record", "Missing")
+    return Table(title="Completeness", head=head, rows=rows, widths=(0, 1.3, 2.2, 1.4))
+
+
+def _revisions(found: Sequence[Facts]) -> tuple[Block, ...]:
+    if not found:
+        return (Note("None: this record is not closed yet.", "muted"),)
+    rows = tuple(
+        (
+            cell(one["revision"]),
+            cell(deed(one["closed"])),
+            cell(one["content_sha256"], "mono"),
+            cell(one["size"]),
+        )
+        for one in found
+    )
+    head = ("Revision", "Closed by, at, entry", "SHA-256 of its JSON", "Ledger size")
+    return (Table(title="Closed revisions", head=head, rows=rows, widths=(0, 1.5, 2.5, 0),
+                  right=(3,)),)  # fmt: skip
+
+
+def _prints(found: Sequence[Facts]) -> tuple[Block, ...]:
+    if not found:
+        return (Note("None.", "muted"),)
+    rows = tuple(
+        (
+            cell(one["copy"]),
+            cell(deed(one["printed"])),
+            cell(one["why"] or "first copy"),
+            cell(one["content_sha256"], "mono"),
+            cell(one["size"]),
+        )
+        for one in found
+    )
+    head = ("Copy", "Printed by, at, entry", "Reason", "SHA-256 of its JSON", "Ledger size")
+    return (Table(title="Print log", head=head, rows=rows, widths=(0, 1.3, 1.2, 2, 0), right=(4,)),)
+
+
+def _checkpoint(it: Facts) -> tuple[Block, ...]:
+    seen = it["checkpoint"]
+    facts = told(
+        ("Entries of the ledger", seen["size"]),
+        ("Root", cell(seen["root"], "mono")),
+        ("Note, signed by the plant's key", cell(seen["note"].strip(), "mono")),
+        ("Form of this record", it["form"]),
+    )
+    return (facts,)
