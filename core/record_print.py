@@ -1,27 +1,42 @@
-"""Prints of a batch record: every printed copy has a number and stands in the ledger.
+"""Prints and closed revisions of a batch record: each has a number and stands in the ledger.
 
 They stand in a stream of their own beside the batch, since a decided batch's stream is closed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
 from core.batch.state import Batch
+from core.errors import Refused, WrongState
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
-from core.quantity import Name
+from core.quantity import Name, Sentence
 
 type Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class PrintRecord(Command, frozen=True, kw_only=True, tag="batch.print-record"):
-    """Take the next copy number for the record with this content at this checkpoint."""
+    """Take the next copy number for the record with this content at this checkpoint.
+
+    From the second copy on `why` says what it is for.
+    """
 
     batch: Name
     size: int
     root: Digest
+    content_sha256: Digest
+    why: Sentence | None = None
+
+
+class CloseRecord(Command, frozen=True, kw_only=True, tag="batch.close-record"):
+    """Keep the hash of the decided batch's record, as of the ledger's size at its decision."""
+
+    batch: Name
+    revision: int
+    size: int
+    form: str
     content_sha256: Digest
 
 
@@ -33,6 +48,29 @@ class RecordPrinted(Event, frozen=True, kw_only=True, tag="record.printed"):
     size: int
     root: str
     content_sha256: str
+    why: str = ""
+
+
+class RecordClosed(Event, frozen=True, kw_only=True, tag="record.closed"):
+    """A revision of the record is complete; the hash is over its JSON as of `size`."""
+
+    batch: str
+    revision: int
+    size: int
+    form: str
+    content_sha256: str
+
+
+class CopyNeedsReason(Refused):
+    """A further copy is printed for a reason that stands in the log."""
+
+    def __init__(self, batch: str, copy: int) -> None:
+        super().__init__(
+            f"Batch {batch}: this would be copy {copy} of its record. Say what it is for, then"
+            " print it.",
+            batch=batch,
+            copy=copy,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,45 +83,93 @@ class Print:
     by: str
     at: datetime
     seq: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """One revision of the record, as it was closed."""
+
+    revision: int
+    size: int
+    form: str
+    content_sha256: str
+    by: str
+    at: datetime
+    seq: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prints:
-    """The print log of one batch's record."""
+    """The print log of one batch's record, and its closed revisions."""
 
     KIND: ClassVar[str] = "record"
     batch: str
     copies: tuple[Print, ...] = ()
+    closings: tuple[Closing, ...] = ()
 
 
-def decide(plant: Plant, command: PrintRecord, context: Context) -> Facts:
-    """Return what printing causes: the next number, without gaps.
+def decide(plant: Plant, command: PrintRecord | CloseRecord, context: Context) -> Facts:
+    """Return what printing or closing causes: the next number, without gaps.
 
     Raises:
         Unknown: no such batch.
+        CopyNeedsReason: it is not the first copy, and nothing says why.
+        WrongState: the batch is not decided, or that revision is closed already.
     """
-    batch = need(plant, Batch, command.batch).batch
-    prints = plant.get(Prints, batch)
+    batch = need(plant, Batch, command.batch)
+    prints = plant.get(Prints, batch.batch) or Prints(batch=batch.batch)
+    stream = f"{Prints.KIND}/{batch.batch}"
+    if isinstance(command, CloseRecord):
+        return (Fact(stream, _closed(batch, prints, command)),)
+    copy, why = len(prints.copies) + 1, command.why or context.reason or ""
+    if copy > 1 and not why:
+        raise CopyNeedsReason(batch.batch, copy)
     printed = RecordPrinted(
-        batch=batch,
-        copy=1 if prints is None else len(prints.copies) + 1,
+        batch=batch.batch,
+        copy=copy,
         size=command.size,
         root=command.root,
         content_sha256=command.content_sha256,
+        why=why,
     )
-    return (Fact(f"{Prints.KIND}/{batch}", printed),)
+    return (Fact(stream, printed, why or None),)
+
+
+def _closed(batch: Batch, prints: Prints, command: CloseRecord) -> RecordClosed:
+    if not batch.closed or command.revision != len(prints.closings) + 1:
+        raise WrongState(
+            f"Record of {batch.batch}",
+            f"at revision {len(prints.closings)}, the batch {batch.state}",
+            needed=f"decided, and at revision {command.revision - 1}",
+            next_step="Read its record.",
+        )
+    return RecordClosed(
+        batch=batch.batch,
+        revision=command.revision,
+        size=command.size,
+        form=command.form,
+        content_sha256=command.content_sha256,
+    )
 
 
 def apply(prints: Prints | None, fact: Recorded) -> Prints:
-    """Fold one printed copy."""
-    assert isinstance(fact.event, RecordPrinted), fact
-    it = fact.event
-    one = Print(
-        copy=it.copy,
-        size=it.size,
-        content_sha256=it.content_sha256,
-        by=fact.actor,
-        at=fact.at,
-        seq=fact.seq,
-    )
-    return Prints(batch=it.batch, copies=(*(prints.copies if prints else ()), one))
+    """Fold one printed copy or closed revision."""
+    assert isinstance(fact.event, RecordPrinted | RecordClosed), fact
+    before = prints or Prints(batch=fact.event.batch)
+    made: dict[str, Any] = {"by": fact.actor, "at": fact.at, "seq": fact.seq}
+    match fact.event:
+        case RecordPrinted() as it:
+            copy = Print(
+                copy=it.copy, size=it.size, content_sha256=it.content_sha256, why=it.why, **made
+            )
+            return replace(before, copies=(*before.copies, copy))
+        case RecordClosed() as it:
+            closing = Closing(
+                revision=it.revision,
+                size=it.size,
+                form=it.form,
+                content_sha256=it.content_sha256,
+                **made,
+            )
+            return replace(before, closings=(*before.closings, closing))

@@ -8,33 +8,12 @@ from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from core.batch_record.risk import is_risky as is_risky
 from core.ledger.entry import Entry
 from core.quantity import kg_text, plain
 from dashboards import parts
 
 LONGEST = 240
-
-# What a reviewer of an audit trail must see before anything else.
-RISKY = frozenset(
-    {
-        "attempt.refused", "batch-exception.raised", "batch-exception.reviewed", "batch.held",
-        "batch.rejected", "batch.resumed", "daily-check.failed", "deviation.closed",
-        "deviation.dispositioned", "deviation.opened", "lot.status-changed",
-        "order-change-request.raised", "person.authentication-failed", "person.locked",
-        "person.roles-changed", "person.unlocked", "step.value-corrected", "weighing.reversed",
-        "step.reopened", "material.consumption-reversed", "material.scrapped", "amendment.opened",
-        "amendment.commented", "amendment.rejected", "work-order.held",
-    }
-)  # fmt: skip
-
-
-def is_risky(entry: Entry) -> bool:
-    """Tell whether an entry is one that an audit-trail review starts with.
-
-    Exceptions, decisions about them, refused attempts, and values outside their limits.
-    """
-    return entry.type in RISKY or entry.data.get("within") is False
-
 
 def _kg(text: object) -> str:
     return kg_text(Decimal(str(text)))
@@ -160,6 +139,14 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
         f"Order {it['order']} completed: {it['quantity']} {it['unit']}, batch {it['batch']}."
     ),
     "batch.completed": lambda it: f"Batch {it['batch']}: every step is complete.",
+    "record.printed": lambda it: (
+        f"Copy {it['copy']} of the record of {it['batch']} printed"
+        f"{': ' + it['why'] if it.get('why') else ''}."
+    ),
+    "record.closed": lambda it: (
+        f"Record of {it['batch']}, revision {it['revision']}, closed with content"
+        f" {it['content_sha256'][:16]} …."
+    ),
     "batch.closed": lambda it: f"Batch {it['batch']}: the record is closed.",
     "material.produced": lambda it: (
         f"{it['quantity']} {it['unit']} of {it['product']} produced, lot {it['lot']}."

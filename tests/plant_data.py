@@ -56,6 +56,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "batch.release": ("qa",),
     "batch.reject": ("qa",),
     "batch.print-record": ("qa",),
+    "batch.close-record": ("service",),
     "batch.reopen": ("qa",),
     "amendment.correct": ("qa", "supervisor"),
     "amendment.comment": ("qa", "supervisor"),

@@ -1,69 +1,39 @@
 """The batch record made from the states that the ledger folds to. Pure: it reads nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from decimal import Decimal
 
-from core.batch.state import Batch, Partial, Signed, StepRun
+from core.batch.state import Batch, Partial
+from core.batch_record.changes import amendment, changed, risks, signatures
 from core.batch_record.matrix import completeness
 from core.batch_record.model import (
     FORM,
-    Amount,
     AttemptRecord,
     BatchRecord,
     CheckpointShown,
-    Deed,
     DeviationRecord,
     ExceptionRecord,
     Header,
     Labels,
-    Limits,
     MaterialLot,
     PrintLogged,
+    RevisionRecord,
     RuleHeld,
-    Signature,
-    StepRecord,
-    Weighing,
     Yield,
 )
-from core.clock import parse_iso
+from core.batch_record.sources import Sources
+from core.batch_record.steps import amount, step_record
 from core.deviation import Deviation
-from core.ledger.checkpoint import Checkpoint
-from core.ledger.entry import Entry
 from core.material import Lot
-from core.order import Gate, Order
-from core.quantity import kg_text, plain
-from core.recipe import Step, StepKind
-from core.record_print import Prints
+from core.quantity import plain
+from core.recipe import StepKind
 from core.refusal import Attempt
 from core.release import RulePassed
-
-type Name = Callable[[str], str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """Everything a record is made from, as of one moment."""
-
-    batch: Batch
-    entries: Sequence[Entry]
-    head: str
-    deviations: Sequence[Deviation]
-    order: Order | None
-    lots: Mapping[str, Lot]
-    attempts: Sequence[Attempt]
-    gates: Sequence[Gate]
-    passed: Sequence[RulePassed]
-    prints: Prints | None
-    checkpoint: Checkpoint
-    zone: str
-    name: Name
 
 
 def batch_record(it: Sources) -> BatchRecord:
     """Return the record of a batch."""
-    steps = tuple(_step(it, step) for step in it.batch.content.steps)
+    steps = tuple(step_record(it, step) for step in it.batch.content.steps)
     deviations = tuple(_deviation(it, one) for one in it.deviations)
     yields, labels = _yields(it.batch), _labels(it.batch)
     return BatchRecord(
@@ -73,13 +43,16 @@ def batch_record(it: Sources) -> BatchRecord:
         steps=steps,
         exceptions=_exceptions(it),
         deviations=deviations,
-        signatures=_signatures(it),
+        amendments=tuple(amendment(it, one) for one in it.amendments),
+        signatures=signatures(it),
         attempts=tuple(_attempt(it, one) for one in it.attempts),
+        risks=risks(it),
         yields=yields,
         labels=labels,
         gates=tuple(it.gates),
         rules=_rules(it.passed),
         completeness=completeness(steps, deviations, yields, labels=labels),
+        revisions=_revisions(it),
         prints=_prints(it),
         checkpoint=CheckpointShown(
             size=it.checkpoint.size, root=it.checkpoint.root.hex(), note=it.checkpoint.note
@@ -87,25 +60,13 @@ def batch_record(it: Sources) -> BatchRecord:
     )
 
 
-def amount(value: Decimal, unit: str | None) -> Amount:
-    """Return a quantity with the text that people read: grams as kilograms."""
-    text = kg_text(value) if unit == "g" else f"{plain(value)} {unit or ''}".strip()
-    return Amount(value=value, unit=unit or "", text=text)
-
-
-def _maybe(value: Decimal | None, unit: str | None) -> Amount | None:
-    return None if value is None else amount(value, unit)
-
-
-def _deed(it: Sources, by: str, at: datetime | None, *, entry: int | None = None) -> Deed:
-    return Deed(by=by, name=it.name(by), at=at, entry=entry)
-
-
 def _header(it: Sources) -> Header:
     batch, content = it.batch, it.batch.content
     return Header(
         batch=batch.batch,
         state=batch.state.value,
+        stands=it.stands.state.value,
+        changed=changed(it),
         product=content.product,
         product_name=content.product_name,
         size=amount(content.quantity, content.unit),
@@ -151,68 +112,6 @@ def _material(lot: Lot, uses: list[tuple[str, Partial]]) -> MaterialLot:
     )
 
 
-def _at(it: Sources, kind: str, step: str) -> datetime | None:
-    found = [one.at for one in it.entries if one.type == kind and one.data.get("step") == step]
-    return parse_iso(found[-1]) if found else None
-
-
-def _limits(step: Step, run: StepRun) -> Limits | None:
-    if step.low is None and step.high is None and step.target is None:
-        return None
-    return Limits(
-        low=_maybe(step.low, step.unit),
-        high=_maybe(step.high, step.unit),
-        target=_maybe(step.target, step.unit),
-        within=run.within if run.performed_by else None,
-    )
-
-
-def _step(it: Sources, step: Step) -> StepRecord:
-    run = it.batch.run(step.step) or StepRun(step=step.step)
-    performed = verified = None
-    if run.performed_by:
-        performed = _deed(it, run.performed_by, run.performed_at)
-    if run.verified_by:
-        verified = _deed(it, run.verified_by, run.verified_at)
-    return StepRecord(
-        step=step.step,
-        phase=step.phase,
-        title=step.title,
-        instruction=step.instruction,
-        kind=step.kind.value,
-        state=run.state.value,
-        equipment=step.work_center,
-        material=step.material,
-        started_at=_at(it, "step.started", step.step),
-        completed_at=_at(it, "step.completed", step.step),
-        limits=_limits(step, run),
-        net=amount(run.net_g, "g") if run.partials else None,
-        values={name: amount(value, step.unit) for name, value in run.values.items()},
-        weighings=tuple(_weighing(it, one) for one in run.partials),
-        performed=performed,
-        verification_asked=step.verify,
-        verified=verified,
-        deviation=run.deviation,
-    )
-
-
-def _weighing(it: Sources, one: Partial) -> Weighing:
-    return Weighing(
-        lot=one.lot,
-        container=one.container,
-        gross=amount(one.gross_g, "g"),
-        tare=amount(one.tare_g, "g"),
-        net=amount(one.net_g, "g"),
-        scale=one.scale,
-        certificate=one.certificate,
-        raw=one.raw,
-        by=one.by,
-        name=it.name(one.by),
-        at=one.at,
-        entry=one.seq,
-    )
-
-
 def _exceptions(it: Sources) -> tuple[ExceptionRecord, ...]:
     return tuple(
         ExceptionRecord(
@@ -221,7 +120,7 @@ def _exceptions(it: Sources) -> tuple[ExceptionRecord, ...]:
             kind=one.kind,
             says=one.says,
             deviation=one.deviation,
-            raised=_deed(it, one.by, one.at, entry=one.seq),
+            raised=it.deed(one.by, one.at, entry=one.seq),
             reviewed_by=None if one.reviewed_by is None else it.name(one.reviewed_by),
             assessment=one.assessment,
         )
@@ -232,7 +131,7 @@ def _exceptions(it: Sources) -> tuple[ExceptionRecord, ...]:
 def _deviation(it: Sources, one: Deviation) -> DeviationRecord:
     decided = None
     if one.dispositioned_by is not None:
-        decided = _deed(it, one.dispositioned_by, one.dispositioned_at)
+        decided = it.deed(one.dispositioned_by, one.dispositioned_at)
     return DeviationRecord(
         deviation=one.deviation,
         step=one.step,
@@ -241,35 +140,12 @@ def _deviation(it: Sources, one: Deviation) -> DeviationRecord:
         says=one.says,
         why=one.why,
         state=one.state.value,
-        raised=_deed(it, one.raised_by, one.raised_at),
+        raised=it.deed(one.raised_by, one.raised_at),
         lots=one.lots,
         scale=one.scale,
         disposition=None if one.disposition is None else one.disposition.value,
         assessment=one.assessment,
         dispositioned=decided,
-    )
-
-
-def _signatures(it: Sources) -> tuple[Signature, ...]:
-    found = [_signature(one, f"batch/{it.batch.batch}") for one in it.batch.signatures]
-    for deviation in it.deviations:
-        record = f"deviation/{deviation.deviation}"
-        found += [_signature(one, record) for one in deviation.signatures]
-    return tuple(sorted(found, key=lambda one: one.entry))
-
-
-def _signature(one: Signed, record: str) -> Signature:
-    return Signature(
-        name=one.name,
-        person=one.person,
-        meaning=one.meaning,
-        words=one.words,
-        at=one.at,
-        zone=one.zone,
-        record=record,
-        version=one.ver,
-        step=one.step,
-        entry=one.seq,
     )
 
 
@@ -280,7 +156,7 @@ def _attempt(it: Sources, one: Attempt) -> AttemptRecord:
         says=one.says,
         step=one.step,
         station=one.station,
-        tried=_deed(it, one.by, one.at, entry=one.seq),
+        tried=it.deed(one.by, one.at, entry=one.seq),
     )
 
 
@@ -327,7 +203,20 @@ def _prints(it: Sources) -> tuple[PrintLogged, ...]:
             copy=one.copy,
             size=one.size,
             content_sha256=one.content_sha256,
-            printed=_deed(it, one.by, one.at, entry=one.seq),
+            why=one.why,
+            printed=it.deed(one.by, one.at, entry=one.seq),
         )
         for one in (it.prints.copies if it.prints else ())
+    )
+
+
+def _revisions(it: Sources) -> tuple[RevisionRecord, ...]:
+    return tuple(
+        RevisionRecord(
+            revision=one.revision,
+            size=one.size,
+            content_sha256=one.content_sha256,
+            closed=it.deed(one.by, one.at, entry=one.seq),
+        )
+        for one in (it.prints.closings if it.prints else ())
     )

@@ -155,6 +155,15 @@ class Limits(Struct, frozen=True, kw_only=True):
     within: bool | None
 
 
+class RedoneRecord(Struct, frozen=True, kw_only=True):
+    """What a step held before QA let it be done again; its weighings stand struck through."""
+
+    values: dict[str, Amount]
+    performed: Deed | None
+    deviation: str
+    set_aside: Deed
+
+
 class StepRecord(Struct, frozen=True, kw_only=True):
     """A step: what the recipe says and what was done.
 
@@ -185,6 +194,7 @@ class StepRecord(Struct, frozen=True, kw_only=True):
     deviation: str | None
     late: Late | None
     corrections: tuple[CorrectionRecord, ...]
+    redone: tuple[RedoneRecord, ...]
     asked: str | None
 
 

@@ -205,6 +205,8 @@ def _step(it: Facts) -> Card:
         blocks.append(_weighings(it))
     if it["corrections"]:
         blocks.append(_corrections(it["corrections"]))
+    if it["redone"]:
+        blocks.append(_redone(it["redone"]))
     return Card(
         title=f"Step {it['step']}, {it['title']}",
         id=f"step-{it['step']}",
@@ -259,6 +261,19 @@ def _corrections(found: Sequence[Facts]) -> Table:
     )
     head = ("Changed", "Old", "New", "Reason, by, at", "Of entry")
     return Table(title="Corrections", head=head, rows=rows, widths=(1, 0, 0, 3, 0), right=(1, 2, 4))
+
+
+def _redone(found: Sequence[Facts]) -> Table:
+    rows = tuple(
+        (
+            lines(*((f"{spoken(name)} {one['text']}", "struck") for name, one in it["values"].items())),
+            cell(deed(it["performed"])),
+            lines((f"Done again: {it['deviation']}", "strong"), (deed(it["set_aside"]), "muted")),
+        )
+        for it in found
+    )
+    head = ("Values before", "Done by", "Set aside for, by, at")
+    return Table(title="Done before, no longer counts", head=head, rows=rows, widths=(1, 1.5, 2))
 
 
 def _yields(it: Facts) -> tuple[Block, ...]:

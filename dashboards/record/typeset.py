@@ -1,10 +1,10 @@
-"""The batch record as PDF/A, set by typst from the very values that `record.json` holds."""
+"""The batch record as PDF/A, set by typst from the layout that the page shows too."""
 
 import json
 import logging
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import segno
 import typst
 
-from core.batch_record.model import BatchRecord, facts_of, record_sha256
+from core.batch_record.model import BatchRecord, record_sha256
+from dashboards.record.layout import Card, Section, layout
 
 TEMPLATE = Path(__file__).with_name("record.typ")
 STANDARD: Literal["a-3b"] = "a-3b"
@@ -30,6 +31,18 @@ class Copy:
     number: int | None
     by: str
     at: datetime
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """A file inside the PDF: what the record was made from (`source`), or its values (`data`)."""
+
+    name: str
+    text: str
+    kind: Literal["source", "data", "supplement"]
+    mime: str
+    says: str
 
 
 def local(at: datetime, zone: ZoneInfo) -> str:
@@ -63,17 +76,25 @@ def qr(text: str) -> str:
     return out.getvalue().decode()
 
 
-def pdf(record: BatchRecord, copy: Copy) -> bytes:
+def pdf(record: BatchRecord, copy: Copy, attached: Sequence[Attached] = ()) -> bytes:
     """Return the record as PDF, not sealed yet: the same bytes for the same record and copy."""
-    zone = ZoneInfo(record.header.zone)
+    zone, head = ZoneInfo(record.header.zone), record.header
     about = {
-        "number": copy.number,
+        "batch": head.batch,
+        "product": f"{head.product_name} ({head.product})",
+        "recipe": head.recipe,
+        "zone": head.zone,
+        "size": str(record.checkpoint.size),
+        "root": record.checkpoint.root[:16],
+        "copy": "Copy of an export, not numbered" if copy.number is None else f"Copy {copy.number}",
         "by": copy.by,
         "at": local(copy.at, zone),
+        "why": copy.why,
         "content_sha256": record_sha256(record),
     }
-    values = {"record": facts_of(record, lambda at: local(at, zone)), "copy": about}
-    shown = _mapped(values, drawable)
+    sections = [plain(one) for one in layout(record, lambda at: local(at, zone))]
+    shown = _mapped({"sections": sections, "about": about}, drawable)
+    shown["attached"] = [asdict(one) for one in attached]
     day = {"year": f"{copy.at.year}", "month": f"{copy.at.month}", "day": f"{copy.at.day}"}
     inputs = {"qr": qr(record.checkpoint.note), **day}
     at = int(copy.at.timestamp())
@@ -86,7 +107,20 @@ def pdf(record: BatchRecord, copy: Copy) -> bytes:
         return _set(inputs, shown, at=at, own_fonts=False)
     except typst.TypstError as fault:
         log.info("event=record-not-set own_fonts=False why=%s", fault)
-    return _set(inputs, _mapped(shown, spelled), at=at, own_fonts=True)
+    last = _mapped(shown, spelled) | {"attached": shown["attached"]}
+    return _set(inputs, last, at=at, own_fonts=True)
+
+
+def plain(section: Section) -> dict[str, Any]:
+    """Return a section as plain values, each block with the name of its kind."""
+    return {"title": section.title, "blocks": [_plain_block(one) for one in section.blocks]}
+
+
+def _plain_block(block: Any) -> dict[str, Any]:
+    values = {"kind": type(block).__name__.lower(), **asdict(block)}
+    if isinstance(block, Card):
+        values["blocks"] = [_plain_block(one) for one in block.blocks]
+    return values
 
 
 def _mapped(value: Any, change: Callable[[str], str]) -> Any:
@@ -95,7 +129,7 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
         return change(value)
     if isinstance(value, dict):
         return {name: _mapped(one, change) for name, one in value.items()}
-    return [_mapped(one, change) for one in value] if isinstance(value, list) else value
+    return [_mapped(one, change) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _set(inputs: dict[str, str], values: Any, *, at: int, own_fonts: bool) -> bytes:
