@@ -1,7 +1,7 @@
 """The plant's own certificates for sealing documents, made on first use and kept in its folder.
 
-A P-256 authority signs one signer. The seal shows that a file came from this plant unchanged; who
-signed the record stands in the ledger.
+A P-256 authority signs the plant's signer, and one for each person whose signature is repeated on
+paper. The server holds all keys: who signed the record stands in the ledger.
 """
 
 import os
@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -67,6 +68,42 @@ def seal_files(folder: Path, plant: str, *, now: Callable[[], datetime] = clock.
     return _files(target)
 
 
+def person_files(
+    folder: Path, plant: str, *, person: str, name: str, now: Callable[[], datetime] = clock.now
+) -> SealFiles:
+    """Return the certificate of a person under the plant's present authority, made on first use.
+
+    It is for one person under one printed name; a folder appears whole, as with the plant's seal.
+    """
+    authority = seal_files(folder, plant, now=now).authority.parent
+    at = now()
+    people = folder / "people"
+    people.mkdir(exist_ok=True, mode=0o700)
+    stem = sha256(f"{person}\n{name}".encode()).hexdigest()[:16]
+    made = sorted(people.glob(f"{stem}-[0-9][0-9][0-9]"))
+    if made and _ends(made[-1] / SIGNER) > at and _same(made[-1], authority):
+        return _files(made[-1])
+    draft = Path(mkdtemp(dir=people, prefix="new-"))
+    _copy_authority(authority, draft, with_key=False)
+    subject = _name(name, person=person, plant=plant)
+    _make_signer(draft, subject, at, authority=authority)
+    target = people / f"{stem}-{len(made) + 1:03d}"
+    try:
+        draft.rename(target)
+    except OSError:  # somebody else was first
+        shutil.rmtree(draft)
+    return _files(target)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return (one / AUTHORITY).read_bytes() == (other / AUTHORITY).read_bytes()
+
+
+def _copy_authority(source: Path, folder: Path, *, with_key: bool) -> None:
+    for name in (AUTHORITY_KEY, AUTHORITY) if with_key else (AUTHORITY,):
+        _write(folder / name, (source / name).read_bytes())
+
+
 def _files(folder: Path) -> SealFiles:
     return SealFiles(folder / SIGNER_KEY, folder / SIGNER, folder / AUTHORITY)
 
@@ -74,16 +111,20 @@ def _files(folder: Path) -> SealFiles:
 def _make(folder: Path, plant: str, at: datetime, *, before: Path | None) -> None:
     """Write both keys and certificates, with the authority of the seal before if it still lasts."""
     if before is not None and _ends(before / AUTHORITY) > at + SIGNER_FOR:
-        for name in (AUTHORITY_KEY, AUTHORITY):
-            _write(folder / name, (before / name).read_bytes())
+        _copy_authority(before, folder, with_key=True)
     else:
         key = ec.generate_private_key(ec.SECP256R1())
         _write(folder / AUTHORITY_KEY, _private(key))
         _write(folder / AUTHORITY, _authority(key, plant, at).public_bytes(Encoding.PEM))
-    issuer_key: Any = load_pem_private_key((folder / AUTHORITY_KEY).read_bytes(), None)
-    issuer = x509.load_pem_x509_certificate((folder / AUTHORITY).read_bytes())
+    subject = _name(f"Batchwright plant {plant}, record seal")
+    _make_signer(folder, subject, at, authority=folder)
+
+
+def _make_signer(folder: Path, subject: x509.Name, at: datetime, *, authority: Path) -> None:
+    issuer_key: Any = load_pem_private_key((authority / AUTHORITY_KEY).read_bytes(), None)
+    issuer = x509.load_pem_x509_certificate((authority / AUTHORITY).read_bytes())
     key = ec.generate_private_key(ec.SECP256R1())
-    signer = _signer(key, plant, at, issuer=issuer, issuer_key=issuer_key)
+    signer = _signer(key, subject, at, issuer=issuer, issuer_key=issuer_key)
     _write(folder / SIGNER_KEY, _private(key))
     _write(folder / SIGNER, signer.public_bytes(Encoding.PEM))
 
@@ -104,8 +145,10 @@ def _write(path: Path, body: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:64])])
+def _name(text: str, *, person: str = "", plant: str = "") -> x509.Name:
+    parts = [(NameOID.ORGANIZATION_NAME, plant), (NameOID.COMMON_NAME, text)]
+    parts.append((NameOID.SERIAL_NUMBER, person))
+    return x509.Name([x509.NameAttribute(oid, value[:64]) for oid, value in parts if value])
 
 
 def _usage(*wanted: str) -> x509.KeyUsage:
@@ -138,7 +181,7 @@ def _authority(key: ec.EllipticCurvePrivateKey, plant: str, at: datetime) -> x50
 
 def _signer(
     key: ec.EllipticCurvePrivateKey,
-    plant: str,
+    subject: x509.Name,
     at: datetime,
     *,
     issuer: x509.Certificate,
@@ -147,7 +190,7 @@ def _signer(
     above = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     made: x509.Certificate = (
         _base(key, at, SIGNER_FOR)
-        .subject_name(_name(f"Batchwright plant {plant}, record seal"))
+        .subject_name(subject)
         .issuer_name(issuer.subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage("digital_signature", "content_commitment"), critical=True)

@@ -28,6 +28,7 @@ from dashboards.collect import Machines
 from dashboards.floor import Floor, Weighs, published_scale
 from dashboards.live import Hub, Tailer
 from dashboards.plant import PlantServices
+from dashboards.record.closing import Archive
 from dashboards.security import Gate
 from dashboards.session import Sessions
 from erp.timestamp import Authority, Stamping
@@ -117,6 +118,7 @@ class Plant:
         self._tailer = Tailer(execution.ledger, self.hub, heard=self._heard)
         self.accounts = PlantAccounts(execution)
         self.gate = Gate(Sessions(ended=self.accounts.signed_out))
+        self.archive = Archive(execution)
         self._scales = {one.scale: self._scale(one) for one in wiring.scales}
         self.machines = (
             Machines(execution, wiring.lines, self.calendar, data=data, before=history)
@@ -141,13 +143,18 @@ class Plant:
         return published_scale(settings, lambda: SerialPort(device.address), self.hub)
 
     def _heard(self, entry: Entry) -> None:
-        """End all sessions of a person whose rights changed: open pages keep the old roles."""
+        """End all sessions of a person whose rights changed, whose open pages keep the old roles;
+        close the record of a batch that was decided.
+        """
+        self.archive.heard(entry)
         if entry.type in WITHDRAWS:
             self.gate.sessions.end_person(entry.data["person"], entry.type)
 
     def start(self) -> None:
         """Start everything that runs beside the server."""
         self.execution.writer.listeners.append(self._tailer.wake)
+        self.archive.start()
+        self._stack.callback(self.archive.stop)
         self._tailer.start()
         self._stack.callback(self._tailer.stop)
         self._stack.callback(self.hub.close)

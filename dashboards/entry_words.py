@@ -15,6 +15,7 @@ from dashboards import parts
 
 LONGEST = 240
 
+
 def _kg(text: object) -> str:
     return kg_text(Decimal(str(text)))
 

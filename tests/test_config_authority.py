@@ -45,6 +45,7 @@ MAY: dict[str, set[str]] = {
     "admin": {"person.register", "person.change-roles", "person.unlock", "person.retire"},
     "service": {
         "order.receive", "order.withdraw", "bom.receive", "telemetry.seal", "lot.receive",
+        "batch.close-record",
         "person.record-failed-authentication", "person.record-authentication",
     },
 }  # fmt: skip

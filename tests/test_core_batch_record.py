@@ -15,7 +15,7 @@ from core.batch_record.read import read_record
 from core.deviation import Disposition, DispositionDeviation
 from core.errors import Refused, Unknown
 from core.projections.nouns import differences
-from core.record_print import PrintRecord, Prints
+from core.record_print import CopyNeedsReason, PrintRecord, Prints
 from tests.floor import Floor
 from tests.hands import GOOD_LOTS
 
@@ -153,16 +153,26 @@ def test_matrix_names_evidence_or_says_missing(floor: Floor) -> None:
     assert by_number[6].missing == "inspection before and after labelling"
 
 
-@pytest.mark.requirement("I7")
+@pytest.mark.requirement("I7", "D9")
 def test_copies_are_counted_in_a_stream_beside_the_closed_batch(floor: Floor) -> None:
     batch = deviated(floor)
     closed = floor.seen(f"batch/{batch}")
     for number in (1, 2, 3):
         record = record_of(floor, batch)
         assert [one.copy for one in record.prints] == list(range(1, number))
-        floor.act(printing(record), "quinn", station="office")
+        why = {} if number == 1 else {"why": f"For inspector {number}."}
+        if number > 1:
+            with pytest.raises(CopyNeedsReason) as refusal:
+                floor.act(printing(record), "quinn", station="office")
+            assert str(refusal.value) == (
+                f"Batch {batch}: this would be copy {number} of its record."
+                " Say what it is for, then print it."
+            )
+        floor.act(printing(record, **why), "quinn", station="office")
     prints = floor.get(Prints, batch)
     assert [one.copy for one in prints.copies] == [1, 2, 3]
+    assert [one.why for one in prints.copies] == ["", "For inspector 2.", "For inspector 3."]
+    assert [one.why for one in record_of(floor, batch).prints] == [one.why for one in prints.copies]
     assert prints.copies[1].content_sha256 != prints.copies[0].content_sha256
     assert floor.seen(f"batch/{batch}") == closed
     assert f"record/{batch}" in batch_streams(floor.execution.ledger, batch)

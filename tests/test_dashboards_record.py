@@ -8,37 +8,28 @@ import re
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
 import pytest
-from pyhanko.keys import load_cert_from_pemder
-from pyhanko.pdf_utils.misc import PdfError
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation import validate_pdf_signature
-from pyhanko.sign.validation.errors import SignatureValidationError
-from pyhanko_certvalidator import ValidationContext
 from pypdf import PdfReader
 
 from core.batch.bundle import batch_streams
-from core.batch_record.model import BatchRecord, facts_of, record_json
+from core.batch_record.model import BatchRecord, record_json
 from core.batch_record.read import read_record
 from core.certificate import AUTHORITY_FOR, SIGNER_FOR, seal_files
 from core.ledger.export import export_streams
 from core.record_print import Prints
 from dashboards.record.bundle import record_files
-from dashboards.record.seal import Seal
-from dashboards.record.typeset import Copy, drawable, local, pdf
+from dashboards.record.typeset import Copy, drawable, pdf
 from tests.plant import LOG_KEY, PIN, LivingPlant, running_plant
+from tests.records import holding, squeezed, text_of
 from tests.reviewing import dispositioned, finished, over_weighed
 
 AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -77,45 +68,6 @@ def signed_in(plant: LivingPlant, person: str) -> Iterator[httpx.Client]:
         answer = client.post("/login", data=form | {"user": person, "password": PIN})
         assert answer.status_code in (200, 303), answer.text
         yield client
-
-
-def squeezed(text: str) -> str:
-    """Return a text without what a line break may change."""
-    return re.sub(r"[\s\u200b_]+", "", text)
-
-
-def text_of(body: bytes) -> str:
-    return squeezed("".join(page.extract_text() for page in PdfReader(BytesIO(body)).pages))
-
-
-def leaves(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for one in value.values():
-            yield from leaves(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from leaves(one)
-    elif value is not None and not isinstance(value, bool):
-        yield str(value)
-
-
-def without_exact_values(value: Any) -> Any:
-    """Return the facts with each amount as its text: paper has one of the two forms."""
-    if isinstance(value, dict):
-        if set(value) == {"value", "unit", "text"}:
-            return value["text"]
-        return {name: without_exact_values(one) for name, one in value.items()}
-    return [without_exact_values(one) for one in value] if isinstance(value, list) else value
-
-
-@pytest.mark.requirement("I1", "H2", "I7")
-def test_paper_and_json_carry_the_same_facts(record: BatchRecord) -> None:
-    zone = ZoneInfo(record.header.zone)
-    printed = text_of(pdf(record, COPY))
-    facts = without_exact_values(facts_of(record, lambda at: local(at, zone)))
-    gone = [one for one in leaves(facts) if squeezed(drawable(one)) not in printed]
-    assert gone == []
-    assert json.loads(record_json(record)) == facts_of(record)
 
 
 def test_every_page_names_batch_copy_checkpoint_and_its_place(record: BatchRecord) -> None:
@@ -167,35 +119,7 @@ def test_it_asks_for_archival_pdf(record: BatchRecord) -> None:
     assert b"<pdfaid:conformance>B</pdfaid:conformance>" in made
 
 
-# -- the seal ------------------------------------------------------------------------------------
-
-
-def seal_holds(body: bytes, keys: Path) -> bool:
-    """Validate the seal against the plant's own authority, as a reader with that file would."""
-    roots = [load_cert_from_pemder(str(keys / "seal-001" / "authority.pem"))]
-    context = ValidationContext(trust_roots=roots, allow_fetching=False)
-    try:
-        [signature] = PdfFileReader(BytesIO(body)).embedded_signatures
-        status = validate_pdf_signature(signature, context)
-    except (PdfError, SignatureValidationError, ValueError):
-        return False
-    return bool(status.bottom_line)
-
-
-@pytest.mark.requirement("I7")
-def test_seal_holds_and_one_flipped_byte_breaks_it(record: BatchRecord, tmp_path: Path) -> None:
-    sealed = Seal(tmp_path / "keys", "test").put(pdf(record, COPY), "Batch record")
-    assert seal_holds(sealed, tmp_path / "keys")
-    for part in (0.2, 0.5, 0.8):
-        at = int(len(sealed) * part)
-        flipped = sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :]
-        assert not seal_holds(flipped, tmp_path / "keys")
-
-
-def test_seal_of_another_plant_does_not_hold(record: BatchRecord, tmp_path: Path) -> None:
-    sealed = Seal(tmp_path / "one", "one").put(pdf(record, COPY), "Batch record")
-    Seal(tmp_path / "other", "other").put(pdf(record, COPY), "Batch record")
-    assert not seal_holds(sealed, tmp_path / "other")
+# -- certificates --------------------------------------------------------------------------------
 
 
 def test_keys_are_for_their_owner_and_are_kept(tmp_path: Path) -> None:
@@ -232,17 +156,23 @@ def test_each_print_is_numbered_and_stands_in_the_ledger(
     before = plant.execution.nouns.get(Prints, batch)
     done = len(before.copies) if before else 0
     for number in (done + 1, done + 2):
-        answer = quinn.get(f"/review/batch/{batch}/record.pdf")
+        path = f"/review/batch/{batch}/record.pdf"
+        if number > 1:
+            refused = quinn.get(path)
+            assert (refused.status_code, f"copy {number}" in refused.text) == (409, True)
+        answer = quinn.get(path, params={"why": f"For shelf {number}."})
         assert answer.status_code == 200, answer.text
         assert f"copy-{number}.pdf" in answer.headers["content-disposition"]
         assert f"Copy{number}" in text_of(answer.content)
         assert plant.services.keys is not None
-        assert seal_holds(answer.content, plant.services.keys)
+        assert holding(answer.content, plant.services.keys) == {"plant": True}
         assert plant.types()[-1] == "record.printed"
     prints = plant.execution.nouns.get(Prints, batch)
     assert prints is not None
     assert [one.copy for one in prints.copies][-2:] == [done + 1, done + 2]
     assert prints.copies[-1].content_sha256 in text_of(answer.content)
+    assert prints.copies[-1].why == f"For shelf {number}."
+    assert f"Reasonforthiscopy:Forshelf{number}." in text_of(answer.content)
 
 
 def test_json_of_the_route_is_the_record(
@@ -293,7 +223,7 @@ def test_bundle_carries_the_record_and_breaks_when_a_page_is_exchanged(
         files=files,
         key=LOG_KEY,
     )
-    assert seal_holds((out / "record.pdf").read_bytes(), keys)
+    assert holding((out / "record.pdf").read_bytes(), keys) == {"plant": True}
     shown = json.loads((out / "record.json").read_bytes())
     assert shown["header"]["batch"] == batch
     assert hashlib.sha256(files["record.json"]).hexdigest() in text_of(files["record.pdf"])
@@ -312,19 +242,3 @@ def verified(bundle: Path) -> int:
         [sys.executable, "-I", str(bundle / "verify.py"), str(bundle)], check=False,
         capture_output=True,
     ).returncode  # fmt: skip
-
-
-def test_time_of_a_long_record(record: BatchRecord, tmp_path: Path) -> None:
-    """Measure, and print, how long about a hundred pages take; machines differ too much to rule."""
-    longer = msgspec.structs.replace(record, steps=record.steps * 40)
-    begun = time.perf_counter()
-    made = pdf(longer, COPY)
-    set_s = time.perf_counter() - begun
-    seal = Seal(tmp_path, "test")
-    seal.put(pdf(record, COPY), "makes the keys")
-    begun = time.perf_counter()
-    sealed = seal.put(made, "Batch record")
-    seal_s = time.perf_counter() - begun
-    pages = len(PdfReader(BytesIO(made)).pages)
-    print(f"{pages} pages: set {set_s:.2f} s, seal {seal_s:.2f} s, {len(sealed)} bytes")
-    assert pages > 50

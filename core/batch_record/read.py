@@ -67,6 +67,27 @@ def read_record(ledger: Ledger, name: str, *, upto: int | None = None) -> BatchR
     return batch_record(_sources(ledger, name, None))
 
 
+def shown_heads(ledger: Ledger, name: str) -> tuple[object, ...]:
+    """Return the heads of all streams that a record is made from: while they stand, so does it.
+
+    Raises:
+        Unknown: no such batch.
+    """
+    nouns = Nouns(ledger.store)
+    batch = nouns.get(Batch, name)
+    if batch is None:
+        raise Unknown("Batch", name)
+    names = tuple(one.amendment for one in amendments(nouns, name))
+    lots = sorted({one.lot for run in batch.steps for one in run.weighings})
+    streams = [
+        *record_streams(batch, names),
+        f"{Prints.KIND}/{name}",
+        f"{Order.KIND}/{batch.order}",
+        *(f"{Lot.KIND}/{lot}" for lot in lots),
+    ]
+    return tuple(ledger.head(stream) for stream in streams)
+
+
 def closed_at(ledger: Ledger, name: str) -> int | None:
     """Return the entry that closed a batch's stream, None while it is open."""
     entries = ledger.stream(f"batch/{name}")

@@ -22,10 +22,10 @@ from core.quantity import kg_text, plain
 from core.recipe import Step, StepKind
 
 WORDS = {
-    StepState.IDLE: "not started",
+    StepState.IDLE: "idle, not started",
     StepState.RUNNING: "running",
     StepState.DONE: "done, to be verified",
-    StepState.HELD: "HELD, QA decides",
+    StepState.HELD: "held, QA decides",
     StepState.COMPLETE: "complete",
 }
 
@@ -93,7 +93,7 @@ def _light(run: StepRun) -> tuple[str, str]:
     says = ", ".join([WORDS[run.state], *odd])
     if run.state is StepState.IDLE:
         return "none", says
-    if run.state is StepState.HELD or not run.within and run.deviation is None:
+    if run.state is StepState.HELD or (not run.within and run.deviation is None):
         return "red", says
     return ("green" if run.state is StepState.COMPLETE and not odd else "yellow"), says
 

@@ -1,27 +1,70 @@
-"""The batch record as files of an export: `record.json` and `record.pdf`, of the same model."""
+"""The batch record as files of an export: JSON and PDF of the same model, and closed revisions."""
 
 from pathlib import Path
 
-from core.batch_record.model import record_json
+from core.batch.bundle import batch_streams
+from core.batch_record.model import BatchRecord, record_json
 from core.batch_record.read import read_record
 from core.clock import now
 from core.ledger.store import Ledger
+from dashboards.record.closing import closed_json
 from dashboards.record.seal import Seal
-from dashboards.record.typeset import Copy, pdf
+from dashboards.record.typeset import Attached, Copy, pdf
+
+
+def attachments(ledger: Ledger, record: BatchRecord) -> tuple[Attached, ...]:
+    """Return what a print carries inside: the entries as stored, the checkpoint, the values."""
+    size = record.checkpoint.size
+    lines = sorted(
+        row
+        for stream in batch_streams(ledger, record.header.batch)
+        for row in ledger.stream_raw(stream)
+        if row[0] <= size
+    )
+    entries = b"".join(body + b"\n" for _, body in lines).decode("utf-8")
+    return (
+        Attached(
+            name="entries.jsonl",
+            text=entries,
+            kind="source",
+            mime="application/x-ndjson",
+            says="The entries of the ledger that this record is made from, as they are stored.",
+        ),
+        Attached(
+            name="checkpoint",
+            text=record.checkpoint.note,
+            kind="supplement",
+            mime="text/plain",
+            says="Size and root of the ledger, signed with the plant's key.",
+        ),
+        Attached(
+            name="record.json",
+            text=record_json(record).decode("utf-8"),
+            kind="data",
+            mime="application/json",
+            says="This record as values.",
+        ),
+    )
 
 
 def record_files(ledger: Ledger, batch: str, keys: Path) -> dict[str, bytes]:
-    """Return a batch's record for its bundle; the PDF bears the plant's seal, and no copy number.
+    """Return a batch's record for its bundle; the PDF bears the seals, and no copy number.
 
     Raises:
         Unknown: no such batch.
         NothingToExport: the ledger has no checkpoint.
+        OtherForm: a closed revision cannot be made anew by this version.
     """
     record = read_record(ledger, batch)
-    made = pdf(record, Copy(number=None, by="export", at=now()))
-    name = ledger_name(keys)
-    sealed = Seal(keys, name).put(made, f"Batch record {batch}, exported")
-    return {"record.json": record_json(record), "record.pdf": sealed}
+    copy = Copy(number=None, by="export", at=now())
+    made = pdf(record, copy, attachments(ledger, record))
+    files = {
+        "record.json": record_json(record),
+        "record.pdf": Seal(keys, ledger_name(keys)).put(made, record, "exported"),
+    }
+    for one in record.revisions:
+        files[f"record-{one.revision}.json"] = closed_json(ledger, batch, one.revision)
+    return files
 
 
 def ledger_name(keys: Path) -> str:

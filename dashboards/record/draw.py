@@ -42,8 +42,8 @@ def _section(it: Section) -> Markup:
 
 def _block(it: Block) -> Markup:
     match it:
-        case Told(rows):
-            return parts.facts((label, _cell(value)) for label, value in rows)
+        case Told(facts):
+            return parts.facts((label, _cell(value)) for label, value in facts)
         case Note(text, look):
             return parts.paragraph(text, muted=look == "muted")
         case Table():

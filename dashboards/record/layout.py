@@ -146,6 +146,7 @@ def layout(record: BatchRecord, time: Callable[[datetime], str]) -> tuple[Sectio
 def _header(it: Facts) -> Told:
     state = it["state"] if it["stands"] == it["state"] else f"{it['state']}, now {it['stands']}"
     return told(
+        ("Batch", cell(it["batch"], "strong")),
         ("State", cell(state, "strong")),
         ("Changed since first recorded", cell(it["changed"] or "nothing", "strong")),
         ("Product", f"{it['product_name']} ({it['product']})"),
@@ -266,7 +267,9 @@ def _corrections(found: Sequence[Facts]) -> Table:
 def _redone(found: Sequence[Facts]) -> Table:
     rows = tuple(
         (
-            lines(*((f"{spoken(name)} {one['text']}", "struck") for name, one in it["values"].items())),
+            lines(
+                *((f"{spoken(name)} {one['text']}", "struck") for name, one in it["values"].items())
+            ),
             cell(deed(it["performed"])),
             lines((f"Done again: {it['deviation']}", "strong"), (deed(it["set_aside"]), "muted")),
         )
@@ -294,9 +297,7 @@ def _yields(it: Facts) -> tuple[Block, ...]:
     return (*made, *counted)
 
 
-def _cards(
-    found: Iterable[Facts], draw: Callable[[Facts], Card], empty: str
-) -> tuple[Block, ...]:
+def _cards(found: Iterable[Facts], draw: Callable[[Facts], Card], empty: str) -> tuple[Block, ...]:
     return tuple(draw(one) for one in found) or (Note(empty, "muted"),)
 
 
@@ -358,10 +359,12 @@ def _amendment(it: Facts) -> Card:
 def _signature(it: Facts) -> Card:
     step = f", step {it['step']}" if it["step"] else ""
     comment = (("Comment", it["comment"]),) if it["comment"] else ()
+    seals = (("Decides as", it["seals"]),) if it["seals"] else ()
     facts = told(
         ("Meaning", cell(it["meaning"], "strong")),
         ("Words", it["words"]),
         *comment,
+        *seals,
         ("When", f"{it['at']}, {it['zone']}"),
         ("Of", f"{it['record']}, version {it['version']}{step}, entry {it['entry']}"),
         ("Signed with", it["components"]),

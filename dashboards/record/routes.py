@@ -8,12 +8,13 @@ from fastapi.responses import PlainTextResponse
 
 from core.batch_record.model import BatchRecord, record_json, record_sha256
 from core.batch_record.read import read_record
-from core.clock import now
 from core.errors import LedgerBroken, Refused, Unknown
 from core.execution import Actor, Execution
-from core.record_print import PrintRecord, Prints
+from core.record_print import CopyNeedsReason, PrintRecord, Prints
 from dashboards.names import Names
 from dashboards.plant import PlantServices
+from dashboards.record.bundle import attachments
+from dashboards.record.closing import closed_json
 from dashboards.record.seal import Seal
 from dashboards.record.typeset import Copy, pdf
 from dashboards.security import Gate
@@ -23,13 +24,13 @@ PATH = "/review/batch/{batch}/record"
 ANCHOR_WAIT_S = 10
 
 
-def print_copy(execution: Execution, record: BatchRecord, actor: Actor) -> Copy:
+def print_copy(execution: Execution, record: BatchRecord, actor: Actor, *, why: str = "") -> Copy:
     """Record that a copy is printed; return it with its number.
 
     The paper shows the checkpoint, so it is an anchor outside the database.
 
     Raises:
-        Refused: this person may not print records.
+        Refused: this person may not print records, or a further copy has no reason.
     """
     batch = record.header.batch
     command = PrintRecord(
@@ -37,6 +38,7 @@ def print_copy(execution: Execution, record: BatchRecord, actor: Actor) -> Copy:
         size=record.checkpoint.size,
         root=record.checkpoint.root,
         content_sha256=record_sha256(record),
+        why=why.strip() or None,
     )
     receipt = execution.submit(command, actor=actor, idem=f"print:{uuid.uuid4().hex}")
     prints = execution.nouns.get(Prints, batch)
@@ -45,7 +47,7 @@ def print_copy(execution: Execution, record: BatchRecord, actor: Actor) -> Copy:
     place = f"printed record of {batch}, copy {made.copy}"
     kept = execution.writer.record_anchor(command.size, place, command.root, at=made.at)
     kept.result(ANCHOR_WAIT_S)
-    return Copy(number=made.copy, by=Names(execution).full(made.by), at=made.at)
+    return Copy(number=made.copy, by=Names(execution).full(made.by), at=made.at, why=made.why)
 
 
 def router(plant: PlantServices, gate: Gate) -> APIRouter:
@@ -61,21 +63,30 @@ def router(plant: PlantServices, gate: Gate) -> APIRouter:
             return PlainTextResponse(str(fault), 404)
         return _file(record_json(record), "application/json", f"record-{batch}.json")
 
-    @routes.get(PATH + ".pdf")
-    def as_pdf(batch: str, login: Annotated[Login, reader]) -> Response:
-        if plant.keys is None:
-            return PlainTextResponse("This plant has no folder for its seal. Name one.", 503)
-        viewer = login.viewer
+    @routes.get(PATH + "-{revision}.json")
+    def as_closed(batch: str, revision: int, login: Annotated[Login, reader]) -> Response:
         try:
-            record = read_record(plant.ledger, batch)
-            pdf(record, Copy(number=0, by=viewer.person, at=now()))  # no number for what fails
-            copy = print_copy(plant.execution, record, Actor(viewer.person, viewer.station))
+            body = closed_json(plant.ledger, batch, revision)
         except (Unknown, LedgerBroken) as fault:
             return PlainTextResponse(str(fault), 404)
+        return _file(body, "application/json", f"record-{batch}-{revision}.json")
+
+    @routes.get(PATH + ".pdf")
+    def as_pdf(batch: str, login: Annotated[Login, reader], why: str = "") -> Response:
+        if plant.keys is None:
+            return PlainTextResponse("This plant has no folder for its seal. Name one.", 503)
+        actor = Actor(login.viewer.person, login.viewer.station)
+        try:
+            record = read_record(plant.ledger, batch)
+            copy = print_copy(plant.execution, record, actor, why=why)
+        except (Unknown, LedgerBroken) as fault:
+            return PlainTextResponse(str(fault), 404)
+        except CopyNeedsReason as refusal:
+            return PlainTextResponse(str(refusal), 409)
         except Refused as refusal:
             return PlainTextResponse(str(refusal), 403)
-        seal = Seal(plant.keys, plant.name)
-        sealed = seal.put(pdf(record, copy), f"Batch record {batch}, copy {copy.number}")
+        made = pdf(record, copy, attachments(plant.ledger, record))
+        sealed = Seal(plant.keys, plant.name).put(made, record, f"copy {copy.number}")
         return _file(sealed, "application/pdf", f"record-{batch}-copy-{copy.number}.pdf")
 
     return routes

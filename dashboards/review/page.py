@@ -38,9 +38,10 @@ def batch_page(plant: PlantServices, viewer: Viewer) -> Frame:
     )
     draw = Draw(plant.execution, names, plant.zone)
     whole = visit.query("view") == "record"
-    page = RecordPage(desk, draw) if whole else ReviewPage(plant, desk, draw, names=names)
+    page = RecordPage(desk, plant) if whole else ReviewPage(plant, desk, draw, names=names)
     batch = desk.file.batch
     topics = [f"batch/{batch.batch}", f"refusal/batch/{batch.batch}", "kind/deviation"]
+    topics += [f"record/{batch.batch}", "kind/amendment"]
     plant.hub.subscribe(topics, lambda _news: page.follow())
     return frame(
         f"Batch {batch.batch} · {batch.content.product_name}",
@@ -55,8 +56,8 @@ def batch_page(plant: PlantServices, viewer: Viewer) -> Frame:
 class RecordPage:
     """The whole record, read only."""
 
-    def __init__(self, desk: ReviewDesk, draw: Draw) -> None:
-        self._desk, self._draw = desk, draw
+    def __init__(self, desk: ReviewDesk, plant: PlantServices) -> None:
+        self._desk, self._plant = desk, plant
         self._about, self._record = pane(), pane()
         desk.param.watch(self._redraw, ["file"])
         self._redraw()
@@ -65,13 +66,17 @@ class RecordPage:
         return [self._about, self._record]
 
     def follow(self) -> None:
-        """Show the record as it is now."""
+        """Show the record as it is now; a print or an amendment changes it too."""
         self._desk.refresh()
+        self._redraw()
 
     def _redraw(self, *_: Any) -> None:
         file = self._desk.file
         self._about.object = parts.markup(about(file, whole=True))
-        self._record.object = parts.markup(record(self._draw, file))
+        plant = self._plant
+        shown = parts.markup(record(plant.ledger, file.batch.batch, plant.zone))
+        if shown != self._record.object:
+            self._record.object = shown
 
 
 class ReviewPage:

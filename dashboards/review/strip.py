@@ -35,9 +35,6 @@ def about(file: Dossier, *, whole: bool) -> Markup:
         if whole
         else parts.link("Full record", f"{here}?view=record")
     )
-    if whole:
-        links = parts.link("Record as PDF", f"{here}/record.pdf")
-        other += Markup(" {} {}").format(links, parts.link("as JSON", f"{here}/record.json"))
     done = sum(run.state.value == "complete" for run in batch.steps)
     return Markup(
         '<div class="about">{} <span>Order <b>{}</b></span><span>Recipe <b>{}</b></span>'

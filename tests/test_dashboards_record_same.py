@@ -1,0 +1,183 @@
+"""Page, paper and JSON of one batch hold the same facts, in the same words and order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from core.batch.correct import CorrectValue
+from core.batch.reopen import AddComment, ReleaseAmendment, ReopenBatch
+from core.batch_record.model import BatchRecord, facts_of, record_json
+from core.batch_record.read import read_record
+from core.record_print import Prints
+from dashboards.record.closing import ARCHIVE, OtherForm, close_revisions, closed_json
+from dashboards.record.draw import drawn
+from dashboards.record.layout import layout
+from dashboards.record.typeset import Copy, drawable, local, pdf
+from dashboards.review.full_record import records_of
+from tests.floor import Floor
+from tests.hands import AT
+from tests.records import leaves, squeezed, text_of, text_of_page, without_exact_values
+from tests.test_core_batch_record import deviated, record_of
+
+COPY = Copy(number=1, by="Quinn", at=AT)
+ZONE = ZoneInfo("Europe/Berlin")
+
+
+def page_of(record: BatchRecord) -> str:
+    return str(drawn(layout(record, lambda at: local(at, ZONE))))
+
+
+def facts(record: BatchRecord) -> list[str]:
+    return list(leaves(without_exact_values(facts_of(record, lambda at: local(at, ZONE)))))
+
+
+def check_same(record: BatchRecord) -> None:
+    """Every fact of the JSON stands on page and paper; the words of both are the same."""
+    assert json.loads(record_json(record)) == facts_of(record)
+    paper, page = text_of(pdf(record, COPY)), text_of_page(page_of(record))
+    for fact in facts(record):
+        words = squeezed(drawable(fact))
+        assert words in paper, f"paper lacks {fact!r}"
+        assert words in page or squeezed(fact) in page, f"page lacks {fact!r}"
+    at = 0
+    for text in texts(layout(record, lambda at: local(at, ZONE))):
+        assert squeezed(drawable(text)) in paper, text
+        at = page.index(squeezed(text), at)
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Yield the words of a layout in their order, as a reader meets them."""
+    for section in value:
+        yield section.title
+        for block in section.blocks:
+            yield from block_texts(block)
+
+
+def block_texts(block: Any) -> Iterator[str]:
+    match type(block).__name__:
+        case "Told":
+            for label, cell in block.rows:
+                yield label
+                yield from (line.text for line in cell)
+        case "Table":
+            yield from block.head
+            yield from (line.text for row in block.rows for cell in row for line in cell)
+        case "Note":
+            yield block.text
+        case "Card":
+            yield block.title
+            yield block.word
+            for one in block.blocks:
+                yield from block_texts(one)
+
+
+@pytest.mark.requirement("I1", "H2", "I7")
+def test_three_renderings_of_a_released_batch_hold_the_same(floor: Floor) -> None:
+    record = record_of(floor, deviated(floor))
+    assert {one.seals for one in record.signatures} >= {"reviewer", "releaser"}
+    check_same(record)
+
+
+@pytest.mark.requirement("I1")
+def test_three_renderings_hold_the_same_while_the_batch_runs(floor: Floor) -> None:
+    batch = floor.dispatched()
+    check_same(record_of(floor, batch))
+    floor.upto(batch, "4")
+    record = record_of(floor, batch)
+    lights = [step.light for step in record.steps]
+    assert lights[0] == "green"
+    assert lights[-1] == "none"
+    check_same(record)
+
+
+@pytest.mark.requirement("C4", "I7")
+def test_correction_is_struck_through_everywhere_and_names_the_change(floor: Floor) -> None:
+    batch = floor.upto(floor.dispatched(), None)
+    run = next(one for one in floor.batch(batch).steps if "quantity" in one.values)
+    old = run.values["quantity"]
+    new = old - Decimal("0.1")
+    fix = CorrectValue(batch=batch, step=run.step, values={"quantity": new}, why="Read a 2 as 3.")
+    floor.act(fix, "sana")
+    record = record_of(floor, batch)
+    [step] = [one for one in record.steps if one.corrections]
+    assert record.header.changed == (f"step {run.step}: quantity corrected",)
+    assert step.light == "yellow"
+    check_same(record)
+    [correction] = step.corrections
+    assert (correction.old.value, correction.new.value, correction.why) == (old, new, fix.why)
+    assert correction.corrected.by == "sana"
+    assert f'<del class="old">{correction.old.text}</del>' in page_of(record)
+
+
+@pytest.mark.requirement("I4", "C4")
+def test_closed_revision_stays_byte_for_byte_after_an_amendment(floor: Floor) -> None:
+    batch = deviated(floor)
+    ledger = floor.execution.ledger
+    assert close_revisions(floor.execution, batch) == 1
+    assert close_revisions(floor.execution, batch) == 0
+    first = closed_json(ledger, batch, 1)
+    closing = floor.get(Prints, batch).closings[0]
+    assert json.loads(first)["header"]["state"] == "released"
+    assert record_of(floor, batch).revisions[0].content_sha256 == closing.content_sha256
+    amend(floor, batch)
+    assert close_revisions(floor.execution, batch) == 1
+    assert closed_json(ledger, batch, 1) == first
+    second = json.loads(closed_json(ledger, batch, 2))
+    assert second["amendments"][0]["comments"][0]["text"] == "Seen."
+    assert json.loads(first)["amendments"] == []
+    check_same(record_of(floor, batch))
+    assert [one.actor for one in ledger.stream(f"record/{batch}")] == [ARCHIVE.person] * 2
+
+
+def amend(floor: Floor, batch: str) -> None:
+    head = floor.seen(f"batch/{batch}")
+    floor.sign(
+        ReopenBatch(batch=batch, why="A late finding.", seen=head), "quinn", station="office"
+    )
+    name = f"{batch}.1"
+    floor.act(AddComment(amendment=name, text="Seen."), "quinn", station="office")
+    seen = floor.seen(f"amendment/{name}")
+    floor.sign(ReleaseAmendment(amendment=name, seen=seen), "quinn", station="office")
+
+
+@pytest.mark.requirement("I4")
+def test_revision_of_another_form_is_never_passed_off_as_the_closed_one(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = deviated(floor)
+    close_revisions(floor.execution, batch)
+    monkeypatch.setattr("core.batch_record.build.FORM", "batch-record-9")
+    with pytest.raises(OtherForm):
+        closed_json(floor.execution.ledger, batch, 1)
+
+
+@pytest.mark.requirement("I1")
+def test_record_is_drawn_once_for_all_and_again_only_when_the_batch_changed(floor: Floor) -> None:
+    batch = floor.upto(floor.dispatched(), "4")
+    ledger = floor.execution.ledger
+    records = records_of(ledger)
+    before = records.made
+    first = records.get(ledger, batch, ZONE)
+    floor.check_scale(scale="B1-S1")  # an entry of another stream
+    assert records.get(ledger, batch, ZONE) is first
+    floor.do_step(batch)
+    later = records.get(ledger, batch, ZONE)
+    assert later.html != first.html
+    assert records.made == before + 2
+    assert later.html == drawn(layout(read_record(ledger, batch), lambda at: local(at, ZONE)))
+
+
+def test_text_of_people_is_never_markup_on_the_page(floor: Floor) -> None:
+    record = record_of(floor, deviated(floor))
+    [exception] = record.exceptions
+    changed = msgspec.structs.replace(exception, says="<script>alert(1)</script>")
+    page = page_of(msgspec.structs.replace(record, exceptions=(changed,)))
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page

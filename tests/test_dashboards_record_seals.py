@@ -1,0 +1,200 @@
+"""Seals of a record's PDF: who reviewed, who released, the plant; and what the file carries."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation.errors import SignatureValidationError
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pypdf import PdfReader
+
+from core.batch.bundle import batch_streams
+from core.batch_record.model import BatchRecord, record_json
+from core.batch_record.read import read_record
+from dashboards.record.bundle import attachments
+from dashboards.record.seal import Seal
+from dashboards.record.typeset import Attached, Copy, pdf
+from tests.floor import open_floor
+from tests.hands import AT
+from tests.records import authority, holding
+from tests.test_core_batch_record import deviated
+
+COPY = Copy(number=1, by="Quinn", at=AT)
+FLIPS = 1000
+VERAPDF = shutil.which("verapdf")
+
+
+@dataclass
+class Sealed:
+    record: BatchRecord
+    inside: tuple[Attached, ...]
+    entries: bytes
+    body: bytes
+    keys: Path
+
+
+@pytest.fixture(scope="module")
+def sealed(seeded_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Sealed:
+    """The sealed print of a batch with a deviation, reviewed and released."""
+    folder = tmp_path_factory.mktemp("seals") / "plant"
+    shutil.copytree(seeded_folder, folder)
+    with open_floor(folder) as floor:
+        batch = deviated(floor)
+        ledger = floor.execution.ledger
+        record = read_record(ledger, batch)
+        inside = attachments(ledger, record)
+        rows = [row for one in batch_streams(ledger, batch) for row in ledger.stream_raw(one)]
+    entries = b"".join(body + b"\n" for _, body in sorted(rows))
+    keys = folder / "keys"
+    body = Seal(keys, "tablets").put(pdf(record, COPY, inside), record, "copy 1")
+    return Sealed(record, inside, entries, body, keys)
+
+
+@pytest.mark.requirement("H2", "I7")
+def test_each_seal_names_the_signer_and_covers_the_file_up_to_it(sealed: Sealed) -> None:
+    signed = {one.seals: one for one in sealed.record.signatures if one.seals}
+    found = PdfFileReader(BytesIO(sealed.body)).embedded_signatures
+    assert [one.field_name for one in found] == ["reviewer", "releaser", "plant"]
+    for one in found[:2]:
+        ours = signed[one.field_name]
+        shown = one.sig_object
+        assert (shown["/Name"], shown["/Reason"]) == (ours.name, ours.meaning)
+        assert (
+            f"entry {ours.entry} of the ledger, signed 2026-11-23 06:40:00 +01:00"
+            in shown["/Location"]
+        )
+        subject = one.signer_cert.subject.native
+        assert (subject["common_name"], subject["serial_number"]) == (ours.name, ours.person)
+    for number, one in enumerate(found, 1):
+        status = validate_pdf_signature(one, authority(sealed.keys))
+        assert status.bottom_line
+        whole = number == len(found)
+        assert status.coverage == (
+            SignatureCoverageLevel.ENTIRE_FILE if whole else SignatureCoverageLevel.ENTIRE_REVISION
+        )
+
+
+def test_seals_do_not_hold_under_the_authority_of_another_plant(
+    sealed: Sealed, tmp_path: Path
+) -> None:
+    Seal(tmp_path, "other").put(pdf(sealed.record, COPY), sealed.record, "copy 1")
+    assert not any(holding(sealed.body, tmp_path).values())
+
+
+def test_a_batch_that_nobody_decided_has_the_plants_seal_alone(sealed: Sealed) -> None:
+    undecided = msgspec.structs.replace(sealed.record, signatures=())
+    body = Seal(sealed.keys, "tablets").put(pdf(undecided, COPY), undecided, "copy 1")
+    assert holding(body, sealed.keys) == {"plant": True}
+
+
+@pytest.mark.requirement("I7")
+@pytest.mark.timeout(600)
+def test_no_flipped_bit_leaves_the_plants_seal_intact(sealed: Sealed) -> None:
+    """A thousand bits in the signed ranges; those between them are the signature's own text."""
+    small = msgspec.structs.replace(
+        sealed.record, steps=(), materials=(), completeness=(), rules=(), attempts=(), risks=(),
+        signatures=(), gates=(),
+    )  # fmt: skip
+    body = Seal(sealed.keys, "tablets").put(pdf(small, COPY), small, "copy 1")
+    [one] = PdfFileReader(BytesIO(body)).embedded_signatures
+    start, first, second, last = (int(number) for number in one.byte_range)
+    chance, inside, outside = random.Random(7), 0, 0
+    while inside < FLIPS:
+        at = chance.randrange(len(body))
+        if not (start <= at < start + first or second <= at < second + last):
+            outside += 1
+            continue
+        flipped = bytearray(body)
+        flipped[at] ^= 1 << chance.randrange(8)
+        assert not intact(bytes(flipped)), f"byte {at}"
+        inside += 1
+    assert intact(body)
+    print(f"{inside} flips in the signed ranges, {outside} outside them not tried")
+
+
+def intact(body: bytes) -> bool:
+    """Whether a reader finds the plant's seal, and the bytes under it are those signed."""
+    try:
+        found = PdfFileReader(BytesIO(body)).embedded_signatures
+        if [one.field_name for one in found] != ["plant"]:
+            return False
+        status = validate_pdf_signature(found[0], skip_diff=True)
+    except (PdfError, SignatureValidationError, ValueError, KeyError, IndexError, TypeError):
+        return False
+    except Exception:  # a parser that stumbles over a broken file does not find it intact
+        return False
+    return bool(status.intact and status.valid)
+
+
+@pytest.mark.requirement("H8", "I7")
+def test_the_entries_lie_in_the_file_as_they_are_stored(sealed: Sealed) -> None:
+    inside = PdfReader(BytesIO(sealed.body)).attachments
+    assert inside["entries.jsonl"] == [sealed.entries]
+    assert inside["checkpoint"] == [sealed.record.checkpoint.note.encode()]
+    assert inside["record.json"] == [record_json(sealed.record)]
+    assert json.loads(inside["record.json"][0])["header"]["batch"] == sealed.record.header.batch
+
+
+def test_each_attachment_is_an_associated_file_of_the_document(sealed: Sealed) -> None:
+    root = PdfReader(BytesIO(sealed.body)).trailer["/Root"]
+    kinds = {}
+    for one in (pointer.get_object() for pointer in root["/AF"]):
+        kinds[one["/UF"]] = one["/AFRelationship"]
+        assert one["/F"] == one["/UF"]
+        stream = one["/EF"]["/F"].get_object()
+        assert stream["/Type"] == "/EmbeddedFile"
+        assert stream["/Subtype"].count("/") >= 1
+        assert "/ModDate" in stream["/Params"]
+    assert kinds == {
+        "entries.jsonl": "/Source", "checkpoint": "/Supplement", "record.json": "/Data",
+    }  # fmt: skip
+
+
+@pytest.mark.requirement("I7")
+def test_seals_keep_what_archival_pdf_asks_of_them(sealed: Sealed) -> None:
+    """What an incremental update could spoil; a validator of the whole standard is below."""
+    reader = PdfReader(BytesIO(sealed.body))
+    root = reader.trailer["/Root"]
+    assert b"<pdfaid:part>3</pdfaid:part>" in root["/Metadata"].get_data()
+    assert "/OutputIntents" in root
+    assert "/Encrypt" not in reader.trailer
+    assert len(reader.trailer["/ID"]) == 2
+    assert "/NeedAppearances" not in root["/AcroForm"] or not root["/AcroForm"]["/NeedAppearances"]
+    for field in root["/AcroForm"]["/Fields"]:
+        check_widget(field.get_object())
+
+
+def check_widget(field: Any) -> None:
+    """ISO 19005-3, 6.3.2 and 6.3.3: printed, not hidden, no size or an appearance."""
+    flags = int(field["/F"])
+    assert flags & 4, "print"
+    assert not flags & (1 | 2 | 32), "invisible, hidden, no view"
+    box = [float(number) for number in field["/Rect"]]
+    assert (box[0] == box[2] and box[1] == box[3]) or "/AP" in field
+    assert "/A" not in field
+    assert "/AA" not in field
+
+
+@pytest.mark.skipif(VERAPDF is None, reason="veraPDF is not installed")
+@pytest.mark.requirement("I7")
+def test_verapdf_accepts_the_sealed_file(sealed: Sealed, tmp_path: Path) -> None:
+    path = tmp_path / "record.pdf"
+    path.write_bytes(sealed.body)
+    assert VERAPDF is not None
+    done = subprocess.run(
+        [VERAPDF, "--flavour", "3b", "--format", "text", str(path)],
+        capture_output=True, encoding="utf-8", timeout=120,
+    )  # fmt: skip
+    assert done.stdout.startswith("PASS"), done.stdout
