@@ -55,3 +55,17 @@ def bench_ledger(
         raise give_up(fault) from fault
     if report is not None:
         report.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+@bench.command("record")
+def bench_record(
+    *,
+    report: Annotated[Path | None, typer.Option("--json", help="write the measures")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="few pages, few slices")] = False,
+) -> None:
+    """Measure a batch record of a hundred pages: drawn, set as PDF/A, sealed twice."""
+    from dashboards.bench.record import bench as run
+
+    found = run(say, quick=quick)
+    if report is not None:
+        report.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

@@ -11,6 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata, SimpleSigner, sign_pdf
 
@@ -82,6 +83,11 @@ class Seal:
             location=f"Ledger of {record.checkpoint.size} entries, root {record.checkpoint.root}",
         )
         return _signed(pdf, seal_files(self._folder, self._plant), about)
+
+
+def pages(pdf: bytes) -> int:
+    """Return how many pages a PDF has."""
+    return int(PdfFileReader(BytesIO(pdf)).root["/Pages"]["/Count"])
 
 
 def _about(field: str, *, name: str, reason: str, location: str) -> PdfSignatureMetadata:
