@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
+import core.verify
+from core.batch.bundle import batch_streams
 from core.batch.correct import CorrectValue
 from core.batch.reopen import AddComment, ReleaseAmendment, ReopenBatch
 from core.batch_record.model import BatchRecord, facts_of, record_json
 from core.batch_record.read import read_record
+from core.ledger.export import export_streams
 from core.record_print import Prints
+from dashboards.record.bundle import record_files
 from dashboards.record.closing import ARCHIVE, OtherForm, close_revisions, closed_json
 from dashboards.record.draw import drawn
 from dashboards.record.layout import layout
 from dashboards.record.typeset import Copy, drawable, local, pdf
 from dashboards.review.full_record import records_of
-from tests.floor import Floor
+from tests.floor import KEY, Floor
 from tests.hands import AT
 from tests.records import leaves, squeezed, text_of, text_of_page, without_exact_values
 from tests.test_core_batch_record import deviated, record_of
+from tests.test_core_bundle import listed
 
 COPY = Copy(number=1, by="Quinn", at=AT)
 ZONE = ZoneInfo("Europe/Berlin")
@@ -181,3 +188,28 @@ def test_text_of_people_is_never_markup_on_the_page(floor: Floor) -> None:
     page = page_of(msgspec.structs.replace(record, exceptions=(changed,)))
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+
+
+@pytest.mark.requirement("H8", "I4")
+def test_closed_revision_in_a_bundle_is_held_against_its_entry(
+    floor: Floor, tmp_path: Path
+) -> None:
+    """Even a list of files that the plant's own key signed cannot change a closed record."""
+    batch = deviated(floor)
+    close_revisions(floor.execution, batch)
+    ledger, out = floor.execution.ledger, tmp_path / "bundle"
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "log.vkey").write_text(KEY.vkey + "\n", "utf-8")
+    files = record_files(ledger, batch, keys)
+    streams = batch_streams(ledger, batch)
+    export_streams(ledger, streams, out, vkey=KEY.vkey, files=files, key=KEY)
+    assert core.verify.verify(str(out), KEY.vkey, None).startswith("OK: ")
+    assert (out / "record-1.json").read_bytes() == closed_json(ledger, batch, 1)
+    closing = floor.get(Prints, batch).closings[0]
+    shutil.copyfile(out / "record.json", out / "record-1.json")
+    listed(out, KEY)
+    with pytest.raises(core.verify.Broken) as refusal:
+        core.verify.verify(str(out), KEY.vkey, None)
+    said = f"record-1.json: is not the record that entry {closing.seq} closed"
+    assert str(refusal.value) == said

@@ -176,7 +176,11 @@ def test_seals_keep_what_archival_pdf_asks_of_them(sealed: Sealed) -> None:
     """What an incremental update could spoil; a validator of the whole standard is below."""
     reader = PdfReader(BytesIO(sealed.body))
     root = reader.trailer["/Root"]
+    plain = PdfReader(BytesIO(pdf(sealed.record, COPY, sealed.inside)))
     assert b"<pdfaid:part>3</pdfaid:part>" in root["/Metadata"].get_data()
+    assert root["/Metadata"].get_data() == plain.trailer["/Root"]["/Metadata"].get_data()
+    assert reader.metadata == plain.metadata
+    assert root.get("/Version", "/1.7") == "/1.7"
     assert "/OutputIntents" in root
     assert "/Encrypt" not in reader.trailer
     assert len(reader.trailer["/ID"]) == 2

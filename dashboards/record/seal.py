@@ -61,6 +61,17 @@ def mirrored(record: BatchRecord) -> tuple[Mirrored, ...]:
     return tuple(found)
 
 
+class _Update(IncrementalPdfFileWriter):
+    """An update that leaves the document's metadata as it was set.
+
+    pyHanko would write the XMP anew, in a form that PDF/A's schema descriptions do not know; the
+    time of a seal stands in the seal.
+    """
+
+    def _update_meta(self) -> None:
+        pass
+
+
 class Seal:
     """Signs PDFs with certificates of the plant, which are made on first use."""
 
@@ -107,5 +118,5 @@ def _signed(pdf: bytes, files: SealFiles, about: PdfSignatureMetadata) -> bytes:
     )
     if signer is None:  # it logs why, and says nothing to its caller
         raise OSError(f"{files.key}: cannot be used as a seal. Restore DATA/keys.")
-    out = sign_pdf(IncrementalPdfFileWriter(BytesIO(pdf)), about, signer=signer)
+    out = sign_pdf(_Update(BytesIO(pdf)), about, signer=signer)
     return bytes(out.getvalue())
