@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from dashboards import parts
 from dashboards.palette import State
-from dashboards.record.layout import Block, Card, Cell, Line, Note, Section, Table, Told
+from dashboards.record.blocks import Block, Card, Cell, Line, Note, Section, Table, Told
 
 LIGHTS = {"green": State.OK, "yellow": State.NEAR, "red": State.BAD, "none": State.UNKNOWN}
 _MARKS = {

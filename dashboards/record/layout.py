@@ -5,118 +5,24 @@ one out or words it again, so the two cannot differ. `record.json` holds the sam
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from core.batch_record.model import BatchRecord, facts_of
-
-type Facts = dict[str, Any]
-type Row = tuple[str, Cell]
-DASH = "–"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A text and how it stands out: plain, strong, mono, muted or struck through."""
-
-    text: str
-    look: str = ""
-
-
-type Cell = tuple[Line, ...]
-type Block = Told | Table | Note | Card
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Facts, one label and value each."""
-
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """Rows under headings; `widths` are shares, 0 takes what the column needs."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    widths: tuple[float, ...]
-    right: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A paragraph."""
-
-    text: str
-    look: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """Something with a name: a step, an exception, a signature; `light` as in the model."""
-
-    title: str
-    blocks: tuple[Told | Table | Note, ...]
-    id: str = ""
-    light: str = ""
-    word: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the record under its heading."""
-
-    title: str
-    blocks: tuple[Block, ...]
-
-
-def cell(value: object, look: str = "") -> Cell:
-    """Return one value as the only line of a cell; nothing is a dash, a list is joined."""
-    if isinstance(value, tuple):
-        return value
-    if isinstance(value, list):
-        value = ", ".join(str(one) for one in value)
-    return (Line(DASH if value in (None, "") else str(value), look),)
-
-
-def lines(*pairs: tuple[object, str]) -> Cell:
-    """Return a cell of several lines, those without text left out."""
-    return tuple(Line(str(text), look) for text, look in pairs if text not in (None, ""))
-
-
-def told(*rows: tuple[str, object]) -> Told:
-    """Return facts; a plain value becomes a plain cell."""
-    return Told(tuple((label, cell(value)) for label, value in rows))
-
-
-def deed(it: Facts | None) -> str:
-    """Return who, when and at which entry, in one line."""
-    if it is None:
-        return "nobody yet"
-    who = it["name"] if it["name"] == it["by"] else f"{it['name']} ({it['by']})"
-    when = f", {it['at']}" if it["at"] else ""
-    return who + when + (f", entry {it['entry']}" if it["entry"] is not None else "")
-
-
-def limits(it: Facts) -> str:
-    """Return closed limits with their target."""
-    low, high, target = it["low"], it["high"], it["target"]
-    if low and high:
-        ends = f"{low['text']} to {high['text']}"
-    elif low or high:
-        ends = f"at least {low['text']}" if low else f"at most {high['text']}"
-    else:
-        ends = "no limits"
-    judged = {None: "", True: ": within", False: ": OUTSIDE"}[it["within"]]
-    return ends + (f", target {target['text']}" if target else "") + judged
-
-
-def spoken(name: str) -> str:
-    """Return a stored word as people read it."""
-    return name.replace("_", " ")
+from dashboards.record.blocks import (
+    Block,
+    Card,
+    Facts,
+    Note,
+    Section,
+    Table,
+    Told,
+    cell,
+    deed,
+    lines,
+    spoken,
+    told,
+)
+from dashboards.record.steps import corrections, step
 
 
 def layout(record: BatchRecord, time: Callable[[datetime], str]) -> tuple[Section, ...]:
@@ -125,7 +31,7 @@ def layout(record: BatchRecord, time: Callable[[datetime], str]) -> tuple[Sectio
     return (
         Section("Batch", (_header(it["header"]),)),
         Section("Materials", _materials(it["materials"])),
-        Section("Steps", tuple(_step(one) for one in it["steps"])),
+        Section("Steps", tuple(step(one) for one in it["steps"])),
         Section("Yield and labels", _yields(it)),
         Section("Exceptions", _cards(it["exceptions"], _exception, "None: every rule held.")),
         Section("Deviations", _cards(it["deviations"], _deviation, "None.")),
@@ -181,102 +87,6 @@ def _materials(found: Sequence[Facts]) -> tuple[Block, ...]:
     )  # fmt: skip
     widths = (1.3, 1, 1.3, 0, 1, 0, 0, 0)
     return (Table(title="Lots used", head=head, rows=rows, widths=widths, right=(6,)),)
-
-
-def _step(it: Facts) -> Card:
-    late = it["late"]
-    rows: list[tuple[str, object]] = [
-        ("Phase, kind", f"{it['phase']}, {spoken(it['kind'])}"),
-        ("Start, end", f"{it['started_at'] or DASH} to {it['completed_at'] or DASH}"),
-        *([("Equipment", it["equipment"])] if it["equipment"] else []),
-        *([("Material", it["material"])] if it["material"] else []),
-        *([("Asked by QA", it["asked"])] if it["asked"] else []),
-        *([("Net in total", cell(it["net"]["text"], "strong"))] if it["net"] else []),
-        *((spoken(name).capitalize(), _value(it, name, one)) for name, one in it["values"].items()),
-        *([("Limits, both ends good", limits(it["limits"]))] if it["limits"] else []),
-        ("Done by", deed(it["performed"])),
-        *([("LATE ENTRY", cell(f"happened {late['happened_at']}, recorded {late['recorded_at']}",
-                               "strong"))] if late else []),
-        *([("Verified by", deed(it["verified"]))]
-          if it["verification_asked"] or it["verified"] else []),
-        *([("Deviation", cell(it["deviation"], "strong"))] if it["deviation"] else []),
-    ]  # fmt: skip
-    blocks: list[Told | Table | Note] = [Note(it["instruction"]), told(*rows)]
-    if it["weighings"]:
-        blocks.append(_weighings(it))
-    if it["corrections"]:
-        blocks.append(_corrections(it["corrections"]))
-    if it["redone"]:
-        blocks.append(_redone(it["redone"]))
-    return Card(
-        title=f"Step {it['step']}, {it['title']}",
-        id=f"step-{it['step']}",
-        light=it["light"],
-        word=it["says"],
-        blocks=tuple(blocks),
-    )
-
-
-def _value(it: Facts, name: str, value: Facts) -> Cell:
-    """Return a value with what it was before, struck through, the oldest first."""
-    old = [(one["old"]["text"], "struck") for one in it["corrections"] if one["what"] == name]
-    return lines(*old, (value["text"], "strong"))
-
-
-def _weighings(it: Facts) -> Table:
-    head = ("Lot, container", "Gross", "Tare", "Net", "Scale, certificate", "Line as sent, by, at",
-            "Entry")  # fmt: skip
-    rows = tuple(_weighing(one) for one in it["weighings"])
-    title = f"Weighings of step {it['step']}"
-    widths = (1, 0, 0, 0, 1.3, 1.8, 0)
-    return Table(title=title, head=head, rows=rows, widths=widths, right=(1, 2, 3, 6))
-
-
-def _weighing(one: Facts) -> tuple[Cell, ...]:
-    gone = one["void"]
-    look = "struck" if gone else ""
-    why: list[tuple[object, str]] = []
-    if gone:
-        why = [(f"NO LONGER COUNTS: {gone['why']}", "strong"), (deed(gone["by"]), "")]
-    return (
-        lines((one["lot"], look), (one["container"], look)),
-        cell(one["gross"]["text"], look),
-        cell(one["tare"]["text"], look),
-        cell(one["net"]["text"], look or "strong"),
-        lines((one["scale"], ""), (one["certificate"], "")),
-        lines((one["raw"], "mono"), (f"{one['name']} ({one['by']})", ""), (one["at"], ""), *why),
-        cell(one["entry"]),
-    )
-
-
-def _corrections(found: Sequence[Facts]) -> Table:
-    rows = tuple(
-        (
-            cell(spoken(one["what"])),
-            cell(one["old"]["text"], "struck"),
-            cell(one["new"]["text"], "strong"),
-            lines((one["why"], ""), (deed(one["corrected"]), "muted")),
-            cell(one["corrects"]),
-        )
-        for one in found
-    )
-    head = ("Changed", "Old", "New", "Reason, by, at", "Of entry")
-    return Table(title="Corrections", head=head, rows=rows, widths=(1, 0, 0, 3, 0), right=(1, 2, 4))
-
-
-def _redone(found: Sequence[Facts]) -> Table:
-    rows = tuple(
-        (
-            lines(
-                *((f"{spoken(name)} {one['text']}", "struck") for name, one in it["values"].items())
-            ),
-            cell(deed(it["performed"])),
-            lines((f"Done again: {it['deviation']}", "strong"), (deed(it["set_aside"]), "muted")),
-        )
-        for it in found
-    )
-    head = ("Values before", "Done by", "Set aside for, by, at")
-    return Table(title="Done before, no longer counts", head=head, rows=rows, widths=(1, 1.5, 2))
 
 
 def _yields(it: Facts) -> tuple[Block, ...]:
@@ -347,7 +157,7 @@ def _amendment(it: Facts) -> Card:
         *((f"Comment{' at step ' + one['step'] if one['step'] else ''}",
            lines((one["text"], ""), (deed(one["said"]), "muted"))) for one in it["comments"]),
     )  # fmt: skip
-    table = (_corrections(it["corrections"]),) if it["corrections"] else ()
+    table = (corrections(it["corrections"]),) if it["corrections"] else ()
     return Card(
         title=f"Amendment {it['amendment']}, revision {it['number'] + 1}",
         blocks=(facts, *table),
@@ -357,7 +167,7 @@ def _amendment(it: Facts) -> Card:
 
 
 def _signature(it: Facts) -> Card:
-    step = f", step {it['step']}" if it["step"] else ""
+    at = f", step {it['step']}" if it["step"] else ""
     comment = (("Comment", it["comment"]),) if it["comment"] else ()
     seals = (("Decides as", it["seals"]),) if it["seals"] else ()
     facts = told(
@@ -366,7 +176,7 @@ def _signature(it: Facts) -> Card:
         *comment,
         *seals,
         ("When", f"{it['at']}, {it['zone']}"),
-        ("Of", f"{it['record']}, version {it['version']}{step}, entry {it['entry']}"),
+        ("Of", f"{it['record']}, version {it["version"]}{at}, entry {it['entry']}"),
         ("Signed with", it["components"]),
     )
     return Card(title=f"{it['name']} ({it['person']})", blocks=(facts,), light="signed")

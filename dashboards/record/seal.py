@@ -62,13 +62,16 @@ def mirrored(record: BatchRecord) -> tuple[Mirrored, ...]:
 
 
 class _Update(IncrementalPdfFileWriter):
-    """An update that leaves the document's metadata as it was set.
+    """An update that leaves the document's metadata and version as they were set.
 
-    pyHanko would write the XMP anew, in a form that PDF/A's schema descriptions do not know; the
-    time of a seal stands in the seal.
+    pyHanko would write the XMP anew, with other prefixes than PDF/A's schema descriptions name,
+    and raise the version to 2.0, where PDF/A-3 is 1.7. The time of a seal stands in the seal.
     """
 
     def _update_meta(self) -> None:
+        pass
+
+    def ensure_output_version(self, version: tuple[int, int]) -> None:
         pass
 
 

@@ -15,7 +15,8 @@ import segno
 import typst
 
 from core.batch_record.model import BatchRecord, record_sha256
-from dashboards.record.layout import Card, Section, layout
+from dashboards.record.blocks import Card, Section
+from dashboards.record.layout import layout
 
 TEMPLATE = Path(__file__).with_name("record.typ")
 STANDARD: Literal["a-3b"] = "a-3b"
