@@ -176,7 +176,7 @@ def _signature(it: Facts) -> Card:
         *comment,
         *seals,
         ("When", f"{it['at']}, {it['zone']}"),
-        ("Of", f"{it['record']}, version {it["version"]}{at}, entry {it['entry']}"),
+        ("Of", f"{it['record']}, version {it['version']}{at}, entry {it['entry']}"),
         ("Signed with", it["components"]),
     )
     return Card(title=f"{it['name']} ({it['person']})", blocks=(facts,), light="signed")
