@@ -6,7 +6,6 @@ the group. Slow work, such as checking a secret, is done before the queue.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -20,11 +19,13 @@ from core.catalogue import DECIDERS, event_type, to_data
 from core.clock import parse_iso
 from core.credentials import Secrets
 from core.errors import Refused
-from core.fact import Command, Context, Fact, Facts, Plant, Signer
+from core.fact import Command, Context, Fact, Facts, Plant, Signer, Site
 from core.fields import check_fields, check_reason
 from core.ledger.checkpoint import LogKey
 from core.ledger.store import Ledger, open_store
 from core.ledger.writer import Decision, Draft, Job, Receipt, View, Writer
+from core.passkey import with_passkey
+from core.passkey_proof import PasskeyRefused
 from core.people import (
     Locked,
     Person,
@@ -44,8 +45,10 @@ from core.signature import (
     ShownTooLongAgo,
     SignatureApplied,
 )
+from core.signing import Actor as Actor  # who submits takes these from here
+from core.signing import Credentials as Credentials
+from core.signing import DoesNotFit as DoesNotFit
 from core.signing import (
-    SECRET,
     NothingToSign,
     NotShown,
     Preparation,
@@ -53,13 +56,12 @@ from core.signing import (
     Signing,
     UnknownSigner,
 )
-from core.signing import Actor as Actor  # who submits takes these from here
-from core.signing import Credentials as Credentials
-from core.signing import DoesNotFit as DoesNotFit
 from core.states import Committed, States, UnderLock
 
 SECURITY = "service:security"
 SIGNING = "signing"
+# Recorded here; a wrong secret is recorded where it is checked.
+FAILED_SIGNING = (FirstSigningNeedsBoth, NotShown, PasskeyRefused, ShownTooLongAgo, UnknownSigner)
 WAIT_S = 30
 
 
@@ -88,6 +90,7 @@ class Execution:
         secrets: Secrets,
         anchor_dir: Path | None = None,
         now: Callable[[], datetime] = clock.now,
+        site: Site | None = None,
     ) -> None:
         rebuilding = open_store(where)
         try:
@@ -105,7 +108,13 @@ class Execution:
         self.writer = Writer(open_store(where), key, self._states, anchor_dir=anchor_dir)
         self.signing = Signing(
             self.nouns,
+            self.ledger,
+            now=now,
             idle=lambda: signing_gates.in_force(self._committed, plant).idle,
+            authenticate=lambda who, secret, station: self.authenticate(
+                who, secret, station=station, purpose=SIGNING
+            ),
+            site=site,
         )
 
     def start(self) -> None:
@@ -141,8 +150,8 @@ class Execution:
         if credentials is not None:
             request = self._request(command, actor, idem=idem, reason=reason)
             try:
-                signer = self._signer(credentials, actor, request)
-            except (FirstSigningNeedsBoth, NotShown, ShownTooLongAgo, UnknownSigner) as refusal:
+                signer = self.signing.signer(credentials, actor, request)
+            except FAILED_SIGNING as refusal:
                 self._attempted(command, refusal, actor)
                 raise
             actor = Actor(signer.person, actor.station, actor.session)
@@ -272,9 +281,10 @@ class Execution:
             policy=OPEN if policy is None else policy.decisions,
             plant=self.plant,
             action=action,
+            site=self.signing.site,
         )
         authority.permit(plant, rules, actor=actor.person, action=action)
-        return DECIDERS[action](plant, command, context)
+        return with_passkey(plant, DECIDERS[action](plant, command, context))
 
     def _decide(
         self,
@@ -350,26 +360,6 @@ class Execution:
         receipt = self.submit(command, actor=actor, idem=idem)
         self.secrets.put(command.person, secret, set_at=clock.iso(self._now()))
         return receipt
-
-    def _signer(self, credentials: Credentials, actor: Actor, request: Request) -> Signer:
-        """Return who signs, after checking all that they gave."""
-        given = credentials.badge or credentials.user
-        who = given if given is not None else self.signing.running(actor, self._now())
-        if who is None:
-            raise FirstSigningNeedsBoth
-        person = self.authenticate(who, credentials.secret, station=actor.station, purpose=SIGNING)
-        self.signing.met(person.person, actor)
-        signer = Signer(
-            person=person.person,
-            name=person.name,
-            components=(SECRET,) if given is None else (self.signing.component(given), SECRET),
-            meaning=credentials.meaning,
-            comment=credentials.comment,
-        )
-        if credentials.pending is None or self.ledger.receipt(request.idem) is not None:
-            return signer  # a repeat of what is recorded gets its first receipt
-        shown = self.signing.take(credentials.pending, person.person, request, at=self._now())
-        return replace(signer, meaning=shown.meaning, comment=shown.comment, prepared=shown)
 
     def end_signing_period(self, station: str) -> None:
         """Ask for all components again at this station: sign-out, user or station change."""

@@ -53,6 +53,14 @@ class Recorded(Struct, frozen=True):
     station: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What passkeys are bound to: the relying party, a host name, and the pages' origins."""
+
+    rp_id: str
+    origins: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
     """A person who has just proved who they are, by which components, and what they state.
@@ -73,7 +81,8 @@ class Signer:
 class Context:
     """Around a command: the instant, who asks, where, under which id and policy, signed by whom.
 
-    `plant` names whose rules apply, `action` is the command's own name.
+    `plant` names whose rules apply, `action` is the command's own name, `site` is None where
+    the server takes no passkeys.
     """
 
     at: datetime
@@ -86,6 +95,7 @@ class Context:
     policy: Decisions = OPEN
     plant: str = ""
     action: str = ""
+    site: Site | None = None
 
     @property
     def today(self) -> date:

@@ -10,14 +10,17 @@ Source:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from secrets import token_urlsafe
 from threading import Lock
 
 from core.errors import Refused, Unknown
-from core.fact import Signer
-from core.manifest import Manifest
+from core.fact import Signer, Site
+from core.ledger.store import Ledger
+from core.manifest import Assertion, Manifest
+from core.passkey import Keyring, Passkey, PasskeysOff
+from core.passkey_proof import PasskeyRefused, check_assertion
 from core.people import BadgeOwner, Locked, Person, PersonState
 from core.projections.nouns import Nouns
 from core.signature import (
@@ -29,7 +32,7 @@ from core.signature import (
 from core.signing_gates import Gate
 
 MOST_PENDING = 5_000
-SECRET, USER, BADGE = "secret", "user", "badge"
+SECRET, USER, BADGE, PASSKEY = "secret", "user", "badge", "passkey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +51,32 @@ class Actor:
         return None if self.session is None else ("session", self.session)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasskeyAnswer:
+    """What a person's device answered to the digest of the manifest, in base64url."""
+
+    credential: str
+    authenticator_data: str
+    client_data: str
+    signature: str
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
     """What a signer gave: user id or badge, and the secret; the secret alone within a period.
 
     `pending` names the manifest that was shown; without it, `meaning` and `comment` are stated
-    here and the words come back in the receipt's entries.
+    here and the words come back in the receipt's entries. A `passkey` answers to what was shown
+    and needs neither id nor secret.
     """
 
-    secret: str
+    secret: str = ""
     user: str | None = None
     badge: str | None = None
     pending: str | None = None
     meaning: str | None = None
     comment: str = ""
+    passkey: PasskeyAnswer | None = None
 
     def __repr__(self) -> str:
         return (
@@ -115,6 +130,8 @@ class Preparation:
     expires_at: datetime
     gate: Gate
     secret_is_enough: bool
+    rp_id: str | None = None
+    passkeys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +160,19 @@ class _Period:
 class Signing:
     """Periods and pending manifests of this process; safe from any thread."""
 
-    def __init__(self, nouns: Nouns, *, idle: Callable[[], timedelta]) -> None:
-        self._nouns, self._idle = nouns, idle
+    def __init__(
+        self,
+        nouns: Nouns,
+        ledger: Ledger,
+        *,
+        now: Callable[[], datetime],
+        idle: Callable[[], timedelta],
+        authenticate: Callable[[str, str, str | None], Person],
+        site: Site | None,
+    ) -> None:
+        """Make the desk of a plant whose pages are at `site`; without one it takes no passkeys."""
+        self._nouns, self._ledger, self._now, self._idle = nouns, ledger, now, idle
+        self._authenticate, self.site = authenticate, site
         self._lock = Lock()
         self._periods: dict[tuple[str, str], _Period] = {}
         self._pending: dict[str, _Pending] = {}
@@ -214,7 +242,12 @@ class Signing:
             self._periods.pop(place, None)
 
     def prepared(
-        self, event: SignatureApplied, request: Request, *, at: datetime, gate: Gate
+        self,
+        event: SignatureApplied,
+        request: Request,
+        *,
+        at: datetime,
+        gate: Gate,
     ) -> Preparation:
         """Keep a manifest until it is signed or too old, and return it as it is shown."""
         pending, expires_at = token_urlsafe(24), at + LIFE
@@ -230,7 +263,51 @@ class Signing:
             expires_at=expires_at,
             gate=gate,
             secret_is_enough=event.components == (SECRET,),
+            rp_id=None if self.site is None else self.site.rp_id,
+            passkeys=() if self.site is None else self._credentials_of(event.manifest.signer),
         )
+
+    def _credentials_of(self, person: str) -> tuple[str, ...]:
+        ring = self._nouns.get(Keyring, person)
+        return () if ring is None else ring.credentials
+
+    def owner(self, answer: PasskeyAnswer) -> tuple[Passkey, Person]:
+        """Return the key that answered, and its owner.
+
+        Raises:
+            PasskeyRefused: it is not registered here, or revoked.
+            Locked: its owner may not act.
+        """
+        key = self._nouns.get(Passkey, answer.credential)
+        if key is None:
+            raise PasskeyRefused("it is not registered here")
+        if key.revoked_at is not None:
+            raise PasskeyRefused("it is revoked", credential=key.credential)
+        person = self._nouns.get(Person, key.person)
+        assert person is not None, key
+        if person.state is not PersonState.ACTIVE:
+            raise Locked(person)
+        return key, person
+
+    @staticmethod
+    def asserted(
+        key: Passkey, answer: PasskeyAnswer, manifest: Manifest, *, site: Site
+    ) -> Assertion:
+        """Return the assertion that goes into the signature, after checking all but its count.
+
+        Raises:
+            PasskeyRefused: it is not the key's own answer to this manifest, on our pages.
+        """
+        assertion = Assertion(
+            credential=key.credential,
+            public_key=key.public_key,
+            rp_id=site.rp_id,
+            authenticator_data=answer.authenticator_data,
+            client_data=answer.client_data,
+            signature=answer.signature,
+        )
+        check_assertion(assertion, manifest, site.origins)
+        return assertion
 
     def shown(self, pending: str) -> Manifest | None:
         """Return a pending manifest without using it up."""
@@ -252,3 +329,47 @@ class Signing:
         if at > found.expires_at:
             raise ShownTooLongAgo(found.manifest.record, shown_at=found.manifest.at)
         return found.manifest
+
+    def signer(self, credentials: Credentials, actor: Actor, request: Request) -> Signer:
+        """Return who signs, after checking all that they gave."""
+        if credentials.passkey is not None:
+            return self._by_passkey(
+                credentials.passkey, credentials.pending, actor, request=request
+            )
+        given = credentials.badge or credentials.user
+        who = given if given is not None else self.running(actor, self._now())
+        if who is None:
+            raise FirstSigningNeedsBoth
+        person = self._authenticate(who, credentials.secret, actor.station)
+        self.met(person.person, actor)
+        signer = Signer(
+            person=person.person,
+            name=person.name,
+            components=(SECRET,) if given is None else (self.component(given), SECRET),
+            meaning=credentials.meaning,
+            comment=credentials.comment,
+        )
+        if credentials.pending is None or self._ledger.receipt(request.idem) is not None:
+            return signer  # a repeat of what is recorded gets its first receipt
+        shown = self.take(credentials.pending, person.person, request, at=self._now())
+        return replace(signer, meaning=shown.meaning, comment=shown.comment, prepared=shown)
+
+    def _by_passkey(
+        self, answer: PasskeyAnswer, pending: str | None, actor: Actor, *, request: Request
+    ) -> Signer:
+        """Return who signs by a passkey: its owner, whose device verified them."""
+        if self.site is None:
+            raise PasskeysOff
+        key, person = self.owner(answer)
+        signer = Signer(person=person.person, name=person.name, components=(PASSKEY,))
+        if self._ledger.receipt(request.idem) is not None:
+            return signer
+        if pending is None:
+            raise NotShown
+        shown = self.take(pending, person.person, request, at=self._now())
+        assertion = self.asserted(key, answer, shown, site=self.site)
+        self.met(person.person, actor)
+        return replace(
+            signer, meaning=shown.meaning, comment=shown.comment, prepared=shown,
+            assertion=assertion,
+        )  # fmt: skip

@@ -35,7 +35,13 @@ INDEPENDENT = (
     "amendment.release",
     "amendment.reject",
 )
-GATES = (*INDEPENDENT, "lot.change-status", "batch.reopen", "boundary-policy.sign")
+GATES = (
+    *INDEPENDENT,
+    "lot.change-status",
+    "batch.reopen",
+    "boundary-policy.sign",
+    "person.register-passkey",
+)
 IDLE_MINUTES = (1, 60)
 LONGEST_MEANING = 200
 

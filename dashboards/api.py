@@ -8,7 +8,8 @@ import asyncio
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +20,9 @@ from markupsafe import Markup
 
 from core.catalogue import COMMANDS, NOUNS
 from core.errors import Conflict, LedgerBroken, Refused
-from core.execution import Actor, Credentials
-from dashboards import openapi, parts, theme
+from core.execution import Actor
+from dashboards import api_signing, openapi, parts, theme
+from dashboards.api_signing import read_signature
 from dashboards.login import chosen_scheme
 from dashboards.plant import PlantServices
 from dashboards.problem import Problem
@@ -41,7 +43,8 @@ def parse_command(
     commands: Mapping[str, type],
     *,
     complete: Callable[[dict[str, Any]], dict[str, Any]] = lambda given: given,
-) -> tuple[Any, dict[str, str] | None, str | None]:
+    is_signing: bool = True,
+) -> tuple[Any, dict[str, Any] | None, str | None]:
     """Return the command in a request, the signature sent with it, and the reason.
 
     `complete` adds what the client must not say itself, such as a scale's reading.
@@ -72,7 +75,7 @@ def parse_command(
         command: Any = msgspec.json.decode(msgspec.json.encode({"type": name, **given}), type=kind)
     except msgspec.ValidationError as error:
         raise _misfit(error) from error
-    return command, _signature(signature), reason
+    return command, read_signature(signature, is_signing=is_signing), reason
 
 
 def _plain(given: dict[str, msgspec.Raw], name: str) -> Any:
@@ -87,20 +90,6 @@ def _misfit(error: msgspec.ValidationError) -> Problem:
     if missing := re.search(r"missing required field `([^`]+)`", what):
         field = f"{field}.{missing.group(1)}"
     return Problem(422, "malformed", f"{field}: {what}.", field=field)
-
-
-def _signature(given: Any) -> dict[str, str] | None:
-    if given is None:
-        return None
-    names = {"user", "badge", "secret"}
-    if not isinstance(given, dict) or not set(given) <= names or "secret" not in given:
-        raise Problem(
-            422, "malformed", "signature: needs secret and one of user or badge.",
-            field="$.signature",
-        )  # fmt: skip
-    if not all(isinstance(value, str) and len(value) <= 256 for value in given.values()):
-        raise Problem(422, "malformed", "signature: all values are text.", field="$.signature")
-    return given
 
 
 def public(state: Any) -> Any:
@@ -138,6 +127,7 @@ class Api:
         """Return the routes; they answer problems themselves, so FastAPI describes none."""
         routes = APIRouter(include_in_schema=False)
         routes.post("/api/v1/commands/{name}")(self.command)
+        routes.post("/api/v1/signatures/prepare")(self.prepare)
         routes.get("/api/v1/{noun}")(self.all)
         routes.get("/api/v1/{noun}/{name:path}")(self.one)
         routes.get("/api/docs")(self.docs)
@@ -160,6 +150,18 @@ class Api:
 
     async def command(self, request: Request, name: str) -> Response:
         """Record one command."""
+        return await self._answer(request, lambda _: name, self._record)
+
+    async def prepare(self, request: Request) -> Response:
+        """Return what a person would sign with the command in the body, which names its `type`."""
+        return await self._answer(request, _named, self._prepare)
+
+    async def _answer(
+        self,
+        request: Request,
+        name_in: Callable[[bytes], str],
+        take: Callable[[Viewer, str, str, bytes], Any],
+    ) -> Response:
         try:
             viewer = self._viewer(request)
             key = request.headers.get("idempotency-key", "")
@@ -170,24 +172,43 @@ class Api:
                 )  # fmt: skip
             _need_json(request)
             body = await request.body()
-            receipt = await asyncio.to_thread(self._take, viewer, name, key=key, body=body)
+            answer = await asyncio.to_thread(take, viewer, name_in(body), key, body)
         except Problem as problem:
             return problem.response()
-        return _json(receipt)
+        return _json(answer)
 
-    def _take(self, viewer: Viewer, name: str, *, key: str, body: bytes) -> Any:
-        """Submit a request, completed with what the station's own devices say."""
+    def _prepare(self, viewer: Viewer, name: str, key: str, body: bytes) -> Any:
+        command, signature, reason = self._read(viewer, name, key=key, body=body, is_signing=False)
+        given = signature or {}
+        actor, who = Actor(viewer.person, viewer.station), given.get("badge") or given.get("user")
+        with _problems():
+            return api_signing.shown(
+                self._plant.execution.prepare(
+                    command, actor=actor, idem=key, who=who, meaning=given.get("meaning"),
+                    comment=given.get("comment", ""), reason=reason,
+                )
+            )  # fmt: skip
+
+    def _read(
+        self, viewer: Viewer, name: str, *, key: str, body: bytes, is_signing: bool = True
+    ) -> tuple[Any, dict[str, Any] | None, str | None]:
+        """Return a request's command, completed with what the station's own devices say."""
         try:
-            command, signature, reason = parse_command(
+            return parse_command(
                 name,
                 body,
                 self._commands,
                 complete=lambda given: self._completed(viewer, name, key=key, given=given),
+                is_signing=is_signing,
             )
         except Refused as no:
             raise Problem(403, "refused", str(no), rule=no.rule, facts=no.facts) from no
         except RecursionError as no:
             raise Problem(422, "malformed", "The body is nested too deep.") from no
+
+    def _record(self, viewer: Viewer, name: str, key: str, body: bytes) -> Any:
+        """Submit a request; signatures take their turn."""
+        command, signature, reason = self._read(viewer, name, key=key, body=body)
         if signature is None:
             return self._submit(viewer, command, key=key, signature=None, reason=reason)
         if not self._signing.acquire(blocking=False):
@@ -224,31 +245,15 @@ class Api:
         command: Any,
         *,
         key: str,
-        signature: dict[str, str] | None,
+        signature: dict[str, Any] | None,
         reason: str | None,
     ) -> Any:
-        credentials = None
-        if signature is not None:
-            credentials = Credentials(
-                user=signature.get("user"), badge=signature.get("badge"),
-                secret=signature["secret"],
-            )  # fmt: skip
+        credentials = None if signature is None else api_signing.credentials_of(signature)
         actor = Actor(viewer.person, viewer.station)
-        try:
+        with _problems():
             return self._plant.execution.submit(
                 command, actor=actor, idem=key, credentials=credentials, reason=reason
             )
-        except Refused as no:
-            raise Problem(403, "refused", str(no), rule=no.rule, facts=no.facts) from no
-        except Conflict as no:
-            raise Problem(409, "conflict", str(no), rule=no.rule, facts=no.facts) from no
-        except LedgerBroken as no:
-            raise Problem(503, "ledger-broken", str(no)) from no
-        except TimeoutError as no:
-            raise Problem(
-                503, "no-answer-yet", "The ledger has not answered. It may still record this: send"
-                " the same request again under the same Idempotency-Key.",
-            ) from no  # fmt: skip
 
     def all(self, request: Request, noun: str) -> Response:
         """List the states of a noun."""
@@ -331,6 +336,33 @@ def _need_json(request: Request) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("", "application/json"):
         raise Problem(415, "not-json", "Content-Type: must be application/json.")
+
+
+@contextmanager
+def _problems() -> Iterator[None]:
+    """Turn what the plant says into problem documents."""
+    try:
+        yield
+    except Refused as no:
+        raise Problem(403, "refused", str(no), rule=no.rule, facts=no.facts) from no
+    except Conflict as no:
+        more = api_signing.moved_facts(no)
+        raise Problem(409, "conflict", str(no), rule=no.rule, facts=no.facts, **more) from no
+    except LedgerBroken as no:
+        raise Problem(503, "ledger-broken", str(no)) from no
+    except TimeoutError as no:
+        raise Problem(
+            503, "no-answer-yet", "The ledger has not answered. It may still record this: send"
+            " the same request again under the same Idempotency-Key.",
+        ) from no  # fmt: skip
+
+
+def _named(body: bytes) -> str:
+    """Return the command that a body names as its `type`."""
+    try:
+        return str(msgspec.json.decode(body or b"{}", type=dict[str, Any]).get("type", ""))
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Problem(422, "malformed", "The body must be one JSON object with a type.") from error
 
 
 def _json(value: Any) -> Response:

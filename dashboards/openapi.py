@@ -15,9 +15,20 @@ PROBLEM = {
 }
 SIGNATURE = {
     "type": "object",
-    "description": "Where the action must be signed: user or badge, and the secret.",
-    "properties": {name: {"type": "string"} for name in ("user", "badge", "secret")},
-    "required": ["secret"],
+    "description": "Where the action must be signed: user or badge, and the secret; `pending`"
+    " names what was prepared and shown, else meaning and comment are stated here.",
+    "properties": {
+        name: {"type": "string"}
+        for name in ("user", "badge", "secret", "pending", "meaning", "comment")
+    }
+    | {
+        "passkey": {
+            "type": "object",
+            "description": "A passkey's answer to manifest_sha256, all in base64url.",
+            "required": ["credential", "authenticator_data", "client_data", "signature"],
+            "additionalProperties": {"type": "string"},
+        }
+    },
 }
 
 
@@ -63,6 +74,7 @@ def document(commands: Mapping[str, type], title: str) -> dict[str, Any]:
     paths: dict[str, Any] = {
         f"/api/v1/commands/{name}": {"post": _post(name, commands[name])} for name in names
     }
+    paths["/api/v1/signatures/prepare"] = {"post": _prepare(names)}
     for kind in noun_kinds():
         paths[f"/api/v1/{kind}"] = {"get": _get(f"All of {kind}", [])}
         paths[f"/api/v1/{kind}/{{id}}"] = {"get": _get(f"One {kind}", [_parameter("id", "path")])}
@@ -99,6 +111,37 @@ def _post(name: str, kind: type) -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             "200": {"description": "The receipt: the entries that were recorded."},
+            **dict.fromkeys(("400", "401", "403", "404", "409", "422"), PROBLEM),
+        },
+    }
+
+
+def _prepare(names: list[str]) -> dict[str, Any]:
+    """Return the operation that shows what a command would sign."""
+    signature = {
+        "type": "object",
+        "description": "The signer's user or badge, left out within a period; what they state.",
+        "properties": {
+            name: {"type": "string"} for name in ("user", "badge", "meaning", "comment")
+        },
+    }
+    body = {
+        "type": "object",
+        "description": "The command's own fields, with its type and nothing secret.",
+        "required": ["type"],
+        "properties": {
+            "type": {"enum": names},
+            "signature": signature,
+            "reason": {"type": "string"},
+        },
+    }
+    return {
+        "operationId": "signatures.prepare",
+        "summary": "Return the manifest that would be signed, to be shown and then signed once.",
+        "parameters": [_parameter("Idempotency-Key", "header")],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "200": {"description": "The manifest, its bytes, and the pending id to sign it."},
             **dict.fromkeys(("400", "401", "403", "404", "409", "422"), PROBLEM),
         },
     }

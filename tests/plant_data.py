@@ -27,6 +27,8 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "person.record-failed-authentication": ("service",),
     "person.record-authentication": ("service",),
     "person.record-sign-in": ROLES,
+    "person.register-passkey": ROLES,
+    "person.revoke-passkey": ROLES,
     "person.record-sign-out": ROLES,
     "equipment.register": ("engineer",),
     "instrument.record-calibration": ("engineer",),

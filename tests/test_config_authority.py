@@ -15,7 +15,10 @@ from tests.floor import Floor
 from tests.hands import PACK
 
 # Written from the roles' point of view, so that it is not a copy of the matrix.
-EVERYBODY = {"person.record-sign-in", "person.record-sign-out"}
+EVERYBODY = {
+    "person.record-sign-in", "person.record-sign-out", "person.register-passkey",
+    "person.revoke-passkey",
+}  # fmt: skip
 FLOOR = {
     "weighing.scan-container", "weighing.record-tare", "weighing.record-weight",
     "weighing.record-deviating-weight", "step.complete", "step.verify", "daily-check.record",

@@ -61,6 +61,7 @@ HOME: dict[str, tuple[str, ...]] = {
     ),
     "cryptography": ("core/", "erp/"),
     "argon2": ("core/", "erp/"),
+    "webauthn": ("core/passkey_proof",),
     "pydantic": ("config/", "erp/", "dashboards/"),
     "pydantic_settings": ("config/",),
     "structlog": ("dashboards/", "capture/", "erp/"),
