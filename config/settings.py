@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.targets import SettingFaulty, database_url, web_address
@@ -15,6 +15,8 @@ class Settings(BaseSettings):
 
     `store` is a database URL or None for the file in `data_dir`; port 0 takes a free one.
     `erp_address` with its two `whsec_` secrets connects an ERP; without it none is connected.
+    `origin` is the address that people open, where a proxy gives the server another one:
+    passkeys are bound to its host name for ever.
     `tls_cert` and `tls_key` name the files with which the server itself speaks TLS.
     `tsa_url` names a time-stamp authority (RFC 3161) and `tsa_certificates` the PEM file that its
     certificate leads to; checkpoints are stamped every `tsa_hours`, or `tsa_entries` if sooner.
@@ -27,6 +29,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65535)
     store: str | None = Field(default=None, repr=False)  # its password is nobody's to read
+    origin: str | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
     erp_address: str | None = None
@@ -42,10 +45,10 @@ class Settings(BaseSettings):
     def _store_is_private(cls, value: str | None) -> str | None:
         return None if value is None else database_url(f"{PREFIX}STORE", value)
 
-    @field_validator("erp_address")
+    @field_validator("erp_address", "origin")
     @classmethod
-    def _address_is_safe(cls, value: str | None) -> str | None:
-        return None if value is None else web_address(f"{PREFIX}ERP_ADDRESS", value)
+    def _address_is_safe(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return None if value is None else web_address(f"{PREFIX}{info.field_name}".upper(), value)
 
     @field_validator("tsa_url")
     @classmethod

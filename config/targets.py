@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
 from core.errors import MesError
+from core.fact import Site
 
 ENCRYPTED = ("require", "verify-ca", "verify-full")
 
@@ -87,3 +88,27 @@ def database_url(setting: str, url: str) -> str:
         what = f"reaches another host with sslmode {mode}, which may send records in plain text"
         raise SettingFaulty(setting, what, f"sslmode={' or '.join(ENCRYPTED)}")
     return url
+
+
+def passkey_site(address: str) -> Site | None:
+    """Return what passkeys are bound to at the address that people open, None where nothing is.
+
+    A passkey is bound to a host name. This host has one, `localhost`, which browsers trust
+    without encryption; any other address by number has none.
+
+    >>> passkey_site("http://127.0.0.1:8000")
+    Site(rp_id='localhost', origins=('http://localhost:8000',))
+    >>> passkey_site("https://mes.plant.example")
+    Site(rp_id='mes.plant.example', origins=('https://mes.plant.example',))
+    >>> passkey_site("https://10.1.2.3") is None
+    True
+    """
+    parts = urlsplit(address)
+    port = "" if parts.port is None else f":{parts.port}"
+    if is_this_host(parts.hostname):
+        return Site("localhost", (f"{parts.scheme}://localhost{port}",))
+    try:
+        ip_address(parts.hostname or "")
+    except ValueError:
+        return Site(str(parts.hostname), (f"{parts.scheme}://{parts.hostname}{port}",))
+    return None

@@ -106,9 +106,7 @@ def new_key(
             expected_origin=list(origins),
             require_user_verification=True,
         )
-    except (
-        Exception
-    ) as fault:  # whatever a forged answer makes the library raise, it proves nothing
+    except Exception as fault:  # whatever a forged answer makes the library raise
         raise PasskeyRefused(_why(fault)) from fault
     return NewKey(
         credential=encode(found.credential_id),

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Request
@@ -114,6 +114,13 @@ def _without_private(value: Any) -> Any:
     return value
 
 
+class _Sent(NamedTuple):
+    """A request's idempotency key and its body."""
+
+    key: str
+    body: bytes
+
+
 class Api:
     """The routes below `/api`."""
 
@@ -160,7 +167,7 @@ class Api:
         self,
         request: Request,
         name_in: Callable[[bytes], str],
-        take: Callable[[Viewer, str, str, bytes], Any],
+        take: Callable[[Viewer, str, _Sent], Any],
     ) -> Response:
         try:
             viewer = self._viewer(request)
@@ -172,33 +179,33 @@ class Api:
                 )  # fmt: skip
             _need_json(request)
             body = await request.body()
-            answer = await asyncio.to_thread(take, viewer, name_in(body), key, body)
+            answer = await asyncio.to_thread(take, viewer, name_in(body), _Sent(key, body))
         except Problem as problem:
             return problem.response()
         return _json(answer)
 
-    def _prepare(self, viewer: Viewer, name: str, key: str, body: bytes) -> Any:
-        command, signature, reason = self._read(viewer, name, key=key, body=body, is_signing=False)
+    def _prepare(self, viewer: Viewer, name: str, sent: _Sent) -> Any:
+        command, signature, reason = self._read(viewer, name, sent, is_signing=False)
         given = signature or {}
         actor, who = Actor(viewer.person, viewer.station), given.get("badge") or given.get("user")
         with _problems():
             return api_signing.shown(
                 self._plant.execution.prepare(
-                    command, actor=actor, idem=key, who=who, meaning=given.get("meaning"),
+                    command, actor=actor, idem=sent.key, who=who, meaning=given.get("meaning"),
                     comment=given.get("comment", ""), reason=reason,
                 )
             )  # fmt: skip
 
     def _read(
-        self, viewer: Viewer, name: str, *, key: str, body: bytes, is_signing: bool = True
+        self, viewer: Viewer, name: str, sent: _Sent, *, is_signing: bool = True
     ) -> tuple[Any, dict[str, Any] | None, str | None]:
         """Return a request's command, completed with what the station's own devices say."""
         try:
             return parse_command(
                 name,
-                body,
+                sent.body,
                 self._commands,
-                complete=lambda given: self._completed(viewer, name, key=key, given=given),
+                complete=lambda given: self._completed(viewer, name, key=sent.key, given=given),
                 is_signing=is_signing,
             )
         except Refused as no:
@@ -206,18 +213,18 @@ class Api:
         except RecursionError as no:
             raise Problem(422, "malformed", "The body is nested too deep.") from no
 
-    def _record(self, viewer: Viewer, name: str, key: str, body: bytes) -> Any:
+    def _record(self, viewer: Viewer, name: str, sent: _Sent) -> Any:
         """Submit a request; signatures take their turn."""
-        command, signature, reason = self._read(viewer, name, key=key, body=body)
+        command, signature, reason = self._read(viewer, name, sent)
         if signature is None:
-            return self._submit(viewer, command, key=key, signature=None, reason=reason)
+            return self._submit(viewer, command, key=sent.key, signature=None, reason=reason)
         if not self._signing.acquire(blocking=False):
             raise Problem(
                 429, "too-many", "Signatures: too many people sign at this moment. Send it again"
                 " under the same Idempotency-Key in 2 s.", retry_after_s=2,
             )  # fmt: skip
         try:
-            return self._submit(viewer, command, key=key, signature=signature, reason=reason)
+            return self._submit(viewer, command, key=sent.key, signature=signature, reason=reason)
         finally:
             self._signing.release()
 

@@ -90,6 +90,9 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{it['manifest']['name']} signed: {it['manifest']['meaning']}."
         + (f" Comment: {it['manifest']['comment']}" if it["manifest"].get("comment") else "")
     ),
+    "passkey.registered": lambda it: f"{it['person']} registered the passkey {it['label']}.",
+    "passkey.used": lambda it: f"A passkey signed {it['record']}; its count is {it['sign_count']}.",
+    "passkey.revoked": lambda it: f"A passkey of {it['person']} was revoked: {it['why']}",
     "signing-gates.adopted": lambda it: (
         f"Signing gates, version {it['version']}, in force: {', '.join(sorted(it['gates']))}."
     ),

@@ -11,7 +11,7 @@ from config.accounts import accounts_of
 from config.load import load_plant
 from config.seed import Seeder
 from config.settings import Settings
-from config.targets import is_this_host
+from config.targets import is_this_host, passkey_site
 from core.ledger.timestamp import certificates
 from dashboards import logs
 from dashboards.boundary import ErpLink
@@ -75,6 +75,7 @@ def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
         port = settings.port or _free_port(settings.host)
         web = Web(plant, host=settings.host, port=port, tls=tls)
         web.start()
+        execution.signing.site = passkey_site(settings.origin or web.base)
         stack.callback(web.stop)
         say(f"Batchwright serves {pack.plant.plant.name}: {web.base}")
         if tls is None and not is_this_host(settings.host):

@@ -21,6 +21,7 @@ from config.calendar import ShiftCalendar
 from config.load import erp_seed, load_plant
 from config.plant import LineDevice
 from config.seed import Seeder
+from config.targets import passkey_site
 from core.clock import micros, now
 from core.equipment import EquipmentKind
 from core.execution import Execution
@@ -141,6 +142,7 @@ class Demo:
         controls = {name: ports[1] for name, ports in reached["scales"].items()}
         self.web.readers["bench"] = Bench(controls)
         self.web.start()
+        execution.signing.site = passkey_site(self.web.base)
         self._stack.callback(self.web.stop)
         self._links(time.monotonic() - began)
         self._start_crew(reached, link)
