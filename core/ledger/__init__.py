@@ -2,7 +2,8 @@
 
 `entry` is the canonical bytes, `merkle` the tree, `checkpoint` the signed note, `store` what is
 read (`sqlite` and `postgres` are its two homes), `writer` the only way to append, `anchor` the
-copy outside the database, `audit` the check of what is stored, `export` what leaves the plant.
-It knows nothing of weighing or batches: nouns, rules and projections reach it through `Job` and
-`Hooks`. It may import `core.errors` and `core.clock`, and nothing else of ours.
+copy outside the database, `timestamp` an authority's word for it, `audit` the check of what is
+stored, `export` what leaves the plant. It knows nothing of weighing or batches: nouns, rules and
+projections reach it through `Job` and `Hooks`. It may import `core.errors`, `core.clock` and
+`core.migrations`, and nothing else of ours.
 """
