@@ -16,6 +16,7 @@ from core import (
     authority,
     bom,
     boundary,
+    clock_step,
     deviation,
     dispatch,
     equipment,
@@ -83,6 +84,7 @@ NOUNS: dict[str, Noun] = {
         _noun(line.Line, line.apply),
         _noun(line.Telemetry, line.apply_telemetry),
         _noun(refusal.Refusals, refusal.apply),
+        _noun(clock_step.ClockSteps, clock_step.apply),
         _noun(record_print.Prints, record_print.apply),
     )
 }
@@ -109,6 +111,7 @@ _MODULES: tuple[tuple[Any, Decide | None], ...] = (
     (amendment, None),
     (record_print, record_print.decide),
     (line, line.decide),
+    (clock_step, clock_step.decide),
     (batch_events, None),
     (numbering, None),
     (refusal, None),

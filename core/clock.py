@@ -1,11 +1,39 @@
 """The server's clock and the one spelling of an instant: UTC, microseconds, `Z`."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from threading import Lock
 
 
 def now() -> datetime:
     """Return the present instant, aware, in UTC."""
     return datetime.now(UTC)
+
+
+class Watch:
+    """The server's clock beside one that no one can set: what went by, and whether it stepped."""
+
+    def __init__(self, wall: Callable[[], datetime], elapsed_s: Callable[[], float]) -> None:
+        self._wall, self._elapsed_s = wall, elapsed_s
+        self._lock = Lock()
+        self._start = self._seen = (wall(), elapsed_s())
+
+    def steady(self) -> datetime:
+        """Return the start's instant and the time gone by since: for intervals, never stored."""
+        at, elapsed_s = self._start
+        return at + timedelta(seconds=self._elapsed_s() - elapsed_s)
+
+    def expect(self, at: datetime) -> None:
+        """Say that it was `at` already: the clock may have been set back while nobody looked."""
+        with self._lock:
+            self._seen = (max(at, self._seen[0]), self._seen[1])
+
+    def look(self) -> tuple[datetime, datetime]:
+        """Return what the clock should show, going by the last look, and what it shows."""
+        with self._lock:
+            at, elapsed_s = self._seen
+            self._seen = (self._wall(), self._elapsed_s())
+            return at + timedelta(seconds=self._seen[1] - elapsed_s), self._seen[0]
 
 
 def iso(at: datetime) -> str:

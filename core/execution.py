@@ -16,7 +16,7 @@ import msgspec
 
 from core import authority, clock, signing_gates
 from core.catalogue import DECIDERS, event_type, to_data
-from core.clock import parse_iso
+from core.clock_step import StepWatch
 from core.credentials import Secrets
 from core.errors import Refused
 from core.fact import Command, Context, Fact, Facts, Plant, Signer, Site
@@ -38,7 +38,6 @@ from core.policy import OPEN
 from core.projections.nouns import Nouns, prepare
 from core.refusal import attempt
 from core.signature import (
-    Change,
     FirstSigningNeedsBoth,
     RecordMoved,
     Seen,
@@ -55,10 +54,12 @@ from core.signing import (
     Request,
     Signing,
     UnknownSigner,
+    told,
 )
 from core.states import Committed, States, UnderLock
 
 SECURITY = "service:security"
+CLOCK = "service:clock"
 SIGNING = "signing"
 # Recorded here; a wrong secret is recorded where it is checked.
 FAILED_SIGNING = (FirstSigningNeedsBoth, NotShown, PasskeyRefused, ShownTooLongAgo, UnknownSigner)
@@ -91,6 +92,7 @@ class Execution:
         anchor_dir: Path | None = None,
         now: Callable[[], datetime] = clock.now,
         site: Site | None = None,
+        watch: clock.Watch | None = None,
     ) -> None:
         rebuilding = open_store(where)
         try:
@@ -103,6 +105,7 @@ class Execution:
         self.secrets = secrets
         self.verifier, self.anchor_dir = key.verifier, anchor_dir
         self._now = now
+        self._steps, self._steady = StepWatch(plant, watch), watch.steady if watch else now
         self._states = States(self.nouns, self.ledger)
         self._committed = Committed(self.nouns, self.ledger)
         self.writer = Writer(open_store(where), key, self._states, anchor_dir=anchor_dir)
@@ -110,6 +113,7 @@ class Execution:
             self.nouns,
             self.ledger,
             now=now,
+            steady=self._steady,
             idle=lambda: signing_gates.in_force(self._committed, plant).idle,
             authenticate=lambda who, secret, station: self.authenticate(
                 who, secret, station=station, purpose=SIGNING
@@ -120,6 +124,8 @@ class Execution:
     def start(self) -> None:
         """Begin to take commands."""
         self.writer.start()
+        if newest := self.ledger.entry(self.ledger.size()):
+            self._steps.expect(clock.parse_iso(newest.at))
 
     def close(self) -> None:
         """Write what waits, then stop."""
@@ -146,6 +152,7 @@ class Execution:
             Conflict: the sender saw an older state, or reused a command id.
         """
         _check(command, reason)
+        self._notice_step()
         signer = None
         if credentials is not None:
             request = self._request(command, actor, idem=idem, reason=reason)
@@ -169,14 +176,14 @@ class Execution:
         try:
             receipt = self.writer.carry_out(job, WAIT_S)
         except RecordMoved as moved:
-            raise self._told(moved) from moved
+            raise told(moved, self.ledger) from moved
         if "refused" in receipt.answer:
             said = receipt.answer["refused"]
             if refused and not receipt.replayed:
                 raise refused[-1]
             raise Recalled(said["rule"], said["says"], said["facts"])
         if signer is not None:
-            self.signing.signed(signer, actor, self._now())
+            self.signing.signed(signer, actor, self._steady())
         return receipt
 
     def prepare(
@@ -205,7 +212,7 @@ class Execution:
         """
         _check(command, reason)
         at = self._now()
-        person, components = self.signing.to_sign(who, actor, at)
+        person, components = self.signing.to_sign(who, actor, self._steady())
         signer = Signer(
             person=person.person, name=person.name, components=components,
             meaning=meaning, comment=comment,
@@ -221,13 +228,18 @@ class Execution:
                 self._attempted(command, refusal, actor)
             raise
         except RecordMoved as moved:
-            raise self._told(moved) from moved
+            raise told(moved, self.ledger) from moved
         signed = [one.event for one in facts if isinstance(one.event, SignatureApplied)]
         if not signed:
             raise NothingToSign(str(command.__struct_config__.tag))
         request = self._request(command, actor, idem=idem, reason=reason)
         gate = signing_gates.in_force(plant, self.plant).gate(signed[0].gate)
         return self.signing.prepared(signed[0], request, at=at, gate=gate)
+
+    def _notice_step(self) -> None:
+        if step := self._steps.look():
+            idem = f"{CLOCK}:{token_hex(8)}"
+            self._steps.say(lambda: self.submit(step, actor=Actor(CLOCK), idem=idem))
 
     def _request(self, command: Command, actor: Actor, *, idem: str, reason: str | None) -> Request:
         return Request(sha256=_request_sha256(command, "", reason), idem=idem, place=actor.place)
@@ -244,17 +256,6 @@ class Execution:
             decide=lambda _: Decision((draft,)),
         )
         self.writer.submit(job).result(WAIT_S)
-
-    def _told(self, moved: RecordMoved) -> RecordMoved:
-        """Return the conflict with what happened in the record since it was seen."""
-        changes = tuple(
-            Change(
-                seq=entry.seq, type=entry.type, by=entry.actor, at=parse_iso(entry.at),
-                step=entry.data.get("step"),
-            )
-            for entry in self.ledger.stream(moved.stream)[moved.seen :]
-        )  # fmt: skip
-        return RecordMoved(moved.stream, seen=moved.seen, current=moved.current, changes=changes)
 
     def _facts(
         self,

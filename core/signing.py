@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from secrets import token_urlsafe
 from threading import Lock
 
+from core.clock import parse_iso
 from core.errors import Refused, Unknown
 from core.fact import Signer, Site
 from core.ledger.store import Ledger
@@ -25,7 +26,9 @@ from core.people import BadgeOwner, Locked, Person, PersonState
 from core.projections.nouns import Nouns
 from core.signature import (
     LIFE,
+    Change,
     FirstSigningNeedsBoth,
+    RecordMoved,
     ShownTooLongAgo,
     SignatureApplied,
 )
@@ -166,12 +169,14 @@ class Signing:
         ledger: Ledger,
         *,
         now: Callable[[], datetime],
+        steady: Callable[[], datetime],
         idle: Callable[[], timedelta],
         authenticate: Callable[[str, str, str | None], Person],
         site: Site | None,
     ) -> None:
         """Make the desk of a plant whose pages are at `site`; without one it takes no passkeys."""
         self._nouns, self._ledger, self._now, self._idle = nouns, ledger, now, idle
+        self._steady = steady  # a period is measured by it: no step of the clock lengthens one
         self._authenticate, self.site = authenticate, site
         self._lock = Lock()
         self._periods: dict[tuple[str, str], _Period] = {}
@@ -337,7 +342,7 @@ class Signing:
                 credentials.passkey, credentials.pending, actor, request=request
             )
         given = credentials.badge or credentials.user
-        who = given if given is not None else self.running(actor, self._now())
+        who = given if given is not None else self.running(actor, self._steady())
         if who is None:
             raise FirstSigningNeedsBoth
         person = self._authenticate(who, credentials.secret, actor.station)
@@ -373,3 +378,15 @@ class Signing:
             signer, meaning=shown.meaning, comment=shown.comment, prepared=shown,
             assertion=assertion,
         )  # fmt: skip
+
+
+def told(moved: RecordMoved, ledger: Ledger) -> RecordMoved:
+    """Return the conflict with what happened in the record since it was seen."""
+    changes = tuple(
+        Change(
+            seq=entry.seq, type=entry.type, by=entry.actor, at=parse_iso(entry.at),
+            step=entry.data.get("step"),
+        )
+        for entry in ledger.stream(moved.stream)[moved.seen :]
+    )  # fmt: skip
+    return RecordMoved(moved.stream, seen=moved.seen, current=moved.current, changes=changes)

@@ -4,6 +4,7 @@ This is the one place that knows every floor: core, capture, erp, analytics and 
 """
 
 import secrets
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from capture.segments import Run
 from capture.transport import SerialPort
 from config.calendar import ShiftCalendar
 from config.plant import LineDevice, PlantPack, ScaleDevice
-from core.clock import now, parse_iso
+from core.clock import Watch, now, parse_iso
 from core.credentials import Secrets
 from core.equipment import Equipment, Station
 from core.errors import LedgerBroken
@@ -85,6 +86,7 @@ def open_execution(data: Path, plant: str, *, database: str | None = None) -> Ex
         plant=plant,
         secrets=people,
         anchor_dir=data / "anchors",
+        watch=Watch(now, time.monotonic),
     )
 
 

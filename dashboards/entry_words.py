@@ -20,6 +20,10 @@ def _kg(text: object) -> str:
     return kg_text(Decimal(str(text)))
 
 
+def _instant(text: str) -> str:
+    return text[:19].replace("T", " ")
+
+
 def _weight(it: dict[str, Any]) -> str:
     judged = "within limits" if it["within"] else "outside limits"
     return (
@@ -170,6 +174,10 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "number.assigned": lambda it: f"{it['name']} given out for {it['assigned_for']}.",
     "telemetry.sealed": lambda it: (
         f"{it['line']}: {it['rows']} rows sealed, SHA-256 {it['sha256'][:16]} …."
+    ),
+    "clock.stepped": lambda it: (
+        f"The server's clock stepped by {it['by_ms'] / 1000:+.1f} s,"
+        f" from {_instant(it['expected'])} to {_instant(it['now'])} UTC."
     ),
     "daily-check.passed": lambda it: f"Check weight shown as {_kg(it['shown_g'])}: passed.",
     "daily-check.failed": lambda it: f"Check weight shown as {_kg(it['shown_g'])}: failed.",

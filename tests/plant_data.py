@@ -68,6 +68,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "line.end-run": FLOOR_ROLES,
     "stop.label": FLOOR_ROLES,
     "telemetry.seal": ("service",),
+    "clock.record-step": ("service",),
 }
 MATERIALS = {  # id: name, GTIN, hazards
     "PARA": ("Paracetamol", "04012345000016", ("H302 Harmful if swallowed",)),

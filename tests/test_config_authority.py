@@ -49,6 +49,7 @@ MAY: dict[str, set[str]] = {
     "service": {
         "order.receive", "order.withdraw", "bom.receive", "telemetry.seal", "lot.receive",
         "batch.close-record",
+        "clock.record-step",
         "person.record-failed-authentication", "person.record-authentication",
     },
 }  # fmt: skip

@@ -26,6 +26,7 @@ FEW = {
     "wal-flips": 12,
     "tamper": 36,
     "bundles": 33,
+    "clocks": 6,
     "double": 20,
     "postgres-double": 10,
     "servers": 5,

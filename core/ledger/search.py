@@ -7,6 +7,7 @@ ledger of years.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import msgspec
 
@@ -15,8 +16,11 @@ from core.ledger.store import Ledger
 
 WINDOW = 5_000
 LOOKED_AT = 200_000
-SLACK = 1_000  # a clock that was set back leaves `at` out of order by a little
+SLACK = 1_000  # a clock that is corrected leaves `at` out of order by a little
 FOUND = "select seq, body from entry where seq > ? and seq <= ?{} order by seq desc"
+
+# streams of `core.clock_step`, whose entries say where `at` is not in order
+STEPS = "select seq from entry where stream >= 'clock/' and stream < 'clock0' order by seq"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,23 +59,53 @@ def search(
 ) -> Found:
     """Return the newest entries that fit, below `before` (0: from the end of the ledger)."""
     size = ledger.size()
-    top = min(before - 1, size) if before > 0 else size
-    if wanted.end:
-        top = min(top, _first_at(ledger, wanted.end, size) + SLACK)
-    floor = max(_first_at(ledger, wanted.start, size) - SLACK, 0) if wanted.start else 0
-    stop = max(floor, top - looked_at)
+    newest = min(before - 1, size) if before > 0 else size
     found: list[Entry] = []
-    for seq, body in _candidates(ledger, wanted, top=top, stop=stop):
-        entry = _fitting(body, wanted)
-        if entry is None:
+    back, left = newest, looked_at
+    for after, upto in reversed(_spans(ledger, wanted, size)):
+        top = min(upto, newest)
+        if top <= after:
             continue
-        if len(found) == limit:
-            return Found(
-                entries=tuple(found), looked_back_to=seq + 1, more=True, older=found[-1].seq
-            )
-        found.append(entry)
-    back = max(stop, 0) + 1
-    return Found(entries=tuple(found), looked_back_to=back, more=stop > floor, older=back)
+        back = stop = max(after, top - left)
+        for seq, body in _candidates(ledger, wanted, top=top, stop=stop):
+            entry = _fitting(body, wanted)
+            if entry is None:
+                continue
+            if len(found) == limit:
+                return Found(
+                    entries=tuple(found), looked_back_to=seq + 1, more=True, older=found[-1].seq
+                )
+            found.append(entry)
+        left -= top - stop
+        if stop > after:
+            return Found(entries=tuple(found), looked_back_to=back + 1, more=True, older=back + 1)
+    return Found(entries=tuple(found), looked_back_to=back + 1, more=False, older=back + 1)
+
+
+def _spans(ledger: Ledger, wanted: Wanted, size: int) -> list[tuple[int, int]]:
+    """Return where the wanted time may lie, as (after, up to) in order, none touching another.
+
+    Between two recorded steps of the clock `at` is in order, but for a little.
+    """
+    if not wanted.start and not wanted.end:
+        return [(0, size)]
+    with ledger.store.reading() as connection:
+        steps = [seq for (seq,) in connection.exec_driver_sql(STEPS).fetchall()]
+    bounds = [0, *(seq - 1 for seq in steps), size]
+    spans: list[tuple[int, int]] = []
+    for first, last in pairwise(bounds):
+        after, upto = first, last
+        if wanted.start:
+            after = _first_at(ledger, wanted.start, first, last=last) - 1
+        if wanted.end:
+            upto = _first_at(ledger, wanted.end, first, last=last) - 1
+        if after >= upto:
+            continue
+        after, upto = max(after - SLACK, 0), min(upto + SLACK, size)
+        if spans and after <= spans[-1][1]:
+            after = spans.pop()[0]
+        spans.append((after, upto))
+    return spans
 
 
 def _candidates(
@@ -114,9 +148,9 @@ def _fitting(body: bytes, wanted: Wanted) -> Entry | None:
     return entry
 
 
-def _first_at(ledger: Ledger, at: str, size: int) -> int:
-    """Return about the first number whose entry was recorded at an instant or later."""
-    low, high = 1, size + 1
+def _first_at(ledger: Ledger, at: str, after: int, *, last: int) -> int:
+    """Return about the first number above `after` whose entry was recorded at `at` or later."""
+    low, high = after + 1, last + 1
     while low < high:
         middle = (low + high) // 2
         entry = ledger.entry(middle)

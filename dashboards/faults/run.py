@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from dashboards.faults import bundles, crowded, double, flips, kills, power, servers, tamper
+from dashboards.faults import bundles, clocks, crowded, double, flips, kills, power, servers, tamper
 from dashboards.faults.trial import NotRun, Run, Tally, memory_folder
 
 
@@ -46,6 +46,7 @@ HARNESSES = (
     Harness("wal-flips", flips.in_wal, 30, 5_000),
     Harness("tamper", tamper.run, 72, 1_800),
     Harness("bundles", bundles.run, 66, 2_200, parts=1),
+    Harness("clocks", clocks.run, 8, 400, parts=2),
     Harness("double", double.run, 100, 10_000, parts=1),
     Harness("postgres-double", double.run_postgres, 40, 4_000, parts=1),
     Harness("servers", servers.run, 20, 200, parts=1),

@@ -1,0 +1,173 @@
+"""The server's clock set forwards and back while a plant works and people sign."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from core.authority import AdoptAuthority
+from core.catalogue import event_type, to_data
+from core.clock import Watch, iso
+from core.clock_step import LEAST
+from core.credentials import Secrets
+from core.execution import Actor, Credentials, Execution
+from core.ledger.search import Wanted, search
+from core.ledger.writer import Decision, Draft, Job
+from core.material import MaterialRegistered, RegisterMaterial
+from core.people import INSTALLER, RegisterPerson
+from core.signature import PERIOD, FirstSigningNeedsBoth
+from dashboards.faults.trial import AT, KEY, WAIT_S, Tally, fault_of
+from dashboards.session import IDLE_S, Sessions, Viewer
+
+JUMPS_S = (1, 30, 540, 3_600, 86_400, 400 * 86_400)
+PLANT, PERSON, STATION, SECRET = "tablets", "ama", "kiosk-B1", "clock-harness-4711"
+BETWEEN = 3_000  # entries, so that no search finds all by looking a little to both sides
+MATRIX: dict[str, tuple[str, ...]] = {
+    "material.register": ("engineer",),
+    "clock.record-step": ("service",),
+}
+
+
+class SetClock:
+    """A clock that somebody sets, beside the time that really goes by."""
+
+    def __init__(self) -> None:
+        self.wall, self.elapsed_s = AT, 0.0
+
+    def passes(self, seconds: float) -> None:
+        self.wall += timedelta(seconds=seconds)
+        self.elapsed_s += seconds
+
+    def now(self) -> datetime:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.elapsed_s
+
+
+def run(rng: Random, scratch: Path, count: int) -> Tally:
+    """Set the clock `count` times, forwards or back, after a short or a long while."""
+    tally = Tally(
+        "clock jumps",
+        "a number out of order, an `at` that the clock did not say, a signing period or a session"
+        " that lasts longer, a step not recorded, or an entry that a search by time does not find",
+        "the entries ordered by `at`",
+        model="The clock is injected; the time that goes by is the process's monotonic clock.",
+    )
+    clock, told = SetClock(), list[tuple[str, int]]()
+    with _plant(scratch, clock) as execution:
+        for trial in range(count):
+            tally.trials += 1
+            why = _jump(rng, execution, clock, trial=trial, tally=tally, told=told)
+            clock.passes(60)
+            _work_on(execution, clock, trial=trial, count=max(1, BETWEEN // count))
+            if why is not None:
+                tally.violations += 1
+                tally.find(why)
+        lost = [seq for at, seq in told if not _is_found(execution, at, seq)]
+        tally.violations += len(lost)
+        tally.count("searched by time", len(told))
+        if lost:
+            tally.find(f"a search by time does not find the entries {lost[:10]}")
+    if why := fault_of(scratch / "ledger.db"):
+        tally.violations += 1
+        tally.find(why)
+    return tally
+
+
+@contextmanager
+def _plant(folder: Path, clock: SetClock) -> Iterator[Execution]:
+    """A plant with one person, on a clock that can be set."""
+    execution = Execution(
+        folder / "ledger.db",
+        KEY,
+        plant=PLANT,
+        secrets=Secrets(f"sqlite:///{folder / 'credentials.db'}"),
+        now=clock.now,
+        watch=Watch(clock.now, clock.monotonic),
+    )
+    execution.start()
+    try:
+        installer = Actor(INSTALLER)
+        person = RegisterPerson(person=PERSON, name="Ama", badge="4711", roles=("engineer",))
+        execution.register(person, secret=SECRET, actor=installer, idem="ama")
+        matrix = AdoptAuthority(plant=PLANT, zone="UTC", matrix=MATRIX)
+        execution.submit(matrix, actor=installer, idem="matrix")
+        yield execution
+    finally:
+        execution.close()
+
+
+def _jump(
+    rng: Random,
+    execution: Execution,
+    clock: SetClock,
+    *,
+    trial: int,
+    tally: Tally,
+    told: list[tuple[str, int]],
+) -> str | None:
+    """Sign, let time go by, set the clock, sign again; return what does not hold."""
+    sessions = Sessions(clock=clock.monotonic)
+    token = sessions.open(Viewer(person=PERSON, name="Ama", roles=frozenset()))
+    _sign(execution, f"{trial}:before", badge="4711")
+    before = execution.ledger.size()
+    limit_s = PERIOD.total_seconds()
+    elapsed_s = rng.choice((rng.uniform(0, limit_s), rng.uniform(limit_s + 1, 1.5 * IDLE_S)))
+    jump = timedelta(seconds=rng.choice((-1, 1)) * rng.choice(JUMPS_S))
+    clock.passes(elapsed_s)
+    clock.wall += jump
+    is_open = sessions.get(token) is not None
+    try:
+        _sign(execution, f"{trial}:after")
+        is_signed = True
+    except FirstSigningNeedsBoth:
+        is_signed = False
+        _sign(execution, f"{trial}:after", badge="4711")
+    entries = execution.ledger.entries(before)
+    told.append((entries[-1].at, entries[-1].seq))
+    tally.control_trials += 1
+    tally.control_violations += entries[-1].at < execution.ledger.entries(before - 1, 1)[0].at
+    if is_signed != (elapsed_s <= limit_s):
+        taken = "is" if is_signed else "is not"
+        return f"{elapsed_s:.0f} s after a signing the secret alone {taken} enough"
+    if is_open != (elapsed_s <= IDLE_S):
+        return f"after {elapsed_s:.0f} s a session {'goes on' if is_open else 'is over'}"
+    if [one.seq for one in entries] != list(range(before + 1, before + len(entries) + 1)):
+        return f"the numbers after {before} are not in order"
+    if {one.at for one in entries} != {iso(clock.wall)}:
+        return f"an entry at {entries[-1].at}, the clock said {iso(clock.wall)}"
+    steps = [one.data["by_ms"] for one in entries if one.type == "clock.stepped"]
+    wanted = [] if abs(jump) <= LEAST else [jump // timedelta(milliseconds=1)]
+    if len(steps) != len(wanted) or any(abs(a - b) > 1 for a, b in zip(steps, wanted, strict=True)):
+        return f"steps of {steps} ms are recorded, the clock was set by {wanted}"
+    return None
+
+
+def _work_on(execution: Execution, clock: SetClock, *, trial: int, count: int) -> None:
+    """Let the plant write entries, all in one command."""
+    events = [
+        MaterialRegistered(material=f"{trial}:{n}", name="x", unit="kg", gtin=None, hazards=())
+        for n in range(count)
+    ]
+    drafts = tuple(
+        Draft(f"material/{one.material}", event_type(one), 1, to_data(one)) for one in events
+    )
+    at = clock.wall
+    many = Job(f"work:{trial}", "", PERSON, None, lambda: at, lambda view: Decision(drafts))
+    execution.writer.submit(many).result(WAIT_S)
+
+
+def _sign(execution: Execution, name: str, *, badge: str | None = None) -> None:
+    execution.submit(
+        RegisterMaterial(material=name, name=name, unit="kg"),
+        actor=Actor(PERSON, STATION),
+        idem=f"sign:{name}:{badge}",
+        credentials=Credentials(SECRET, badge=badge),
+    )
+
+
+def _is_found(execution: Execution, at: str, seq: int) -> bool:
+    found = search(execution.ledger, Wanted(start=at, end=at + "~"), limit=50)
+    return seq in {entry.seq for entry in found.entries}
