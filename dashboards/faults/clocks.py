@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 
@@ -14,17 +15,29 @@ from core.credentials import Secrets
 from core.execution import Actor, Credentials, Execution
 from core.ledger.search import Wanted, search
 from core.ledger.writer import Decision, Draft, Job
-from core.material import MaterialRegistered, RegisterMaterial
+from core.material import (
+    ChangeLotStatus,
+    ContainerQuantity,
+    Lot,
+    LotStatus,
+    MaterialRegistered,
+    ReceiveLot,
+    RegisterMaterial,
+)
 from core.people import INSTALLER, RegisterPerson
-from core.signature import PERIOD, FirstSigningNeedsBoth
+from core.signature import FirstSigningNeedsBoth
+from core.signing_gates import SigningGates
 from dashboards.faults.trial import AT, KEY, WAIT_S, Tally, fault_of
 from dashboards.session import IDLE_S, Sessions, Viewer
 
 JUMPS_S = (1, 30, 540, 3_600, 86_400, 400 * 86_400)
 PLANT, PERSON, STATION, SECRET = "tablets", "ama", "kiosk-B1", "clock-harness-4711"
+LOT = "LA-1"
 BETWEEN = 3_000  # entries, so that no search finds all by looking a little to both sides
 MATRIX: dict[str, tuple[str, ...]] = {
-    "material.register": ("engineer",),
+    "material.register": ("qa",),
+    "lot.receive": ("qa",),
+    "lot.change-status": ("qa",),
     "clock.record-step": ("service",),
 }
 
@@ -90,10 +103,18 @@ def _plant(folder: Path, clock: SetClock) -> Iterator[Execution]:
     execution.start()
     try:
         installer = Actor(INSTALLER)
-        person = RegisterPerson(person=PERSON, name="Ama", badge="4711", roles=("engineer",))
+        person = RegisterPerson(person=PERSON, name="Ama", badge="4711", roles=("qa",))
         execution.register(person, secret=SECRET, actor=installer, idem="ama")
         matrix = AdoptAuthority(plant=PLANT, zone="UTC", matrix=MATRIX)
         execution.submit(matrix, actor=installer, idem="matrix")
+        somebody = Actor(PERSON, STATION)
+        material = RegisterMaterial(material="LACT", name="Lactose", unit="kg")
+        execution.submit(material, actor=somebody, idem="material")
+        containers = (ContainerQuantity(container="C01", quantity=Decimal(10)),)
+        received = ReceiveLot(
+            lot=LOT, material="LACT", supplier="Meggle", unit="kg", containers=containers
+        )
+        execution.submit(received, actor=somebody, idem="lot")
         yield execution
     finally:
         execution.close()
@@ -113,7 +134,7 @@ def _jump(
     token = sessions.open(Viewer(person=PERSON, name="Ama", roles=frozenset()))
     _sign(execution, f"{trial}:before", badge="4711")
     before = execution.ledger.size()
-    limit_s = PERIOD.total_seconds()
+    limit_s = SigningGates(gates={}).idle.total_seconds()
     elapsed_s = rng.choice((rng.uniform(0, limit_s), rng.uniform(limit_s + 1, 1.5 * IDLE_S)))
     jump = timedelta(seconds=rng.choice((-1, 1)) * rng.choice(JUMPS_S))
     clock.passes(elapsed_s)
@@ -160,8 +181,15 @@ def _work_on(execution: Execution, clock: SetClock, *, trial: int, count: int) -
 
 
 def _sign(execution: Execution, name: str, *, badge: str | None = None) -> None:
+    lot = execution.nouns.get(Lot, LOT)
+    is_held = lot is not None and lot.status is LotStatus.ON_HOLD
     execution.submit(
-        RegisterMaterial(material=name, name=name, unit="kg"),
+        ChangeLotStatus(
+            lot=LOT,
+            status=LotStatus.RELEASED if is_held else LotStatus.ON_HOLD,
+            why="The clock is tried.",
+            seen=execution.seen(f"lot/{LOT}"),
+        ),
         actor=Actor(PERSON, STATION),
         idem=f"sign:{name}:{badge}",
         credentials=Credentials(SECRET, badge=badge),
