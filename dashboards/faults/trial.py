@@ -131,7 +131,7 @@ def is_whole(path: Path) -> bool:
     try:
         with closing(sqlite3.connect(path)) as connection:
             return connection.execute("pragma integrity_check").fetchall() == [("ok",)]
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):  # it may quote the damage
         return False
 
 
