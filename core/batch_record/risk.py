@@ -7,10 +7,10 @@ RISKY = frozenset(
         "attempt.refused", "batch-exception.raised", "batch-exception.reviewed", "batch.held",
         "batch.rejected", "batch.resumed", "daily-check.failed", "deviation.closed",
         "deviation.dispositioned", "deviation.opened", "lot.status-changed",
-        "clock.stepped", "order-change-request.raised", "person.authentication-failed", "person.locked",
+        "order-change-request.raised", "person.authentication-failed", "person.locked",
         "person.roles-changed", "person.unlocked", "step.value-corrected", "weighing.reversed",
         "step.reopened", "material.consumption-reversed", "material.scrapped", "amendment.opened",
-        "amendment.commented", "amendment.rejected", "work-order.held",
+        "amendment.commented", "amendment.rejected", "work-order.held", "clock.stepped",
     }
 )  # fmt: skip
 
