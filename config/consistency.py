@@ -60,6 +60,9 @@ def _check_plant(findings: Findings, pack: PlantPack) -> None:
         findings.add(file, "plant.zone", f"'{zone}'", expected="a zone such as Europe/Berlin")
     _unique(findings, file, "equipment.id", names=(one.id for one in pack.plant.equipment))
     _unique(findings, file, "stations.id", names=(one.id for one in pack.plant.stations))
+    for n, name in enumerate(pack.plant.severity.active_materials):
+        among = {one.id for one in pack.materials.materials}
+        _known(findings, file, f"severity.active_materials[{n}]", name=name, among=among)
     scales = _of_kind(pack, EquipmentKind.SCALE)
     for n, one in enumerate(pack.plant.equipment):
         key = f"equipment[{n}]"

@@ -18,6 +18,7 @@ from core.equipment import EquipmentKind
 from core.material import LotStatus
 from core.quantity import Name
 from core.recipe import StepKind
+from core.severity import Severity
 from core.signing_gates import Components, Gate
 
 type Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -71,10 +72,22 @@ class StationItem(Record, frozen=True, kw_only=True):
     printer: Name | None = None
 
 
+class SeverityItem(Record, frozen=True, kw_only=True):
+    """How much a deviation matters: by kind, for active materials, and far from the target."""
+
+    kinds: dict[str, Severity]
+    active_materials: tuple[Name, ...]
+    active: Severity
+    far_factor: Positive
+    far: Severity
+    source: str
+
+
 class PlantFile(Record, frozen=True, kw_only=True):
     """`plant.toml`: the plant and what stands in it."""
 
     plant: PlantHead
+    severity: SeverityItem
     equipment: tuple[EquipmentItem, ...]
     stations: tuple[StationItem, ...]
 

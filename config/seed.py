@@ -46,6 +46,7 @@ from core.recipe import (
     SubmitRecipe,
     version_name,
 )
+from core.severity import IN_FORCE, AdoptSeverityRules, SeverityRules
 from core.signing_gates import AdoptSigningGates, SigningGates
 
 STATION = "office"
@@ -95,6 +96,7 @@ class Seeder:
         self._people()
         self._boundary()
         self._signing_gates()
+        self._severity()
         self._equipment()
         self._materials()
         self._lots()
@@ -179,6 +181,20 @@ class Seeder:
             kiosk_components=it.kiosk_components,
         )
         self._give(adopt, by=self._who("qa"), name="signing-gates")
+
+    def _severity(self) -> None:
+        if self._nouns.get(SeverityRules, IN_FORCE) is not None:
+            return
+        rules = self._pack.plant.severity
+        adopt = AdoptSeverityRules(
+            kinds=rules.kinds,
+            active_materials=rules.active_materials,
+            active=rules.active,
+            far_factor=rules.far_factor,
+            far=rules.far,
+            source=rules.source,
+        )
+        self._give(adopt, by=self._who("qa"), name="severity-rules")
 
     def _equipment(self) -> None:
         engineer = self._who("engineer")

@@ -1,7 +1,8 @@
 """Deviations: raised by the rule that was broken, dispositioned by QA under signature.
 
 A blocking deviation holds its batch at the step; disposition frees it or leaves it to be
-rejected. Nobody dispositions what he did himself.
+rejected. Nobody dispositions what he did himself; what is high or critical is decided by two
+people of QA, of whom the first proposes and the second signs for the same.
 """
 
 from dataclasses import dataclass, replace
@@ -9,12 +10,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from core.batch.flow import resume
+from core.batch.flow import redo, resume
 from core.batch.state import Batch, BatchState, Signed, signed
 from core.errors import Refused, WrongState
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
 from core.numbering import draw
 from core.quantity import Name, Sentence
+from core.severity import TWO_PEOPLE, Severity
 from core.signature import Seen, SignatureApplied, sign
 
 
@@ -24,15 +26,6 @@ class DeviationState(StrEnum):
     OPEN = "open"
     DISPOSITIONED = "dispositioned"
     CLOSED = "closed"
-
-
-class Severity(StrEnum):
-    """How much a deviation may matter to the patient."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
 
 
 class Disposition(StrEnum):
@@ -46,16 +39,21 @@ class Disposition(StrEnum):
     SCRAP = "scrap"
 
 
+ANEW = (Disposition.REWORK, Disposition.REPROCESS)
 FREES = (Disposition.USE_AS_IS, Disposition.REWORK, Disposition.REPROCESS)
 
 
 class DispositionDeviation(Command, frozen=True, kw_only=True, tag="deviation.disposition"):
-    """QA decides, with an assessment and a signature over what the screen showed."""
+    """QA decides, with an assessment and a signature over what the screen showed.
+
+    A reprocess names in `instruction` what is to be done.
+    """
 
     deviation: Name
     disposition: Disposition
     assessment: Sentence
     seen: Seen
+    instruction: Sentence | None = None
 
 
 class CloseDeviation(Command, frozen=True, kw_only=True, tag="deviation.close"):
@@ -86,6 +84,18 @@ class DeviationDispositioned(Event, frozen=True, kw_only=True, tag="deviation.di
     step: str
     disposition: Disposition
     assessment: str
+    instruction: str | None = None
+
+
+class DispositionProposed(Event, frozen=True, kw_only=True, tag="deviation.disposition-proposed"):
+    """The first of two people of QA decided; nothing changes before the second agrees."""
+
+    deviation: str
+    batch: str
+    step: str
+    disposition: Disposition
+    assessment: str
+    instruction: str | None
 
 
 class DeviationClosed(Event, frozen=True, kw_only=True, tag="deviation.closed"):
@@ -117,8 +127,12 @@ class Deviation:
     state: DeviationState = DeviationState.OPEN
     disposition: Disposition | None = None
     assessment: str | None = None
+    instruction: str | None = None
     dispositioned_by: str | None = None
     dispositioned_at: datetime | None = None
+    proposed: Disposition | None = None
+    proposed_by: str | None = None
+    proposed_assessment: str | None = None
     signatures: tuple[Signed, ...] = ()
 
 
@@ -135,6 +149,44 @@ class OwnDeviation(Refused):
         )
 
 
+class SecondPersonNeeded(Refused):
+    """Two people of QA decide about what is high or critical."""
+
+    is_evidence = True
+
+    def __init__(self, deviation: Deviation, name: str) -> None:
+        super().__init__(
+            f"Deviation {deviation.deviation}: is {deviation.severity}, so two people of QA decide;"
+            f" {name} has signed. Ask another person of QA to sign.",
+            deviation=deviation.deviation,
+            severity=deviation.severity,
+            name=name,
+        )
+
+
+class InstructionMissing(Refused):
+    """A reprocess says what is to be done."""
+
+    def __init__(self, deviation: str) -> None:
+        super().__init__(
+            f"Deviation {deviation}: a reprocess needs its instruction. Name the procedure and"
+            " what it changes.",
+            deviation=deviation,
+        )
+
+
+class HoldsNothing(Refused):
+    """Only a step that is held by the deviation can be done anew."""
+
+    def __init__(self, deviation: Deviation, disposition: Disposition) -> None:
+        super().__init__(
+            f"Deviation {deviation.deviation}: holds no step of batch {deviation.batch}, so nothing"
+            f" can be done anew by {disposition}. Choose use as is, reject, return or scrap.",
+            deviation=deviation.deviation,
+            disposition=disposition,
+        )
+
+
 def open_deviation(
     plant: Plant,
     context: Context,
@@ -147,9 +199,11 @@ def open_deviation(
     severity: Severity = Severity.MEDIUM,
     lots: tuple[str, ...] = (),
     scale: str | None = None,
+    nth: int = 1,
 ) -> tuple[str, Facts]:
-    """Return a new deviation's number and the facts that open it."""
-    name, drawn = draw(plant, f"D{context.today:%y}", width=4, for_=f"batch/{batch.batch}")
+    """Return a new deviation's number and the facts that open it; `nth` of this command."""
+    prefix, for_ = f"D{context.today:%y}", f"batch/{batch.batch}"
+    name, drawn = draw(plant, prefix, width=4, for_=for_, nth=nth)
     opened = DeviationOpened(
         deviation=name,
         batch=batch.batch,
@@ -172,16 +226,18 @@ def _sign(
     command: DispositionDeviation,
     context: Context,
 ) -> SignatureApplied:
-    """Return the signature of a person who neither raised the deviation nor weighed for it."""
+    """Return the signature of a person who neither raised the deviation nor worked at its step."""
     words = (
         f"Deviation {deviation.deviation} of batch {deviation.batch}, step {deviation.step}:"
         f" {deviation.says} Disposition: {command.disposition.replace('_', ' ')}."
         f" Assessment: {command.assessment}"
     )
+    if command.instruction is not None:
+        words += f" Instruction: {command.instruction}"
     run = batch.run(deviation.step)
-    weighed_by = {one.by for one in run.partials} if run else set()
+    hands = run.hands if run else frozenset()
     raised_it = context.signer is not None and context.signer.person == deviation.raised_by
-    did = "raised it" if raised_it else "weighed for it"
+    did = "raised it" if raised_it else "worked at the step"
     return sign(
         plant,
         context,
@@ -189,7 +245,7 @@ def _sign(
         record=f"deviation/{command.deviation}",
         meaning="I disposition this deviation",
         words=words,
-        performers={deviation.raised_by, *weighed_by},
+        performers={deviation.raised_by, *hands},
         own=lambda name: OwnDeviation(deviation.deviation, name, did=did),
         compliant=False,
     )
@@ -200,7 +256,9 @@ def decide(plant: Plant, command: DeviationCommand, context: Context) -> Facts:
 
     Raises:
         WrongState: it is decided already, or not yet where closing is asked.
-        OwnDeviation: the signer raised it.
+        OwnDeviation: the signer raised it, or worked at its step.
+        SecondPersonNeeded: the signer proposed it, and two people decide.
+        HoldsNothing, InstructionMissing: there is nothing to do anew, or not what.
         RecordMoved, SignatureRequired: see `core.signature.sign`.
     """
     deviation = need(plant, Deviation, command.deviation)
@@ -222,27 +280,68 @@ def decide(plant: Plant, command: DeviationCommand, context: Context) -> Facts:
             needed="open",
             next_step="Read the decision on its page.",
         )
+    return _disposition(plant, deviation, command, context=context)
+
+
+def _disposition(
+    plant: Plant, deviation: Deviation, it: DispositionDeviation, *, context: Context
+) -> Facts:
     batch = need(plant, Batch, deviation.batch)
-    if batch.state is BatchState.REJECTED and command.disposition in FREES:
+    _check_disposition(batch, deviation, it)
+    stream = f"deviation/{deviation.deviation}"
+    signature = _sign(plant, deviation, batch, command=it, context=context)
+    signer, name = signature.manifest.signer, signature.manifest.name
+    about: dict[str, Any] = {
+        "deviation": deviation.deviation,
+        "batch": deviation.batch,
+        "step": deviation.step,
+        "disposition": it.disposition,
+        "assessment": it.assessment,
+        "instruction": it.instruction,
+    }
+    agreed = (deviation.proposed, deviation.instruction) == (it.disposition, it.instruction)
+    if deviation.severity in TWO_PEOPLE and not agreed:
+        proposed = DispositionProposed(**about)
+        return (Fact(stream, signature), Fact(stream, proposed, it.assessment))
+    if deviation.severity in TWO_PEOPLE and signer == deviation.proposed_by:
+        raise SecondPersonNeeded(deviation, name)
+    decided = DeviationDispositioned(**about)
+    facts = [Fact(stream, signature), Fact(stream, decided, it.assessment)]
+    return (*facts, *_freed(plant, batch, deviation, it=it))
+
+
+def _check_disposition(batch: Batch, deviation: Deviation, it: DispositionDeviation) -> None:
+    if batch.state in (BatchState.RELEASED, BatchState.REJECTED) and it.disposition in FREES:
         raise WrongState(
             f"Batch {batch.batch}",
             batch.state,
             needed="undecided for its material to be used",
             next_step="Choose reject, return or scrap.",
         )
-    signature = _sign(plant, deviation, batch, command=command, context=context)
-    decided = DeviationDispositioned(
+    if it.disposition in ANEW and batch.held_by != deviation.deviation:
+        raise HoldsNothing(deviation, it.disposition)
+    if it.disposition is Disposition.REPROCESS and it.instruction is None:
+        raise InstructionMissing(deviation.deviation)
+
+
+def _freed(
+    plant: Plant, batch: Batch, deviation: Deviation, *, it: DispositionDeviation
+) -> tuple[Fact, ...]:
+    """Return what a decision causes on the batch that the deviation holds."""
+    if it.disposition not in FREES or batch.held_by != deviation.deviation:
+        return ()
+    if it.disposition is Disposition.REWORK:
+        step = deviation.step
+        return redo(batch, step, deviation=deviation.deviation, why=it.assessment)
+    instruction = it.instruction if it.disposition is Disposition.REPROCESS else None
+    return resume(
+        plant,
+        batch,
+        deviation.step,
         deviation=deviation.deviation,
-        batch=deviation.batch,
-        step=deviation.step,
-        disposition=command.disposition,
-        assessment=command.assessment,
+        disposition=it.disposition,
+        instruction=instruction,
     )
-    facts = [Fact(stream, signature), Fact(stream, decided, command.assessment)]
-    if command.disposition in FREES and batch.held_by == deviation.deviation:
-        why = {"deviation": deviation.deviation, "disposition": command.disposition}
-        facts.extend(resume(batch, deviation.step, **why))
-    return tuple(facts)
 
 
 def apply(deviation: Deviation | None, fact: Recorded) -> Deviation:
@@ -274,8 +373,16 @@ def _changes(deviation: Deviation, event: Event, fact: Recorded) -> dict[str, An
                 "state": DeviationState.DISPOSITIONED,
                 "disposition": it.disposition,
                 "assessment": it.assessment,
+                "instruction": it.instruction,
                 "dispositioned_by": fact.actor,
                 "dispositioned_at": fact.at,
+            }
+        case DispositionProposed() as it:
+            return {
+                "proposed": it.disposition,
+                "proposed_by": fact.actor,
+                "proposed_assessment": it.assessment,
+                "instruction": it.instruction,
             }
         case DeviationClosed():
             return {"state": DeviationState.CLOSED}

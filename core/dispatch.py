@@ -61,6 +61,7 @@ def ready_gates(plant: Plant, order: Order, room: str, *, context: Context) -> t
         _size_gate(order, content),
         _bom_gate(plant, order, content, context=context),
         *_stock_gates(plant, content, context.today),
+        *_room_gates(plant, room),
         *_scale_gates(plant, content, room, context=context),
     ]
     return tuple(gates)
@@ -116,6 +117,16 @@ def _stock_gates(plant: Plant, content: RecipeContent, today: date) -> list[Gate
         passed = usable >= quantity
         gates.append(Gate(gate=f"stock {name}", passed=passed, says=says, owner="warehouse"))
     return gates
+
+
+def _room_gates(plant: Plant, room: str) -> list[Gate]:
+    """Return that the batch will wait for its turn; nothing where the room is free."""
+    place = plant.get(Equipment, room)
+    if place is None or place.batch is None:
+        return []
+    says = f"{room} is at work with batch {place.batch}; this one waits until that is weighed."
+    gate = Gate(gate=f"room {room}", passed=False, says=says, owner="dispensing", blocks=False)
+    return [gate]
 
 
 def _scale_gates(

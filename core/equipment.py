@@ -127,6 +127,20 @@ class InstrumentUsed(Event, frozen=True, kw_only=True, tag="instrument.used"):
     certificate: str
 
 
+class RoomOccupied(Event, frozen=True, kw_only=True, tag="room.occupied"):
+    """A batch is weighed in the room from here on, and no other."""
+
+    equipment: str
+    batch: str
+
+
+class RoomVacated(Event, frozen=True, kw_only=True, tag="room.vacated"):
+    """The batch has nothing more to weigh here; the next one may begin."""
+
+    equipment: str
+    batch: str
+
+
 class StationBound(Event, frozen=True, kw_only=True, tag="station.bound"):
     """The kiosk's room, scale and printer from here on."""
 
@@ -160,6 +174,7 @@ class Equipment:
     check_valid_until: datetime | None = None
     check_failed: bool = False
     check_shown_g: Decimal | None = None
+    batch: str | None = None  # being weighed in this room
     scale: str | None = None
 
 
@@ -349,6 +364,10 @@ def apply(equipment: Equipment | None, fact: Recorded) -> Equipment:
             return replace(
                 equipment, checked_at=fact.at, check_failed=True, check_shown_g=bad.shown_g
             )
+        case RoomOccupied(batch=batch):
+            return replace(equipment, batch=batch)
+        case RoomVacated():
+            return replace(equipment, batch=None)
         case _:
             return equipment
 

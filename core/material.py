@@ -12,6 +12,9 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+from core.batch.flow import exception
+from core.batch.state import DECIDED, Batch
+from core.deviation import open_deviation
 from core.errors import AlreadyKnown, Refused, WrongState
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
 from core.policy import LotBirthRefused
@@ -24,6 +27,7 @@ from core.quantity import (
     require_above_zero,
     require_unit,
 )
+from core.severity import severity_of
 from core.signature import Seen, SignatureApplied, sign
 
 
@@ -37,6 +41,10 @@ class LotStatus(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     CONSUMED = "consumed"
+
+
+USABLE = (LotStatus.RELEASED, LotStatus.CONSUMED)
+LOT_STATUS = "lot status"  # kind of the deviation that a lot's change after use opens
 
 
 class ContainerQuantity(Struct, frozen=True, kw_only=True):
@@ -279,7 +287,37 @@ def _change_status(plant: Plant, it: ChangeLotStatus, context: Context) -> Facts
     meaning = "I decide this lot's status"
     signature = sign(plant, context, it.seen, record=stream, meaning=meaning, words=words)
     changed = LotStatusChanged(lot=it.lot, before=lot.status, after=it.status, why=it.why)
-    return (Fact(stream, signature, it.why), Fact(stream, changed, it.why))
+    facts = [Fact(stream, signature, it.why), Fact(stream, changed, it.why)]
+    if it.status not in USABLE:
+        facts.extend(_deviations(plant, lot, it, context=context))
+    return tuple(facts)
+
+
+def _deviations(plant: Plant, lot: Lot, it: ChangeLotStatus, *, context: Context) -> list[Fact]:
+    """Return a deviation for each undecided batch that the lot is in; no step is held."""
+    facts: list[Fact] = []
+    batches = [need(plant, Batch, name) for name in lot.used_by]
+    undecided = (one for one in batches if one.state not in DECIDED and lot.lot in one.lots)
+    for nth, batch in enumerate(undecided, 1):
+        step = next(
+            run.step for run in batch.steps if any(one.lot == lot.lot for one in run.partials)
+        )
+        status = it.status.replace("_", " ")
+        says = f"Lot {lot.lot} of {lot.material} is {status} after its use. {it.why}"
+        name, opened = open_deviation(
+            plant,
+            context,
+            batch,
+            step=step,
+            kind=LOT_STATUS,
+            says=says,
+            why=it.why,
+            severity=severity_of(plant, LOT_STATUS, materials=(lot.material,)),
+            lots=(lot.lot,),
+            nth=nth,
+        )
+        facts += [*opened, exception(batch, step, kind=LOT_STATUS, says=says, deviation=name)]
+    return facts
 
 
 def apply_material(material: Material | None, fact: Recorded) -> Material:

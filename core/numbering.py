@@ -24,10 +24,13 @@ class Sequence:
     last: int
 
 
-def draw(plant: Plant, prefix: str, *, width: int, for_: str) -> tuple[str, Fact]:
-    """Return the next name of a prefix, such as `B26-0178`, and the fact that takes it."""
+def draw(plant: Plant, prefix: str, *, width: int, for_: str, nth: int = 1) -> tuple[str, Fact]:
+    """Return the next name of a prefix, such as `B26-0178`, and the fact that takes it.
+
+    `nth` counts the names of one prefix that one command draws, from 1.
+    """
     sequence = plant.get(Sequence, prefix)
-    number = 1 if sequence is None else sequence.last + 1
+    number = nth if sequence is None else sequence.last + nth
     name = f"{prefix}-{number:0{width}d}"
     assigned = NumberAssigned(prefix=prefix, number=number, name=name, assigned_for=for_)
     return name, Fact(f"{Sequence.KIND}/{prefix}", assigned)

@@ -4,8 +4,8 @@ They stand in a stream of their own beside the record they concern, so that an a
 moves the version that somebody is about to sign.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from core.errors import Refused
@@ -35,9 +35,13 @@ class AttemptRefused(Event, frozen=True, kw_only=True, tag="attempt.refused"):
     facts: dict[str, str]
 
 
+KEPT = 200  # newest attempts in the document; the ledger keeps every one
+SAME = timedelta(seconds=1)  # within which a stuck scanner repeats itself
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One refused attempt."""
+    """One refused attempt; `times` counts it with its repetitions, the last one at `last_at`."""
 
     command: str
     rule: str
@@ -47,14 +51,17 @@ class Attempt:
     station: str | None
     seq: int
     step: str | None
+    times: int = 1
+    last_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusals:
-    """All refused attempts that concern one record."""
+    """The refused attempts that concern one record: how many there were, and the newest ones."""
 
     KIND: ClassVar[str] = "refusal"
     subject: str
+    count: int = 0
     attempts: tuple[Attempt, ...] = ()
 
 
@@ -94,5 +101,17 @@ def apply(refusals: Refusals | None, fact: Recorded) -> Refusals:
         seq=fact.seq,
         step=it.facts.get("step"),
     )
-    attempts = refusals.attempts if refusals else ()
-    return Refusals(subject=it.subject, attempts=(*attempts, one))
+    before = refusals or Refusals(subject=it.subject)
+    attempts = _with(before.attempts, one)[-KEPT:]
+    return Refusals(subject=it.subject, count=before.count + 1, attempts=attempts)
+
+
+def _with(attempts: tuple[Attempt, ...], new: Attempt) -> tuple[Attempt, ...]:
+    """Return the attempts with one more; the same again within `SAME` only counts."""
+    if not attempts:
+        return (new,)
+    last = attempts[-1]
+    as_before = replace(last, at=new.at, seq=new.seq, times=1, last_at=None)
+    if as_before != new or new.at - (last.last_at or last.at) > SAME:
+        return (*attempts, new)
+    return (*attempts[:-1], replace(last, times=last.times + 1, last_at=new.at))

@@ -17,10 +17,12 @@ from core.batch.events import (
     MaterialProduced,
 )
 from core.batch.flow import consumed
-from core.batch.state import Batch, BatchState, StepState
+from core.batch.room import leave
+from core.batch.state import DECIDED, Batch, BatchState, StepState
 from core.deviation import FREES, Deviation, DeviationState
 from core.errors import Refused, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, need
+from core.material import LOT_STATUS, USABLE, Lot
 from core.order import Gate, WorkOrderCompleted
 from core.people import Person
 from core.quantity import Name, Sentence, plain
@@ -169,6 +171,7 @@ def release_gates(plant: Plant, batch: Batch) -> tuple[Gate, ...]:
             green="Every exception was reviewed.",
             else_="Not reviewed: {}.",
         ),
+        _lots_gate(plant, batch, deviations),
         _yield_gate(batch),
         _labels_gate(batch),
         _audit_gate(batch),
@@ -178,6 +181,20 @@ def release_gates(plant: Plant, batch: Batch) -> tuple[Gate, ...]:
 def _gate(name: str, red: list[str], *, green: str, else_: str) -> Gate:
     says = else_.format(", ".join(red)) if red else green
     return Gate(gate=name, passed=not red, says=says, owner="qa")
+
+
+def _lots_gate(plant: Plant, batch: Batch, deviations: list[Deviation]) -> Gate:
+    """Return whether every lot in the batch may be there now, or QA decided that it may stay."""
+    red = []
+    for name in batch.lots:
+        lot = plant.get(Lot, name)
+        if lot is not None and lot.status in USABLE:
+            continue
+        about = [one for one in deviations if one.kind == LOT_STATUS and name in one.lots]
+        if not about or any(one.disposition not in FREES for one in about):
+            red.append(f"{name} is {'not known' if lot is None else lot.status.replace('_', ' ')}")
+    green = "Every lot in it may be used, or was dispositioned."
+    return _gate("lots usable", red, green=green, else_="Lots not to be used: {}.")
 
 
 def _yield_gate(batch: Batch) -> Gate:
@@ -224,7 +241,7 @@ def decide(plant: Plant, command: ReleaseCommand, context: Context) -> Facts:
         RecordMoved, SignatureRequired: see `core.signature.sign`.
     """
     batch = need(plant, Batch, command.batch)
-    if batch.state in (BatchState.RELEASED, BatchState.REJECTED):
+    if batch.state in DECIDED:
         raise WrongState(
             f"Batch {batch.batch}", batch.state, needed="undecided", next_step="Read its record."
         )
@@ -362,6 +379,7 @@ def _reject(plant: Plant, batch: Batch, it: RejectBatch, *, context: Context) ->
         Fact(stream, BatchRejected(why=it.why, **about), it.why),
         *goods,
         Fact(stream, BatchClosed(batch=batch.batch)),
+        *leave(plant, batch),
         _order_completed(batch, Decimal(0)),
     )
 

@@ -25,6 +25,7 @@ from core.reading import ScaleReading, stable_g
 from core.recipe import Step, StepKind
 from core.scale import scale_faults
 from core.scan import LabelDisagrees, UnknownLot, UnreadableScan, WrongMaterial
+from core.severity import factor_of, severity_of
 
 
 class ScanContainer(Command, frozen=True, kw_only=True, tag="weighing.scan-container"):
@@ -177,7 +178,7 @@ def decide(plant: Plant, command: WeighingCommand, context: Context) -> Facts:
             return _scan(plant, batch, step, run=run, command=command, context=context)
         case RecordTare():
             _usable_scale(plant, command.reading, step, batch=batch, context=context)
-            return _tare(batch, step, run, reading=command.reading, context=context)
+            return _tare(plant, batch, step, run=run, reading=command.reading, context=context)
         case RecordWeight() | RecordDeviatingWeight():
             return _weigh(plant, batch, step, run=run, command=command, context=context)
 
@@ -218,7 +219,7 @@ def _scan(
         container=command.container,
         raw=command.raw,
     )
-    return (*begin(batch, run), Fact(f"batch/{batch.batch}", accepted))
+    return (*begin(plant, batch, run), Fact(f"batch/{batch.batch}", accepted))
 
 
 def _usable_scale(
@@ -249,7 +250,13 @@ def _limits(step: Step) -> tuple[Decimal, Decimal]:
 
 
 def _tare(
-    batch: Batch, step: Step, run: StepRun, *, reading: ScaleReading, context: Context
+    plant: Plant,
+    batch: Batch,
+    step: Step,
+    *,
+    run: StepRun,
+    reading: ScaleReading,
+    context: Context,
 ) -> Facts:
     tare_g = stable_g(reading)
     if run.container is None:
@@ -258,7 +265,7 @@ def _tare(
         raise TareNegative(tare_g)
     recorded = TareRecorded(batch=batch.batch, step=step.step, tare_g=tare_g, reading=reading)
     late = late_entry(batch, step.step, reading.read_at, context=context)
-    return (*begin(batch, run), Fact(f"batch/{batch.batch}", recorded), *late)
+    return (*begin(plant, batch, run), Fact(f"batch/{batch.batch}", recorded), *late)
 
 
 def _weigh(
@@ -318,7 +325,7 @@ def _weigh(
         nth = 1 + len(late)
         facts.extend(_deviate(plant, context, batch, step=step, weight=weight, why=why, nth=nth))
     elif not more and not step.verify:
-        facts.extend(finish(batch, run, also=weight))
+        facts.extend(finish(plant, batch, run, also=weight))
     return tuple(facts)
 
 
@@ -357,6 +364,14 @@ def _deviate(
         kind="weight outside limits",
         says=says,
         why=why,
+        severity=severity_of(
+            plant,
+            "weight outside limits",
+            materials=(weight.material,),
+            factor=factor_of(
+                weight.sum_g, low=weight.low_g, high=weight.high_g, target=weight.target_g
+            ),
+        ),
         lots=lots,
         scale=weight.scale,
     )

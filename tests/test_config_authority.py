@@ -38,6 +38,7 @@ MAY: dict[str, set[str]] = {
         "lot.change-status",
         "recipe.approve", "recipe.make-effective", "plant.adopt-authority",
         "boundary-policy.sign", "plant.adopt-signing-gates",
+        "plant.adopt-severity-rules",
     },
     "engineer": {
         "material.register", "equipment.register", "instrument.record-calibration",

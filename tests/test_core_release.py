@@ -213,7 +213,7 @@ def test_rejection_books_what_was_weighed_for_an_open_step() -> None:
     before = plant.size()
     plant.sign(rejecting(plant, batch), "quinn")
     assert kinds_since(plant, before) == [
-        "SignatureApplied", "MaterialConsumed", "BatchRejected", "BatchClosed",
+        "SignatureApplied", "MaterialConsumed", "BatchRejected", "BatchClosed", "RoomVacated",
         "WorkOrderCompleted",
     ]  # fmt: skip
     used = plant.written[before + 1].event

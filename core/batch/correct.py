@@ -13,7 +13,14 @@ from decimal import Decimal
 from core.batch.events import ConsumptionReversed, ValueCorrected, WeighingReversed
 from core.batch.flow import StepHeld, exception, hold
 from core.batch.state import Batch, BatchState, Partial, StepRun, StepState
-from core.batch.steps import NEEDS, check_values, measured, outside_words, within_limits
+from core.batch.steps import (
+    NEEDS,
+    check_values,
+    measured,
+    outside_words,
+    value_severity,
+    within_limits,
+)
 from core.container import give_back
 from core.deviation import open_deviation
 from core.errors import Refused, Unknown, WrongState
@@ -180,7 +187,8 @@ def _correct(
         # Who dispositions must look again: a signature over the deviation as seen is refused.
         facts.append(Fact(f"deviation/{run.deviation}", event, command.why))
     elif not event.within:
-        outside = outside_words(step, measured(step, {**run.values, **event.new}))
+        found = measured(step, {**run.values, **event.new})
+        outside = outside_words(step, found)
         name, opened = open_deviation(
             plant,
             context,
@@ -189,6 +197,7 @@ def _correct(
             kind="critical value",
             says=outside,
             why=command.why,
+            severity=value_severity(plant, step, found),
         )
         facts.extend(opened)
         kind = {"kind": "critical value", "says": outside}

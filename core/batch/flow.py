@@ -6,10 +6,13 @@ from core.batch.events import (
     BatchHeld,
     BatchResumed,
     MaterialConsumed,
+    MaterialScrapped,
     StepCompleted,
+    StepReopened,
     StepStarted,
     WeightRecorded,
 )
+from core.batch.room import enter, leave
 from core.batch.state import Batch, BatchState, StepRun, StepState
 from core.errors import Refused, WrongState
 from core.fact import Fact, Plant, need
@@ -75,11 +78,17 @@ def open_step(
     return found, recipe_step, current
 
 
-def begin(batch: Batch, run: StepRun) -> tuple[Fact, ...]:
-    """Return what the first touch of a step causes: nothing where it is running already."""
+def begin(plant: Plant, batch: Batch, run: StepRun) -> tuple[Fact, ...]:
+    """Return what a touch of a step causes: nothing where it is running in its room already.
+
+    Raises:
+        RoomTaken: another batch is being weighed there.
+    """
+    weighs = batch.recipe_step(run.step).kind is StepKind.WEIGH
+    entered = enter(plant, batch) if weighs or batch.state is BatchState.IDLE else ()
     if run.state is not StepState.IDLE:
-        return ()
-    facts = [Fact(f"batch/{batch.batch}", StepStarted(batch=batch.batch, step=run.step))]
+        return entered
+    facts = [*entered, Fact(f"batch/{batch.batch}", StepStarted(batch=batch.batch, step=run.step))]
     if batch.state is BatchState.IDLE:
         started = WorkOrderStarted(
             order=batch.order, erp_ref=batch.erp_order, batch=batch.batch, work_center=batch.room
@@ -88,8 +97,10 @@ def begin(batch: Batch, run: StepRun) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def finish(batch: Batch, run: StepRun, *, also: WeightRecorded | None = None) -> tuple[Fact, ...]:
-    """Return what the completion of a step causes: use of material, end of the batch.
+def finish(
+    plant: Plant, batch: Batch, run: StepRun, *, also: WeightRecorded | None = None
+) -> tuple[Fact, ...]:
+    """Return what the completion of a step causes: use of material, a free room, the batch's end.
 
     `also` is a weight of this very command that the step does not hold yet.
     """
@@ -99,6 +110,8 @@ def finish(batch: Batch, run: StepRun, *, also: WeightRecorded | None = None) ->
     others = (one for one in batch.steps if one.step != run.step)
     if all(one.state is StepState.COMPLETE for one in others):
         facts.append(Fact(stream, BatchCompleted(batch=batch.batch)))
+    if batch.recipe_step(run.step).kind is StepKind.WEIGH:
+        facts.extend(leave(plant, batch, done=run.step))
     return tuple(facts)
 
 
@@ -164,14 +177,59 @@ def hold(
     )
 
 
-def resume(batch: Batch, step: str, *, deviation: str, disposition: str) -> tuple[Fact, ...]:
-    """Return what freeing a held step causes: without a verifier it is complete at once."""
+def resume(
+    plant: Plant,
+    batch: Batch,
+    step: str,
+    *,
+    deviation: str,
+    disposition: str,
+    instruction: str | None = None,
+) -> tuple[Fact, ...]:
+    """Return what freeing a held step causes: without a verifier it is complete at once.
+
+    An instruction is for a person, so its step waits for a verifier whatever the recipe says.
+    """
     resumed = BatchResumed(
-        batch=batch.batch, step=step, deviation=deviation, disposition=disposition
+        batch=batch.batch,
+        step=step,
+        deviation=deviation,
+        disposition=disposition,
+        instruction=instruction,
     )
-    order = WorkOrderResumed(order=batch.order, batch=batch.batch)
-    facts = (Fact(f"batch/{batch.batch}", resumed), Fact(f"order/{batch.order}", order))
+    facts = (Fact(f"batch/{batch.batch}", resumed), _resumed(batch))
     run = batch.run(step)
-    if run is None or batch.recipe_step(step).verify:
+    if run is None or batch.recipe_step(step).verify or instruction is not None:
         return facts
-    return (*facts, *finish(batch, run))
+    return (*facts, *finish(plant, batch, run))
+
+
+def _resumed(batch: Batch) -> Fact:
+    order = WorkOrderResumed(order=batch.order, batch=batch.batch)
+    return Fact(f"order/{batch.order}", order)
+
+
+def redo(batch: Batch, step: str, *, deviation: str, why: str) -> tuple[Fact, ...]:
+    """Return what a rework causes: the step is open again, what was weighed for it is scrap."""
+    stream = f"batch/{batch.batch}"
+    run = batch.run(step)
+    scrapped = [
+        MaterialScrapped(
+            batch=batch.batch,
+            order=batch.order,
+            erp_order=batch.erp_order,
+            step=step,
+            material=batch.recipe_step(step).material or "",
+            lot=one.lot,
+            container=one.container,
+            net_g=one.net_g,
+            why=why,
+        )
+        for one in (run.partials if run else ())
+    ]
+    reopened = StepReopened(batch=batch.batch, step=step, deviation=deviation)
+    return (
+        *(Fact(stream, one, why) for one in scrapped),
+        Fact(stream, reopened, why),
+        _resumed(batch),
+    )

@@ -27,6 +27,9 @@ class BatchState(StrEnum):
     REOPENED = "reopened"  # an amendment is open; a batch's own stream never says it
 
 
+DECIDED = (BatchState.RELEASED, BatchState.REJECTED)
+
+
 class StepState(StrEnum):
     """Where a step stands. `done` waits for its verifier, `held` for QA."""
 
@@ -208,6 +211,11 @@ class Batch:
     def current(self) -> StepRun | None:
         """The first step that is not complete, or None."""
         return next((one for one in self.steps if one.state is not StepState.COMPLETE), None)
+
+    @property
+    def lots(self) -> tuple[str, ...]:
+        """The lots that weighings stand from, each once, in the order of their use."""
+        return tuple(dict.fromkeys(one.lot for run in self.steps for one in run.partials))
 
     def run(self, step: str) -> StepRun | None:
         """Return a step as done, or None where the recipe has no such step."""

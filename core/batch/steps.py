@@ -15,6 +15,7 @@ from core.fact import Command, Context, Fact, Facts, Plant, need
 from core.quantity import Name, Utc, plain
 from core.recipe import Step, StepKind
 from core.scale import scale_faults
+from core.severity import Severity, factor_of, severity_of
 from core.signature import Seen, sign
 
 BY_HAND = (
@@ -149,12 +150,12 @@ def decide(plant: Plant, command: CompleteStep | VerifyStep, context: Context) -
         within=within,
         happened_at=command.happened_at,
     )
-    facts: list[Fact] = [*begin(batch, run), Fact(f"batch/{batch.batch}", recorded), *late]
+    facts: list[Fact] = [*begin(plant, batch, run), Fact(f"batch/{batch.batch}", recorded), *late]
     if not within:
         nth = 1 + len(late)
         facts.extend(_deviate(plant, context, batch, step=step, values=values, nth=nth))
     elif not step.verify:
-        facts.extend(finish(batch, run))
+        facts.extend(finish(plant, batch, run))
     return tuple(facts)
 
 
@@ -205,6 +206,14 @@ def within_limits(step: Step, values: dict[str, Decimal]) -> bool:
     )
 
 
+def value_severity(plant: Plant, step: Step, values: dict[str, Decimal]) -> Severity:
+    """Return the severity of values outside a step's limits."""
+    limits = {"low": step.low, "high": step.high, "target": step.target}
+    factors = [factor_of(value, **limits) for value in values.values()]
+    farthest = max((one for one in factors if one is not None), default=None)
+    return severity_of(plant, "critical value", factor=farthest)
+
+
 def outside_words(step: Step, values: dict[str, Decimal]) -> str:
     """Return in words that a value is outside the step's limits."""
     shown = ", ".join(plain(value) for value in values.values())
@@ -231,6 +240,7 @@ def _deviate(
         kind="critical value",
         says=says,
         why=context.reason or "Recorded by the rule.",
+        severity=value_severity(plant, step, values),
     )
     held = hold(batch, step.step, deviation=name, kind="critical value", says=says, nth=nth)
     return (*opened, *held)
@@ -269,12 +279,14 @@ def _verify(plant: Plant, command: VerifyStep, context: Context) -> Facts:
         performed_by=run.performed_by,
         verified_by=signature.manifest.signer,
     )
-    return (Fact(stream, signature), Fact(stream, verified), *finish(batch, run))
+    return (Fact(stream, signature), Fact(stream, verified), *finish(plant, batch, run))
 
 
 def verification_words(batch: Batch, step: Step, run: StepRun) -> str:
     """Return in words what a verifier signs for."""
     what = f"Batch {batch.batch}, step {step.step}, {step.title}."
+    if run.instruction is not None:
+        what += f" Reprocessed as QA asked: {run.instruction}"
     if step.kind is StepKind.WEIGH:
         lots = ", ".join(sorted({one.lot for one in run.partials}))
         return f"{what} {step.material} net {plain(run.net_g)} g from lot {lots}."

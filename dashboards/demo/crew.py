@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 
 from capture.simulated.control import send
+from core.severity import TWO_PEOPLE
 from dashboards.demo.client import Account, Person, Said
 
 TARE_G = Decimal(412)
@@ -58,10 +59,12 @@ class Crew:
         self.stopping = threading.Event()
         self._pace = plan.pace
         self._on_line: dict[str, str] = {}
+        self._dispatched: dict[str, str] = {}
         people = plan.accounts
         self.olga = Person(plan.base, people["olga"], station=plan.station)
         self.sana = Person(plan.base, people["sana"])
         self.quinn = Person(plan.base, people["quinn"])
+        self.ines = Person(plan.base, people["ines"])
         self.viktor = people["viktor"]
 
     def work(self, batches: int | None = None) -> None:
@@ -88,7 +91,14 @@ class Crew:
         self.stopping.wait(seconds * self._pace)
 
     def _dispatch(self, room: str) -> str | None:
-        """Let the supervisor send the most urgent waiting order; return its batch."""
+        """Let the supervisor send the most urgent waiting order; return its batch.
+
+        An own batch that still waits for the room is taken again, so that no heap of them grows.
+        """
+        waits = self._dispatched.get(room)
+        if waits is not None and self.olga.one("batch", waits)["state"] == "idle":
+            self.stopping.wait(2)
+            return waits
         waiting = [one for one in self.sana.all("order") if one["state"] == "waiting"]
         if len(waiting) < PLANNED:
             self._plan_more()
@@ -100,6 +110,7 @@ class Crew:
                 log.info("dispatch of %s: %s", order["order"], no)
                 continue
             batch: str = self.sana.one("order", order["order"])["batch"]
+            self._dispatched[room] = batch
             return batch
         return None
 
@@ -205,6 +216,10 @@ class Crew:
             "seen": deviation["seen"],
         }
         self.quinn.send("deviation.disposition", body, signed_by=self.quinn.account)
+        if deviation["severity"] in TWO_PEOPLE:
+            self._pause(1.0)
+            again = {"seen": self.ines.one("deviation", name)["seen"]}
+            self.ines.send("deviation.disposition", body | again, signed_by=self.ines.account)
         self.quinn.send("deviation.close", {"deviation": name})
 
     def _verify(self, batch: str, step: str, *, clumsy: bool) -> None:

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from core.batch.state import Batch, BatchException, BatchState, StepRun
+from core.batch.amendment import Amendment, AmendmentState, amended, amendments
+from core.batch.reopen import amendment_gates
+from core.batch.state import DECIDED, Batch, BatchException, BatchState, StepRun
 from core.deviation import Deviation, DeviationState
 from core.equipment import Equipment
 from core.errors import Unknown
@@ -24,7 +26,7 @@ from dashboards.entry_words import is_risky
 
 TREND = 20
 LOOKED_AT = 200  # batches that a trend is looked for in, the newest first
-DECIDED = (BatchState.RELEASED, BatchState.REJECTED)
+CLOSED = (*DECIDED, BatchState.REOPENED)  # the batch's own stream is closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """One batch with all that a reviewer looks at; `size` is the ledger's at that moment."""
+    """One batch with all that a reviewer looks at; `size` is the ledger's at that moment.
+
+    `batch` reads as its amendments left it; `seen` is the head of its own stream. `gates` are those
+    of the open amendment where there is one, whose head is `amendment_seen`.
+    """
 
     batch: Batch
     seen: Seen
@@ -57,10 +63,17 @@ class Dossier:
     attempts: tuple[Attempt, ...]
     entries: tuple[Entry, ...]
     trail: tuple[Entry, ...]
+    amendments: tuple[Amendment, ...] = ()
+    amendment_seen: Seen | None = None
 
     @property
     def is_decided(self) -> bool:
-        return self.batch.state in DECIDED
+        return self.batch.state in CLOSED
+
+    @property
+    def open_amendment(self) -> Amendment | None:
+        last = self.amendments[-1] if self.amendments else None
+        return last if last is not None and last.state is AmendmentState.OPEN else None
 
     @property
     def open_exceptions(self) -> list[BatchException]:
@@ -119,28 +132,52 @@ def read(execution: Execution, name: str) -> Dossier:
         assert found is not None, one
         deviations[one] = found
         trail.extend(execution.ledger.stream(f"deviation/{one}"))
+    found_amendments = amendments(execution.nouns, name)
+    for amendment in found_amendments:
+        trail.extend(execution.ledger.stream(f"amendment/{amendment.amendment}"))
     refusals = execution.nouns.get(Refusals, stream)
     entries = execution.ledger.stream(stream)
     trail.extend(entries)
     trail.extend(execution.ledger.stream(f"refusal/{stream}"))
+    plant = _sketch(execution, batch, deviations, found_amendments)
+    now = amended(batch, found_amendments)
+    opened = next((it for it in found_amendments if it.state is AmendmentState.OPEN), None)
+    gates = release_gates(plant, now) if opened is None else amendment_gates(plant, opened)
     return Dossier(
-        batch=batch,
+        batch=now,
         seen=seen,
         size=size,
         deviations=deviations,
         deviations_seen=heads,
-        gates=gates_of(batch, deviations),
+        gates=gates,
         passed=rules_passed(batch),
         attempts=refusals.attempts if refusals else (),
         entries=tuple(entries),
         trail=tuple(sorted(trail, key=lambda entry: entry.seq)),
+        amendments=found_amendments,
+        amendment_seen=execution.seen(f"amendment/{opened.amendment}") if opened else None,
     )
 
 
-def gates_of(batch: Batch, deviations: dict[str, Deviation]) -> tuple[Gate, ...]:
-    """Return the release gates from states at hand, without asking the ledger again."""
+def gates_of(
+    execution: Execution, batch: Batch, deviations: dict[str, Deviation]
+) -> tuple[Gate, ...]:
+    """Return a batch's release gates as its deviations at hand and its lots now make them."""
+    return release_gates(_sketch(execution, batch, deviations, ()), batch)
+
+
+def _sketch(
+    execution: Execution,
+    batch: Batch,
+    deviations: dict[str, Deviation],
+    found: Sequence[Amendment],
+) -> Sketch:
+    """Return the part of the plant that gates look at."""
     states: dict[str, Any] = {f"deviation/{name}": one for name, one in deviations.items()}
-    return release_gates(Sketch(states), batch)
+    states |= {f"lot/{name}": execution.nouns.get(Lot, name) for name in batch.lots}
+    states |= {f"amendment/{one.amendment}": one for one in found}
+    states[f"batch/{batch.batch}"] = batch
+    return Sketch(states)
 
 
 def measured(step: Step, run: StepRun | None) -> Measured | None:

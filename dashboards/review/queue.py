@@ -4,23 +4,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.batch.state import Batch, BatchState
+from core.batch.amendment import Amendment, standing
+from core.batch.state import DECIDED, Batch, BatchState
 from core.deviation import Deviation, DeviationState
 from core.execution import Execution
 from core.order import Gate
 from core.release import rules_passed
-from dashboards.review.dossier import DECIDED, gates_of
+from dashboards.review.dossier import gates_of
 
 LIMIT = 300  # batches and deviations that a queue looks at, the newest first
 SHOWS: dict[str, tuple[BatchState, ...]] = {
-    "open": (BatchState.COMPLETE, BatchState.HELD, BatchState.RUNNING, BatchState.IDLE),
+    "open": (
+        BatchState.REOPENED,
+        BatchState.COMPLETE,
+        BatchState.HELD,
+        BatchState.RUNNING,
+        BatchState.IDLE,
+    ),
     "to review": (BatchState.COMPLETE,),
     "held": (BatchState.HELD,),
     "running": (BatchState.RUNNING, BatchState.IDLE),
-    "decided": DECIDED,
+    "reopened": (BatchState.REOPENED,),
+    "decided": (*DECIDED, BatchState.REOPENED),
 }
 SORTS = ("age", "exceptions", "batch")
-FIRST = (BatchState.COMPLETE, BatchState.HELD, BatchState.RUNNING, BatchState.IDLE, *DECIDED)
+FIRST = (*SHOWS["open"], *DECIDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +67,11 @@ def read_queue(
     """Return the queue; unknown filters are read as the first of their kind."""
     deviations = {one.deviation: one for one in execution.nouns.all(Deviation)}
     waiting = [one for one in deviations.values() if one.state is DeviationState.OPEN]
-    batches: list[Batch] = [row.state for row in execution.nouns.rows(Batch.KIND, LIMIT)]
+    batches = _batches(execution)
     states = SHOWS.get(show, SHOWS["open"])
     wanted = find.strip().casefold()
     chosen = [
-        _queued(one, deviations)
+        _queued(execution, one, deviations)
         for one in batches
         if one.state in states and wanted in _text(one).casefold()
     ]
@@ -75,13 +83,20 @@ def read_queue(
     )
 
 
+def _batches(execution: Execution) -> list[Batch]:
+    """Return the newest batches as they stand, each with its amendments."""
+    found: list[Batch] = [row.state for row in execution.nouns.rows(Batch.KIND, LIMIT)]
+    reopened = {one.batch for one in execution.nouns.all(Amendment)}
+    return [standing(execution.nouns, one) if one.batch in reopened else one for one in found]
+
+
 def _text(batch: Batch) -> str:
     content = batch.content
     parts = (batch.batch, batch.order, content.product, content.product_name, batch.room)
     return " ".join((*parts, *batch.deviations))
 
 
-def _queued(batch: Batch, deviations: dict[str, Deviation]) -> Queued:
+def _queued(execution: Execution, batch: Batch, deviations: dict[str, Deviation]) -> Queued:
     own = {name: deviations[name] for name in batch.deviations}
     return Queued(
         batch=batch,
@@ -89,7 +104,7 @@ def _queued(batch: Batch, deviations: dict[str, Deviation]) -> Queued:
         open_exceptions=sum(one.reviewed_by is None for one in batch.exceptions),
         open_deviations=sum(one.state is DeviationState.OPEN for one in own.values()),
         passed=len(rules_passed(batch)),
-        gates=gates_of(batch, own) if batch.state is BatchState.COMPLETE else (),
+        gates=gates_of(execution, batch, own) if batch.state is BatchState.COMPLETE else (),
     )
 
 
