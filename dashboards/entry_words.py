@@ -73,6 +73,13 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "material.scrapped": lambda it: (
         f"Step {it['step']}: {_kg(it['net_g'])} of {it['material']}, lot {it['lot']}, scrapped."
     ),
+    "room.occupied": lambda it: f"{it['equipment']}: batch {it['batch']} is weighed here.",
+    "room.vacated": lambda it: f"{it['equipment']}: batch {it['batch']} is weighed.",
+    "deviation.disposition-proposed": lambda it: (
+        f"{it['deviation']}: {it['disposition'].replace('_', ' ')} proposed; a second person of QA"
+        f" decides. {it['assessment']}"
+    ),
+    "severity-rules.adopted": lambda it: f"Rules of severity, version {it['version']}.",
     "container.returned": lambda it: (
         f"{it['quantity']} {it['unit']} are back in container {it['container']} from"
         f" {it['batch']}, step {it['step']}; {it['left']} {it['unit']} are in it."

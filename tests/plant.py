@@ -35,6 +35,7 @@ from core.credentials import Secrets
 from core.dispatch import DispatchOrder
 from core.equipment import (
     BindStation,
+    Equipment,
     EquipmentKind,
     RecordCalibration,
     RecordDailyCheck,
@@ -64,6 +65,7 @@ from core.recipe import (
     StepKind,
     SubmitRecipe,
 )
+from core.release import RejectBatch
 from core.weighing import RecordTare, RecordWeight, ScanContainer
 from dashboards.accounts import PlantAccounts
 from dashboards.floor import Floor, published_scale
@@ -119,7 +121,8 @@ class LivingPlant:
         return name
 
     def dispatched(self, room: str = "B1") -> str:
-        """Open and dispatch an order and return the number of its batch."""
+        """Open and dispatch an order and return the number of its batch, with its room free."""
+        self.freed(room)
         order = self.opened()
         self.do(DispatchOrder(order=order, room=room), "sana")
         found = self.execution.nouns.get(Order, order)
@@ -127,6 +130,14 @@ class LivingPlant:
         assert found.batch is not None
         self.batches.append(found.batch)
         return found.batch
+
+    def freed(self, room: str) -> None:
+        """Let QA reject what is being weighed in a room, where something is."""
+        found = self.execution.nouns.get(Equipment, room)
+        if found is not None and found.batch is not None:
+            seen = self.execution.seen(f"batch/{found.batch}")
+            why = "The room is needed for the next test."
+            self.do(RejectBatch(batch=found.batch, why=why, seen=seen), "quinn", signs=True)
 
     def batch(self, name: str) -> Batch:
         """Return a batch as it is now."""
@@ -153,15 +164,17 @@ class LivingPlant:
                 self.do(verify, "viktor", station="K-B1", signs=True)
 
     def _done_by_olga(self, name: str, step: Step) -> None:
+        scale = f"SC-{self.batch(name).room}"
         if step.kind is StepKind.DAILY_CHECK:
-            check = RecordDailyCheck(equipment="SC-B1", reading=self.weight("5000"))
+            check = RecordDailyCheck(equipment=scale, reading=self.weight("5000", scale))
             self.do(check, "olga", station="K-B1")
         if step.kind is StepKind.WEIGH:
             lot = next(lot for lot, material in LOTS.items() if material == step.material)
             scan = ScanContainer(batch=name, step=step.step, raw=lot, lot=lot, container="1")
             self.do(scan, "olga")
-            self.do(RecordTare(batch=name, step=step.step, reading=self.weight("412")), "olga")
-            gross = self.weight(f"{412 + (step.target or 0):f}")
+            tare = self.weight("412", scale)
+            self.do(RecordTare(batch=name, step=step.step, reading=tare), "olga")
+            gross = self.weight(f"{412 + (step.target or 0):f}", scale)
             self.do(RecordWeight(batch=name, step=step.step, reading=gross), "olga")
             return
         values = {

@@ -24,6 +24,7 @@ FLOOR_ROLES = ("operator", "supervisor")
 MATRIX: dict[str, tuple[str, ...]] = {
     "plant.adopt-authority": ("admin",),
     "plant.adopt-signing-gates": ("qa",),
+    "plant.adopt-severity-rules": ("qa",),
     "person.record-failed-authentication": ("service",),
     "person.record-authentication": ("service",),
     "person.record-sign-in": ROLES,

@@ -15,17 +15,17 @@ SAYS = "CCNA: net 2.467 kg is over the limits 2.376 kg to 2.424 kg."
 STATION = "K-B1"
 
 
-def over_weighed(plant: LivingPlant) -> str:
+def over_weighed(plant: LivingPlant, room: str = "B2") -> str:
     """Bring a new batch to step 40, try a wrong lot and an over-weigh, then record it."""
-    batch = plant.dispatched("B1")
+    batch = plant.dispatched(room)
     plant.brought_to(batch, "40")
     wrong = ScanContainer(batch=batch, step="40", raw="LA-2291", lot="LA-2291", container="1")
     right = ScanContainer(batch=batch, step="40", raw="CC-4410", lot="CC-4410", container="1")
-    gross = plant.weight("2879")
+    gross = plant.weight("2879", f"SC-{room}")
     with pytest.raises(Refused):
         plant.do(wrong, "olga", station=STATION)
     plant.do(right, "olga", station=STATION)
-    tare = RecordTare(batch=batch, step="40", reading=plant.weight("412"))
+    tare = RecordTare(batch=batch, step="40", reading=plant.weight("412", f"SC-{room}"))
     plant.do(tare, "olga", station=STATION)
     with pytest.raises(Refused):
         plant.do(RecordWeight(batch=batch, step="40", reading=gross), "olga", station=STATION)

@@ -39,7 +39,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingPlant]:
 
 @pytest.fixture(scope="module")
 def held(plant: LivingPlant) -> str:
-    return over_weighed(plant)
+    return over_weighed(plant, "B1")
 
 
 def here(plant: LivingPlant, person: str, station: str | None = None) -> Here:

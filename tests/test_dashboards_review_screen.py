@@ -27,12 +27,12 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingPlant]:
 
 @pytest.fixture(scope="module")
 def held(plant: LivingPlant) -> str:
-    return over_weighed(plant)
+    return over_weighed(plant, "B1")
 
 
 @pytest.fixture(scope="module")
 def complete(plant: LivingPlant, held: str) -> str:
-    batch = plant.dispatched("B1")
+    batch = plant.dispatched("B2")
     plant.brought_to(batch, "none")
     return batch
 

@@ -17,6 +17,7 @@ export function render({ model }) {
     .text { display: grid; gap: 2px; } .side { display: grid; justify-items: end; gap: 8px; } .box[data-shape=grid] .side { justify-items: start; }
     .chip { display: inline-flex; align-items: center; gap: 8px; font-size: 18px; font-weight: 650; color: var(--tone); white-space: nowrap; } .chip svg { width: 20px; height: 20px; }
     .value { font-size: 26px; font-weight: 650; font-variant-numeric: tabular-nums; }
+    .was { font-size: 20px; color: var(--bw-muted); text-decoration-thickness: 2px; font-variant-numeric: tabular-nums; }
     .empty { font-size: 20px; color: var(--bw-muted); margin: 0; padding: 22px; border: 2px dashed var(--bw-line); border-radius: 10px; }`;
   const SHAPE = {
     ok: '<path d="M2 8.5 6 12.5 14 3.5" fill="none" stroke="currentColor" stroke-width="2.6"/>',
@@ -41,8 +42,9 @@ export function render({ model }) {
       const text = span('text', '', b); span('title', it.title, text);
       for (const line of it.lines || []) span('sub', line, text);
       for (const line of it.why || []) span('why', line, text);
-      if (it.word || it.value) {
+      if (it.word || it.value || it.was) {
         const side = span('side', '', b);
+        if (it.was) { const old = document.createElement('s'); old.className = 'was'; old.textContent = it.was; side.append(old); }
         if (it.value) span('value', it.value, side);
         if (it.word) { const c = span('chip', '', side); c.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true">${SHAPE[it.tone] || SHAPE.info}</svg>`; span('', it.word, c); }
       }

@@ -13,13 +13,17 @@ from dashboards.palette import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One thing to tap. `tone` and `word` belong together: colour never speaks alone."""
+    """One thing to tap. `tone` and `word` belong together: colour never speaks alone.
+
+    `was` is the value before a correction; it is struck.
+    """
 
     id: str
     title: str
     lines: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
     value: str = ""
+    was: str = ""
     tone: State | None = None
     word: str = ""
     enabled: bool = True
@@ -33,6 +37,7 @@ class Choice:
             "lines": list(self.lines),
             "why": list(self.why),
             "value": self.value,
+            "was": self.was,
             "tone": self.tone.value if self.tone else "",
             "word": self.word,
             "enabled": self.enabled,

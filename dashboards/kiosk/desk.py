@@ -136,6 +136,7 @@ class Desk:
         *,
         recorded: str | Callable[[Receipt], str] = "",
         stops: bool = False,
+        reason: str | None = None,
     ) -> Receipt | None:
         """Record one command; return its receipt, or None after showing why not.
 
@@ -143,11 +144,12 @@ class Desk:
             press: the press's own id, the command's id.
             make: builds the command in a worker thread; it may read the scale.
             recorded: what to say when it is on disk.
+            reason: why, where the entry itself must say so.
             stops: a refusal covers the whole screen, as for a wrong container.
         """
         self.bar.clear()
         self.quiet()
-        receipt = await self._answered(lambda: self._record(press, make), stops=stops)
+        receipt = await self._answered(lambda: self._record(press, make, reason), stops=stops)
         if receipt is not None:
             text = recorded if isinstance(recorded, str) else recorded(receipt)
             self.told(text)
@@ -167,9 +169,11 @@ class Desk:
             self.bar.show(NOT_RECORDED, word="Not recorded")
         return None
 
-    def _record(self, press: str, make: Callable[[], Command]) -> Receipt:
+    def _record(self, press: str, make: Callable[[], Command], reason: str | None) -> Receipt:
         command = make()
-        return self.execution.submit(command, actor=self.actor, idem=f"kiosk-{press}")
+        return self.execution.submit(
+            command, actor=self.actor, idem=f"kiosk-{press}", reason=reason
+        )
 
     def signed(self, command: Command, who: str, secret: str, *, press: str) -> Receipt:
         """Record a signed command; for the signature dialog, in a worker thread."""

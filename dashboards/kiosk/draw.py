@@ -195,6 +195,16 @@ def value(
     ).format(state, label, limits, figure, sentence)
 
 
+def corrected(label: str, old: str, new: str, *, unit: str, limits: str) -> Markup:
+    """Return a recorded value, struck beside its new one as soon as that is entered."""
+    figure = Markup('<s class="was" data-testid="was">{}</s> <b data-testid="new">{}</b>')
+    text = figure.format(old, new) if new else Markup("<b>{}</b>").format(old)
+    return Markup(
+        '<div class="kvalue"><span class="label">{} as recorded</span>'
+        '<span class="entered">{} <small>{}</small></span><span class="limits">{}</span></div>'
+    ).format(label, text, unit, f"Must be {limits}" if limits else "")
+
+
 def gates(found: Iterable[Gate]) -> Markup:
     """Return ready gates green and red, each red one with who can mend it."""
     row = Markup(
@@ -208,5 +218,6 @@ def _gate(one: Gate) -> tuple[str, Markup, str, str, str]:
     if one.passed:
         return State.OK.value, parts.sign(State.OK), one.says, "", ""
     state = State.BAD if one.blocks else State.NEAR
-    word = "Not ready" if one.blocks else "To be done in the first steps"
+    later = "Its turn comes" if one.gate.startswith("room") else "To be done in the first steps"
+    word = "Not ready" if one.blocks else later
     return state.value, parts.sign(state), one.says, word, f"Owner: {one.owner}"

@@ -17,6 +17,7 @@ from dashboards.components.keypad import Keypad
 from dashboards.kiosk import draw
 from dashboards.kiosk.choices import Choice, Choices
 from dashboards.kiosk.desk import Desk, Screen
+from dashboards.kiosk.earlier import Earlier
 from dashboards.kiosk.look import Doing, ScaleLook, StepLook, limits_text
 from dashboards.kiosk.press import Press, primary
 from dashboards.kiosk.weigh import gross_g, live, show_gross
@@ -84,10 +85,10 @@ async def _check(desk: Desk, seen: StepLook, scale: ScaleLook, *, press: str) ->
 
 def confirm_screen(desk: Desk, seen: StepLook) -> Screen:
     """One press says that the instruction was carried out."""
-    complete = CompleteStep(batch=seen.batch, step=seen.step)
+    earlier = Earlier(desk)
     press = primary(
         "Go on" if seen.kind is StepKind.DAILY_CHECK else "Done as written",
-        lambda press: desk.submit(press, lambda: complete, recorded=f"{seen.title}: done"),
+        lambda press: _complete(desk, seen, press, earlier=earlier, said=f"{seen.title}: done"),
     )
     main = []
     if seen.kind is StepKind.DAILY_CHECK and seen.scale is not None:
@@ -95,7 +96,25 @@ def confirm_screen(desk: Desk, seen: StepLook) -> Screen:
         main.append(draw.piece(draw.note(State.OK, says)))
     if seen.verify:
         main.append(draw.piece(draw.pours([("Then", "a second person verifies")])))
-    return Screen(main=main, primary=press)
+    return Screen(main=[*main, earlier.fields], quiet=[earlier.button], primary=press)
+
+
+def _complete(
+    desk: Desk,
+    seen: StepLook,
+    press: str,
+    *,
+    earlier: Earlier,
+    said: str,
+    values: dict[str, Decimal] | None = None,
+) -> object:
+    def make() -> CompleteStep:
+        return CompleteStep(
+            batch=seen.batch, step=seen.step, values=values or {},
+            happened_at=earlier.happened_at(),
+        )  # fmt: skip
+
+    return desk.submit(press, make, recorded=said, reason=earlier.reason)
 
 
 def start_line_screen(desk: Desk, seen: StepLook) -> Screen:
@@ -156,16 +175,14 @@ def value_screen(desk: Desk, seen: StepLook) -> Screen:
         record.enabled = True
 
     def act(press: str) -> object:
-        value = entered[0]
-        command = CompleteStep(batch=seen.batch, step=seen.step, values={name: value})
-        return desk.submit(
-            press, lambda: command, recorded=f"{seen.title}: {plain(value)} {seen.unit}"
-        )
+        said, values = f"{seen.title}: {plain(entered[0])} {seen.unit}", {name: entered[0]}
+        return _complete(desk, seen, press, earlier=earlier, said=said, values=values)
 
-    record = primary("Record", act, enabled=False)
+    record, earlier = primary("Record", act, enabled=False), Earlier(desk)
     pad = Keypad(take, label=f"{label} in {seen.unit}" if seen.unit else label, unit=seen.unit,
                  ok_label="Enter", margin=0)  # fmt: skip
-    return Screen(main=[panel], side=pad, primary=record)
+    main = [panel, earlier.fields]
+    return Screen(main=main, side=pad, quiet=[earlier.button], primary=record)
 
 
 def labels_screen(desk: Desk, seen: StepLook) -> Screen:
@@ -196,15 +213,16 @@ def labels_screen(desk: Desk, seen: StepLook) -> Screen:
         choose(missing[0] if missing else at[0])
 
     def act(press: str) -> object:
-        command = CompleteStep(batch=seen.batch, step=seen.step, values=dict(given))
         words = ", ".join(f"{LABELS[key].lower()} {plain(value)}" for key, value in given.items())
-        return desk.submit(press, lambda: command, recorded=f"Labels: {words}")
+        said = f"Labels: {words}"
+        return _complete(desk, seen, press, earlier=earlier, said=said, values=dict(given))
 
-    record = primary("Record", act, enabled=False)
+    record, earlier = primary("Record", act, enabled=False), Earlier(desk)
     fields = Choices(rows(), choose, label="Labels", shape="tight", margin=0)
     pad = Keypad(take, label=f"Issued in {seen.unit}", unit=seen.unit, ok_label="Enter", margin=0)
     _sum(total, record, given, unit=seen.unit)
-    return Screen(main=[fields, pn.Spacer(height=12), total], side=pad, primary=record)
+    main = [fields, pn.Spacer(height=12), total, earlier.fields]
+    return Screen(main=main, side=pad, quiet=[earlier.button], primary=record)
 
 
 def _sum(total: Any, record: Press, given: dict[str, Decimal], *, unit: str) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from core.batch.amendment import standing
 from core.batch.state import Batch, BatchState, StepRun, StepState
 from core.batch.steps import verification_words
 from core.deviation import Deviation
@@ -133,7 +134,7 @@ def look(
     run = batch.current
     seen = scale_look(execution, scale, at=at, zone=zone)
     if run is None or batch.state not in (BatchState.IDLE, BatchState.RUNNING, BatchState.HELD):
-        return _finished(batch, seen)
+        return _finished(standing(execution.nouns, batch), seen)
     step = batch.recipe_step(run.step)
     material = execution.nouns.get(Material, step.material) if step.material else None
     name = material.name if material else ""
@@ -177,6 +178,7 @@ def _finished(batch: Batch, scale: ScaleLook | None) -> StepLook:
         BatchState.COMPLETE: "Every step is complete. QA reviews the batch.",
         BatchState.RELEASED: "QA released this batch.",
         BatchState.REJECTED: "QA rejected this batch. Nothing of it may be used.",
+        BatchState.REOPENED: "QA reopened this batch. It counts as not released until QA decides.",
     }
     steps = len(batch.steps)
     return StepLook(
@@ -289,12 +291,17 @@ def _facts(
     if step.kind is StepKind.WEIGH and run.partials:
         facts.append(("Limits", limits_text(step.low, step.high, unit="g")))
     unit = step.unit or ""
-    facts += [(key.capitalize(), f"{plain(value)} {unit}") for key, value in run.values.items()]
+    for key, value in run.values.items():
+        olds = [plain(one.old) for one in run.corrections if one.what == key]
+        was = f" (corrected, was {', '.join(olds)} {unit})" if olds else ""
+        facts.append((key.capitalize(), f"{plain(value)} {unit}{was}"))
     if run.values and step.kind is not StepKind.LABELS and step.low is not None:
         facts.append(("Limits", limits_text(step.low, step.high, unit=unit)))
     if run.performed_by:
         when = local_time(run.performed_at, zone)
         facts.append(("Done by", f"{name_of(execution, run.performed_by)}, {when}"))
+    if run.happened_at:
+        facts.append(("Happened at", local_time(run.happened_at, zone)))
     return tuple(facts)
 
 

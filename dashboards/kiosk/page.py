@@ -10,10 +10,12 @@ from typing import Any
 import panel as pn
 from markupsafe import Markup
 
+from core.batch.amendment import standing
+from core.batch.state import DECIDED, Batch
 from core.clock import now
 from core.reading import ScaleReading
 from dashboards import parts, visit
-from dashboards.kiosk import draw, hand, lines, lists, second, weigh
+from dashboards.kiosk import done, draw, hand, lines, lists, second, weigh
 from dashboards.kiosk.desk import Desk, Screen
 from dashboards.kiosk.look import Doing, StepLook, scale_look
 from dashboards.live import News
@@ -102,6 +104,9 @@ class Kiosk:
             self._put(Screen(key=says, main=[note], quiet=[back]))
             self._heads("", "")
             return
+        if done.is_here(desk.at.get("do", "")):
+            self._draw_done(standing(desk.execution.nouns, batch))
+            return
         seen = desk.look(batch)
         deviates = desk.at.get("do") == "deviate" and seen.doing is Doing.POUR
         if (seen, deviates) == self._shown:
@@ -109,10 +114,22 @@ class Kiosk:
         screen = (weigh.deviate_screen if deviates else SCREENS[seen.doing])(desk, seen)
         if seen.doing not in (Doing.OVER, Doing.HELD) and not deviates:
             screen.quiet.insert(0, lines.back_to_list(desk))
+        worked = any(one.performed_by or one.partials for one in batch.steps)
+        if worked and not deviates and batch.state not in DECIDED:
+            screen.quiet.append(done.button(desk))
         screen.topics = (f"batch/{name}", "kind/deviation", "kind/equipment", "kind/line")
         screen.key = (seen, deviates)
         self._put(screen)
         self._heads(draw.head(seen), self._task(seen, deviates))
+
+    def _draw_done(self, batch: Batch) -> None:
+        key = (batch, self.desk.at.get("do"))
+        if key == self._shown:
+            return
+        screen = done.screen(self.desk, batch)
+        screen.key, screen.topics = key, (f"batch/{batch.batch}",)
+        self._put(screen)
+        self._heads(draw.head(self.desk.look(batch)), done.heading(self.desk, batch))
 
     def _task(self, seen: StepLook, deviates: bool) -> Markup:
         if seen.doing is Doing.OVER:
