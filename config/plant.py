@@ -14,11 +14,11 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from config.faults import Positive, Record
+from config.severity import SeverityItem
 from core.equipment import EquipmentKind
 from core.material import LotStatus
 from core.quantity import Name
 from core.recipe import StepKind
-from core.severity import Severity
 from core.signing_gates import Components, Gate
 
 type Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -70,17 +70,6 @@ class StationItem(Record, frozen=True, kw_only=True):
     room: Name
     scale: Name | None = None
     printer: Name | None = None
-
-
-class SeverityItem(Record, frozen=True, kw_only=True):
-    """How much a deviation matters: by kind, for active materials, and far from the target."""
-
-    kinds: dict[str, Severity]
-    active_materials: tuple[Name, ...]
-    active: Severity
-    far_factor: Positive
-    far: Severity
-    source: str
 
 
 class PlantFile(Record, frozen=True, kw_only=True):
