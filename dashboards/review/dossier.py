@@ -139,7 +139,7 @@ def read(execution: Execution, name: str) -> Dossier:
     entries = execution.ledger.stream(stream)
     trail.extend(entries)
     trail.extend(execution.ledger.stream(f"refusal/{stream}"))
-    plant = _sketch(execution, batch, deviations, found_amendments)
+    plant = _sketch(execution, batch, deviations, found=found_amendments)
     now = amended(batch, found_amendments)
     opened = next((it for it in found_amendments if it.state is AmendmentState.OPEN), None)
     gates = release_gates(plant, now) if opened is None else amendment_gates(plant, opened)
@@ -163,14 +163,15 @@ def gates_of(
     execution: Execution, batch: Batch, deviations: dict[str, Deviation]
 ) -> tuple[Gate, ...]:
     """Return a batch's release gates as its deviations at hand and its lots now make them."""
-    return release_gates(_sketch(execution, batch, deviations, ()), batch)
+    return release_gates(_sketch(execution, batch, deviations), batch)
 
 
 def _sketch(
     execution: Execution,
     batch: Batch,
     deviations: dict[str, Deviation],
-    found: Sequence[Amendment],
+    *,
+    found: Sequence[Amendment] = (),
 ) -> Sketch:
     """Return the part of the plant that gates look at."""
     states: dict[str, Any] = {f"deviation/{name}": one for name, one in deviations.items()}
