@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Verify an exported ledger: `python3 verify.py BUNDLE [--vkey KEY] [--anchor FILE]`.
+"""Verify an exported ledger: `python3 verify.py BUNDLE [--vkey KEY] [--anchor FILE] [--jobs N]`.
 
 Needs Python 3.8 or later, no network, no other file of the program that made the bundle. Says OK
 with size and root, or the first broken entry and why, and ends with 1. Its plan, by number:
@@ -9,6 +9,7 @@ with size and root, or the first broken entry and why, and ends with 1. Its plan
 2. The checkpoint is a signed note (C2SP): origin, tree size, root; the signature holds.
 3. A whole log has `leaves.txt`, one hash per entry: as a Merkle tree (RFC 6962) they lead to the
    signed root, and each line of `entries.jsonl` has its hash, so a changed entry is named.
+   A long log is read in parts, by as many processes as --jobs says, and the parts are joined.
 4. A batch bundle has `proofs.json`: the last entry of each stream leads to the signed root by its
    inclusion proof, and each entry names the hash of the one before it. A batch that does not end
    in `batch.closed` is said to be NOT CLOSED; after it nothing may follow.
@@ -26,10 +27,13 @@ import base64
 import hashlib
 import itertools
 import json
+import os
 import re
 import sys
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -40,6 +44,7 @@ FIELDS.update(stream=TEXT, type=TEXT, v=COUNTER, ver=COUNTER)
 NAMES, SHAPES = list(FIELDS), set(itertools.product(*FIELDS.values()))
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z", re.ASCII)
 SEQ = re.compile(rb'"seq":([0-9]{1,16}),"station":')
+STEP = 1 << 14  # entries in a part: a power of two, so that it is one subtree of the tree
 KEY_NOT_ASCII = re.compile(r'[^\x00-\x7f](?:[^"\\]|\\.)*":')
 COUNT = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 SIGNATURE = re.compile("\u2014 ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})")
@@ -263,64 +268,107 @@ def read_entry(line: bytes, name: str) -> dict[str, Any]:
     return entry
 
 
-def leaves(bundle: Bundle, count: int, roots: dict[int, bytes]) -> Iterator[str]:
-    """The hashes in leaves.txt, exactly `count`, in hex; fills in the roots of the sizes asked."""
+class Part(NamedTuple):
+    nodes: list[bytes]  # the complete subtrees of its leaves, the largest first
+    old_nodes: list[bytes]  # the same up to the anchor, if that ends in this part
+    firsts: dict[str, Any]  # seq, ver and prev of each stream's first entry here
+    heads: dict[str, Any]  # ver and leaf of each stream's last entry here
+    faults: list[tuple[int, str]]  # the first that shows without the parts before, with its seq
+
+
+def read_part(entries: IO[bytes], leaves: IO[bytes], first: int, *, size: int, old: int) -> Part:
+    """What the entries from `first` on are by themselves: STEP of them, or those that are left."""
+    part, count, seq = Part([], [], {}, {}, []), min(STEP, size + 1 - first), first
+    is_last = first + count > size
+    hashes = leaves.read(65 * count + is_last).decode("latin-1").split("\n")
+    if list(map(len, hashes)) != [64] * count + [0]:
+        raise Broken(f"leaves.txt: does not hold {size} lines with a hash in each")
+    for index, leaf in enumerate(hashes[:-1]):
+        push(part.nodes, bytes.fromhex(leaf), index)
+        if first + index == old:
+            part.old_nodes.extend(part.nodes)
+    try:
+        for seq, leaf in enumerate(hashes[:-1], first):
+            read_line(part, entries.readline(), seq, size=size, leaf=leaf)
+        if is_last and entries.read(1):
+            raise Broken(f"entry {size + 1}: the checkpoint covers only {size}")
+    except Broken as fault:
+        part.faults.append((seq, str(fault)))
+    return part
+
+
+def read_line(part: Part, line: bytes, seq: int, *, size: int, leaf: str) -> None:
+    if not line:
+        raise Broken(f"entry {seq}: is missing, the checkpoint covers {size}")
+    entry = read_entry(line, f"entry {seq}")  # 5.
+    if hashlib.sha256(b"\x00" + line[:-1]).hexdigest() != leaf:  # 3.
+        raise Broken(f"entry {seq}: is not what was committed, its hash differs")
+    if entry["seq"] != seq:  # 5.
+        raise Broken(f"entry {seq}: carries the number {entry['seq']}")
+    stream, ver, prev = entry["stream"], entry["ver"], entry["prev"]
+    last = part.heads.get(stream)
+    if last is None:
+        part.firsts[stream] = seq, ver, prev
+    elif last != (ver - 1, prev):
+        raise Broken(f"entry {seq}: does not follow version {last[0]} of {stream}")
+    part.heads[stream] = ver, leaf
+
+
+def read_part_at(task: Any) -> Part:
+    """`read_part` in another process: of which folder, and where the part's lines begin."""
+    folder, place, first, size, old = task
+    bundle = Bundle(folder)
+    with bundle.open("entries.jsonl") as entries, bundle.open("leaves.txt") as leaves:
+        entries.seek(place)
+        leaves.seek(65 * (first - 1))
+        return read_part(entries, leaves, first, size=size, old=old)
+
+
+def parts(bundle: Bundle, size: int, old: int, *, jobs: int) -> Iterator[Part]:
+    """The parts of the whole log, in order; one that follows a broken one may be broken by that."""
+    firsts = range(1, max(size, 1) + 1, STEP)
+    with bundle.open("entries.jsonl") as entries, bundle.open("leaves.txt") as leaves:
+        if jobs > 1 and len(firsts) > 1 and bundle.zip is None:
+            lengths = (sum(map(len, itertools.islice(entries, STEP))) for _ in firsts)
+            places = zip(itertools.accumulate(lengths, initial=0), firsts)
+            tasks = [(str(bundle.folder), place, first, size, old) for place, first in places]
+            with suppress(BrokenExecutor, ImportError, NotImplementedError, OSError):
+                with ProcessPoolExecutor(jobs) as pool:
+                    found = list(pool.map(read_part_at, tasks))
+                yield from found
+                return
+            entries.seek(0)  # no process can be started here: then alone
+        for first in firsts:
+            yield read_part(entries, leaves, first, size=size, old=old)
+
+
+def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, jobs: int) -> str:
     nodes: list[bytes] = []
-    with bundle.open("leaves.txt") as file:
-        for index in range(count):
-            line = file.readline(66).decode("latin-1")
-            if len(line) != 65 or line[64] != "\n":
-                raise Broken(f"leaves.txt: line {index + 1} of {count} is no hash, or missing")
-            push(nodes, bytes.fromhex(line), index)
-            if index + 1 in roots:
-                roots[index + 1] = root_of(nodes)
-            yield line[:64]
-        if file.read(1):
-            raise Broken(f"leaves.txt: holds more than {count} hashes")
-
-
-def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None) -> str:
-    old = anchor or newest
-    roots = dict.fromkeys((0, old.size, newest.size), root_of([]))
-    hashes = leaves(bundle, newest.size, roots)
-    why = ""
-    with bundle.open("entries.jsonl") as file:
-        try:
-            verify_lines(file, hashes, newest.size)
-        except Broken as fault:
-            why = str(fault)
-    for _ in hashes:  # the rest, to know the root also after a fault
-        pass
-    if roots[newest.size] != newest.root:  # 3.
+    heads: dict[str, Any] = {}
+    old, old_root, why = anchor or newest, root_of([]), ""
+    for index, part in enumerate(parts(bundle, newest.size, old.size, jobs=jobs)):
+        for stream, (seq, ver, prev) in part.firsts.items():
+            last, leaf = heads.get(stream, (0, None))
+            if (ver, prev) != (last + 1, leaf):
+                fault = f"entry {seq}: does not follow version {last} of {stream}"
+                part.faults.append((seq, fault))
+        why = why or min(part.faults, default=(0, ""))[1]
+        heads.update(part.heads)
+        old_root = root_of(nodes + part.old_nodes) if part.old_nodes else old_root
+        if (index + 1) * STEP <= newest.size:
+            push(nodes, part.nodes[0], index)
+        else:
+            nodes += part.nodes
+    if root_of(nodes) != newest.root:  # 3.
         why = f"{why or 'its entries are others'}; leaves.txt does not lead to the signed root"
-    elif not why and roots[old.size] != old.root:  # 6.
+    elif not why and old_root != old.root:  # 6.
         why = f"the first {old.size} entries are not those of the anchor"
     if why:
         raise Broken(why)
     return f"{newest.size} entries"
 
 
-def verify_lines(file: IO[bytes], hashes: Iterator[str], size: int) -> None:
-    heads: dict[str, tuple[int, str]] = {}
-    seq = 0
-    for seq, line in enumerate(file, 1):
-        if seq > size:
-            raise Broken(f"entry {seq}: the checkpoint covers only {size}")
-        leaf = hashlib.sha256(b"\x00" + line[:-1]).hexdigest()
-        entry = read_entry(line, f"entry {seq}")  # 5.
-        if leaf != next(hashes):  # 3.
-            raise Broken(f"entry {seq}: is not what was committed, its hash differs")
-        if entry["seq"] != seq:  # 5.
-            raise Broken(f"entry {seq}: carries the number {entry['seq']}")
-        ver, prev = heads.get(entry["stream"], (0, None))
-        if entry["ver"] != ver + 1 or entry["prev"] != prev:
-            raise Broken(f"entry {seq}: does not follow version {ver} of {entry['stream']}")
-        heads[entry["stream"]] = (entry["ver"], leaf)
-    if seq < size:
-        raise Broken(f"entry {seq + 1}: is missing, the checkpoint covers {size}")
-
-
-def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None) -> str:
+def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, _: int) -> str:
     proofs = DECODER.decode(bundle.text("proofs.json"))
     lasts = {item["stream"]: item for item in proofs["streams"]}
     found: dict[str, list[Any]] = {name: [] for name in lasts}
@@ -398,16 +446,16 @@ def verify_files(bundle: Bundle, manifest: dict[str, str], key: str) -> None:  #
             raise Broken(f"{name}: is not the record that entry {entry['seq']} closed")
 
 
-def verify(path: str, vkey: str | None, anchor_file: str | None) -> str:
+def verify(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int = 1) -> str:
     try:
-        return prove(path, vkey, anchor_file)
+        return prove(path, vkey, anchor_file, jobs=jobs)
     except Broken:
         raise
     except Exception as fault:  # an unknown fault proves nothing either
         raise Broken(f"{type(fault).__name__}: {fault}") from fault
 
 
-def prove(path: str, vkey: str | None, anchor_file: str | None) -> str:
+def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) -> str:
     bundle, anchor = Bundle(path), None
     key = bundle.text("log.vkey") if vkey is None else vkey  # 1.
     newest = read_checkpoint(bundle.text("checkpoint"), key, "the checkpoint")  # 2.
@@ -417,7 +465,7 @@ def prove(path: str, vkey: str | None, anchor_file: str | None) -> str:
             raise Broken(f"the anchor covers {anchor.size} entries, the bundle only {newest.size}")
     manifest = {line[66:]: line[:64] for line in bundle.text(MANIFEST).splitlines()}
     check = verify_streams if "proofs.json" in manifest else verify_log
-    said = check(bundle, newest, anchor)
+    said = check(bundle, newest, anchor, jobs)
     verify_files(bundle, manifest, key)
     since = "" if anchor is None else f", continues the anchor of {anchor.size}"
     whose = "found in the bundle: compare it, or give --vkey" if vkey is None else "as given"
@@ -430,9 +478,10 @@ def main() -> int:
     parser.add_argument("bundle", help="the exported folder or zip")
     parser.add_argument("--vkey", help="the log's public key, from a source that you trust")
     parser.add_argument("--anchor", help="a file with an older checkpoint of the same log")
+    parser.add_argument("--jobs", help="processes that read", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     try:
-        print(verify(given.bundle, given.vkey, given.anchor))
+        print(verify(given.bundle, given.vkey, given.anchor, jobs=given.jobs))
     except Broken as fault:
         print(f"NOT PROVEN: {fault}.")
         return 1
