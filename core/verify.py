@@ -342,7 +342,7 @@ def parts(bundle: Bundle, size: int, old: int, *, jobs: int) -> Iterator[Part]:
             yield read_part(entries, leaves, first, size=size, old=old)
 
 
-def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, jobs: int) -> str:
+def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, *, jobs: int) -> str:
     nodes: list[bytes] = []
     heads: dict[str, Any] = {}
     old, old_root, why = anchor or newest, root_of([]), ""
@@ -368,7 +368,7 @@ def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, jo
     return f"{newest.size} entries"
 
 
-def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, _: int) -> str:
+def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, **_: int) -> str:
     proofs = DECODER.decode(bundle.text("proofs.json"))
     lasts = {item["stream"]: item for item in proofs["streams"]}
     found: dict[str, list[Any]] = {name: [] for name in lasts}
@@ -465,7 +465,7 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
             raise Broken(f"the anchor covers {anchor.size} entries, the bundle only {newest.size}")
     manifest = {line[66:]: line[:64] for line in bundle.text(MANIFEST).splitlines()}
     check = verify_streams if "proofs.json" in manifest else verify_log
-    said = check(bundle, newest, anchor, jobs)
+    said = check(bundle, newest, anchor, jobs=jobs)
     verify_files(bundle, manifest, key)
     since = "" if anchor is None else f", continues the anchor of {anchor.size}"
     whose = "found in the bundle: compare it, or give --vkey" if vkey is None else "as given"
