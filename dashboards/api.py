@@ -29,12 +29,9 @@ from dashboards.problem import Problem
 from dashboards.security import Gate
 from dashboards.session import COOKIE, Login, Viewer
 
-KEY = re.compile(r"[\x21-\x7e]{8,200}")
 READ_BY_FLOOR = ("raw", "equipment")  # the fields that completing a command looks at
 SIGNING_AT_ONCE = 16  # signatures that may wait for their hash; more would hold up the others
 MOST_ASKED = 10_000  # retries of a weighing find its first reading among so many requests
-# A badge is half of a signature; the interface tells nobody somebody else's.
-PRIVATE = frozenset({"badge", "secret", "secret_hash", "pin"})
 
 
 def parse_command(
@@ -108,7 +105,7 @@ def _text(value: Any) -> Any:
 
 def _without_private(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _without_private(v) for k, v in value.items() if k not in PRIVATE}
+        return {k: _without_private(v) for k, v in value.items() if k not in openapi.PRIVATE}
     if isinstance(value, list | tuple):
         return [_without_private(item) for item in value]
     return value
@@ -172,7 +169,7 @@ class Api:
         try:
             viewer = self._viewer(request)
             key = request.headers.get("idempotency-key", "")
-            if not KEY.fullmatch(key):
+            if not openapi.KEY.fullmatch(key):
                 raise Problem(
                     400, "idempotency-key", "Idempotency-Key: 8 to 200 visible characters, made"
                     " once per request and sent again with every retry.",

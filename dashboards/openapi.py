@@ -1,6 +1,7 @@
 """The OpenAPI document and the list of operations, generated from the command structs."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -8,10 +9,26 @@ from typing import Any
 import msgspec
 
 from core.catalogue import NOUNS
+from core.ledger.job import Receipt
+from core.signature import Seen
+from dashboards.session import COOKIE
 
 PROBLEM = {
     "description": "A problem (RFC 9457): what, which limit, what to do next.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "rule": {"type": "string"},
+        "facts": {"type": "object", "additionalProperties": {"type": "string"}},
+        "field": {"type": "string"},
+    },
 }
 SIGNATURE = {
     "type": "object",
@@ -30,6 +47,11 @@ SIGNATURE = {
         }
     },
 }
+REFERENCE = "#/components/schemas/{name}"
+DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
+KEY = re.compile(r"[\x21-\x7e]{8,200}")
+# A badge is half of a signature; the interface tells nobody somebody else's.
+PRIVATE = frozenset({"badge", "secret", "secret_hash", "pin"})
 
 
 @cache
@@ -55,64 +77,86 @@ def operations(commands: Mapping[str, type]) -> Iterator[tuple[str, str, str]]:
 def document(commands: Mapping[str, type], title: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document."""
     names = sorted(commands)
+    kinds = [commands[name] for name in names]
+    states = [NOUNS[kind].state for kind in noun_kinds()]
     _, schemas = msgspec.json.schema_components(
-        [commands[name] for name in names], ref_template="#/components/schemas/{name}"
+        [*kinds, *states, Seen, Receipt], ref_template=REFERENCE
     )
-    schemas["Problem"] = {
-        "type": "object",
-        "required": ["type", "title", "status", "detail"],
-        "properties": {
-            "type": {"type": "string"},
-            "title": {"type": "string"},
-            "status": {"type": "integer"},
-            "detail": {"type": "string"},
-            "rule": {"type": "string"},
-            "facts": {"type": "object", "additionalProperties": {"type": "string"}},
-            "field": {"type": "string"},
-        },
+    for kind in kinds:  # the path has named it already
+        schemas[kind.__name__]["required"].remove("type")
+    asked = {kind.__name__ for kind in kinds}
+    schemas = {
+        name: _plain(schema, hidden=frozenset() if name in asked else PRIVATE)
+        for name, schema in schemas.items()
     }
     paths: dict[str, Any] = {
         f"/api/v1/commands/{name}": {"post": _post(name, commands[name])} for name in names
     }
     paths["/api/v1/signatures/prepare"] = {"post": _prepare(names)}
     for kind in noun_kinds():
-        paths[f"/api/v1/{kind}"] = {"get": _get(f"All of {kind}", [])}
-        paths[f"/api/v1/{kind}/{{id}}"] = {"get": _get(f"One {kind}", [_parameter("id", "path")])}
+        state = _ref(NOUNS[kind].state)
+        seen = {"properties": {"seen": _ref(Seen)}, "required": ["seen"]}
+        paths[f"/api/v1/{kind}"] = {
+            "get": _get(f"All of {kind}", [], {"type": "array", "items": state})
+        }
+        paths[f"/api/v1/{kind}/{{id}}"] = {
+            "get": _get(f"One {kind}", [_parameter("id", "path")], {"allOf": [state, seen]})
+        }
     return {
         "openapi": "3.1.0",
         "info": {"title": f"Batchwright, {title}", "version": "1"},
         "security": [{"login": []}, {"key": []}],
         "paths": paths,
         "components": {
-            "schemas": schemas,
+            "schemas": schemas | {"Problem": PROBLEM_SCHEMA},
             "securitySchemes": {
-                "login": {"type": "apiKey", "in": "cookie", "name": "mes_session"},
+                "login": {"type": "apiKey", "in": "cookie", "name": COOKIE},
                 "key": {"type": "http", "scheme": "bearer"},
             },
         },
     }
 
 
-def _parameter(name: str, place: str) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": True, "schema": {"type": "string"}}
+def _plain(schema: Any, *, hidden: frozenset[str]) -> Any:
+    """Return a schema as JSON values, decimals spelled out, without what the interface hides."""
+    if isinstance(schema, list | tuple):
+        return [_plain(one, hidden=hidden) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: _plain(value, hidden=hidden) for name, value in schema.items()}
+    if found.get("format") == "decimal":
+        found["pattern"] = DECIMAL
+    if isinstance(found.get("properties"), dict):
+        found["properties"] = {n: one for n, one in found["properties"].items() if n not in hidden}
+        found["required"] = [name for name in found.get("required", ()) if name not in hidden]
+    return found
+
+
+def _ref(kind: type) -> dict[str, Any]:
+    return {"$ref": REFERENCE.format(name=kind.__name__)}
+
+
+def _parameter(name: str, place: str, **schema: object) -> dict[str, Any]:
+    kind = {"type": "string", "minLength": 1, **schema}
+    return {"name": name, "in": place, "required": True, "schema": kind}
+
+
+def _json_of(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _post(name: str, kind: type) -> dict[str, Any]:
-    body = {
-        "allOf": [
-            {"$ref": f"#/components/schemas/{kind.__name__}"},
-            {"properties": {"signature": SIGNATURE, "reason": {"type": "string"}}},
-        ]
-    }
+    also = {"signature": SIGNATURE, "reason": {"type": "string"}}
+    body = {"type": "object", "allOf": [_ref(kind), {"properties": also}]}
+    key = _parameter("Idempotency-Key", "header", pattern=f"^{KEY.pattern}$")
+    receipt = "The receipt: the entries that were recorded."
+    refused = ("400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "431", "503")
     return {
         "operationId": name,
         "summary": _first_sentence(kind),
-        "parameters": [_parameter("Idempotency-Key", "header")],
+        "parameters": [key],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {
-            "200": {"description": "The receipt: the entries that were recorded."},
-            **dict.fromkeys(("400", "401", "403", "404", "409", "422"), PROBLEM),
-        },
+        "responses": {"200": _json_of(receipt, _ref(Receipt)), **dict.fromkeys(refused, PROBLEM)},
     }
 
 
@@ -147,9 +191,10 @@ def _prepare(names: list[str]) -> dict[str, Any]:
     }
 
 
-def _get(summary: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+def _get(summary: str, parameters: list[dict[str, Any]], schema: dict[str, Any]) -> dict[str, Any]:
+    refused = ("400", "401", "403", "404", "431")
     return {
         "summary": summary,
         "parameters": parameters,
-        "responses": {"200": {"description": "As JSON."}, "401": PROBLEM, "404": PROBLEM},
+        "responses": {"200": _json_of("As JSON.", schema), **dict.fromkeys(refused, PROBLEM)},
     }
