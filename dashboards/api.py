@@ -5,6 +5,7 @@ Refusals are RFC 9457 problem details that carry the facts of the rule.
 """
 
 import asyncio
+import json
 import re
 import threading
 from collections import OrderedDict
@@ -56,6 +57,7 @@ def parse_command(
         given = msgspec.json.decode(body or b"{}", type=dict[str, msgspec.Raw])
     except msgspec.DecodeError as error:
         raise Problem(422, "malformed", f"The body must be one JSON object: {error}.") from error
+    json.loads(body or b"{}", object_pairs_hook=_once_each)
     signature, reason = _plain(given, "signature"), _plain(given, "reason")
     if reason is not None and not isinstance(reason, str):
         raise Problem(422, "malformed", "reason: must be text.", field="$.reason")
@@ -75,6 +77,13 @@ def parse_command(
     return command, read_signature(signature, is_signing=is_signing), reason
 
 
+def _once_each(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse a field that is said twice: another reader of the same bytes may take the other."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise Problem(422, "malformed", "A field is said twice. Say each field once.")
+
+
 def _plain(given: dict[str, msgspec.Raw], name: str) -> Any:
     """Take one field out of a request and return its value, None where it is missing."""
     raw = given.pop(name, None)
@@ -84,6 +93,8 @@ def _plain(given: dict[str, msgspec.Raw], name: str) -> Any:
 def _misfit(error: msgspec.ValidationError) -> Problem:
     what, _, where = str(error).partition(" - at ")
     field = where.strip("`") or "$"
+    if "matching regex" in what:  # a pattern tells a person nothing
+        what = "has a character, or a space at an end, that this field does not take"
     if missing := re.search(r"missing required field `([^`]+)`", what):
         field = f"{field}.{missing.group(1)}"
     return Problem(422, "malformed", f"{field}: {what}.", field=field)

@@ -80,4 +80,6 @@ def next_path(wanted: str | None) -> str:
     if any(ord(sign) < 33 or ord(sign) > 126 for sign in wanted):
         return "/"
     path = wanted.partition("?")[0].partition("#")[0]
+    if "//" in path or "/." in path:
+        return "/"
     return wanted if section(path) in _READERS else "/"

@@ -157,6 +157,21 @@ def test_a_command_needs_a_usable_key(erik: httpx.Client, key: str) -> None:
     assert (answer.status_code, answer.json()["title"]) == (400, "Idempotency key")
 
 
+def test_a_field_that_is_said_twice_is_malformed(erik: httpx.Client) -> None:
+    headers = {"Idempotency-Key": uuid.uuid4().hex, "Content-Type": "application/json"}
+    for twice in ('"name": "m"', '"signature": {"secret": "a", "secret": "b"}'):
+        body = '{"material": "X", "name": "n", "unit": "g", ' + twice + "}"
+        answer = erik.post("/api/v1/commands/material.register", content=body, headers=headers)
+        assert answer.status_code == 422
+        assert answer.json()["detail"] == "A field is said twice. Say each field once."
+
+
+def test_a_character_that_does_not_fit_is_told_in_words(erik: httpx.Client) -> None:
+    answer = send(erik, "material.register", material("A\u202eB"))
+    assert answer.status_code == 422
+    assert "regex" not in answer.json()["detail"]
+
+
 def test_a_large_body_is_not_read(erik: httpx.Client) -> None:
     answer = send(erik, "material.register", material("X", gtin="1" * 300_000))
     assert answer.status_code == 413

@@ -3,14 +3,15 @@
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from dashboards import limits
 from dashboards.limits import Limits, Rate
-from dashboards.session import COOKIE
-from tests.ui_plant import SECRET, create_app, plant_of, running, signed_in
+from dashboards.session import COOKIE, Viewer
+from tests.ui_plant import SECRET, Crowd, create_app, plant_of, running, signed_in
 
 SMALL = Limits(body=2000, body_s=1.0, sign_ins=(12, 0.5), commands=(5, 2.0), at_once=4)
 COMMAND = "/api/v1/commands/order.open"
@@ -192,3 +193,23 @@ def test_nothing_is_changed_from_another_site(url: str, path: str, sent: dict[st
     assert answer.text == "This request comes from another site. Use the plant's page."
     assert COOKIE not in answer.cookies
     assert ama.get("/help").status_code == 200
+
+
+@pytest.mark.requirement("H7")
+def test_sign_ins_that_wait_for_their_hash_are_bounded() -> None:
+    class Slow(Crowd):
+        def authenticate(self, user: str, secret: str, station: str | None) -> Viewer:
+            time.sleep(1.5)
+            return super().authenticate(user, secret, station)
+
+    form = {"user": "ama", "password": SECRET}
+    app = create_app(plant_of(accounts=Slow()), pages={}, limits=Limits(at_once=2))
+    with running(app) as address, ThreadPoolExecutor(6) as crowd:
+        asked = [
+            crowd.submit(httpx.post, address + "/login", data=form, timeout=20) for _ in range(6)
+        ]
+        answers = [one.result() for one in asked]
+        codes = sorted(one.status_code for one in answers)
+        assert codes == [303, 303, 429, 429, 429, 429]
+        assert all(one.headers["retry-after"] == "2" for one in answers if one.status_code == 429)
+        assert httpx.post(address + "/login", data=form, timeout=20).status_code == 303

@@ -40,7 +40,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 EACH = settings(
-    max_examples=2, derandomize=True, deadline=None, database=None, phases=[Phase.generate],
+    max_examples=1, derandomize=True, deadline=None, database=None, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 
@@ -98,7 +98,7 @@ def test_every_answer_is_declared(client: httpx.Client, mode: GenerationMode) ->
         @given(case=operation.as_strategy(generation_mode=mode))
         def attempt(case: Case) -> None:
             case.headers.pop("Authorization", None)
-            if operation.method.upper() == "POST":  # what is tried is the body behind it
+            if case.method.upper() == "POST":  # what is tried is the body behind it
                 case.headers["Idempotency-Key"] = uuid.uuid4().hex
             answer = case.call(base_url=url, cookies={COOKIE: token})
             said[answer.status_code] += 1
@@ -106,10 +106,10 @@ def test_every_answer_is_declared(client: httpx.Client, mode: GenerationMode) ->
             case.validate_response(answer, checks=CHECKS)
 
         attempt()
-    assert sum(said.values()) > 100, said
+    assert sum(said.values()) > 40, said
     if mode is GenerationMode.POSITIVE:
         assert said[200] > len(noun_kinds()), said
-        assert said[403] > 10, said  # rules were reached
+        assert said[403] > 5, said  # rules were reached
     else:
         assert said[422] > 10, said
 

@@ -191,7 +191,17 @@ def test_badge_signs_in_and_the_station_is_kept(url: str) -> None:
     assert 'value="booth-1" selected' in httpx.get(url + "/login", cookies=ama.cookies).text
 
 
-@pytest.mark.parametrize("goal", ["https://evil.example/", "//evil.example", "/\\evil", "/review"])
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil",
+        "/review",
+        "/kiosk//evil.example",
+        "/kiosk/../review",
+    ],
+)
 def test_signing_in_leads_only_to_an_own_page_that_may_be_opened(url: str, goal: str) -> None:
     answer = httpx.post(url + "/login", data={"user": "ama", "password": SECRET, "next": goal})
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
