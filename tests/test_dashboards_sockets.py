@@ -108,7 +108,7 @@ def test_an_expired_page_token_opens_nothing(
         )
         for seconds in (-1, 60)
     }  # fmt: skip
-    assert codes == {-1: 1008, 60: 101}
+    assert codes == {-1: 403, 60: 101}
 
 
 @pytest.mark.requirement("H7")
