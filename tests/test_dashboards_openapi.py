@@ -74,9 +74,16 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     execution.close()
 
 
-def operations(client: httpx.Client) -> Iterator[Any]:
-    schema = schemathesis.openapi.from_dict(client.get("/api/openapi.json").json())
-    for found in schema.get_all_operations():
+def operations(client: httpx.Client, mode: GenerationMode) -> Iterator[Any]:
+    """Yield what is tried; where it must not fit, it is the bodies that do not."""
+    described = client.get("/api/openapi.json").json()
+    if mode is GenerationMode.NEGATIVE:
+        described["security"] = []
+        posts = {path: one for path, one in described["paths"].items() if "post" in one}
+        described["paths"] = posts
+        for one in posts.values():
+            del one["post"]["parameters"]
+    for found in schemathesis.openapi.from_dict(described).get_all_operations():
         yield found.ok()
 
 
@@ -90,17 +97,14 @@ def test_the_description_is_one(client: httpx.Client) -> None:
 def test_every_answer_is_declared(client: httpx.Client, mode: GenerationMode) -> None:
     said: Counter[int] = Counter()
     token, url = client.cookies[COOKIE], str(client.base_url)
-    for operation in operations(client):
-        if mode is GenerationMode.NEGATIVE and operation.method.upper() == "GET":
-            continue  # an id may be any text: there is nothing to send that does not fit
+    for operation in operations(client, mode):
 
         @EACH
         @given(case=operation.as_strategy(generation_mode=mode))
         def attempt(case: Case) -> None:
             case.headers.pop("Authorization", None)
-            if case.method.upper() == "POST":  # what is tried is the body behind it
-                case.headers["Idempotency-Key"] = uuid.uuid4().hex
-            answer = case.call(base_url=url, cookies={COOKIE: token})
+            key = {"Idempotency-Key": uuid.uuid4().hex}  # what is tried is the body behind it
+            answer = case.call(base_url=url, cookies={COOKIE: token}, headers=key)
             said[answer.status_code] += 1
             assert answer.status_code != 401, "the session was lost on the way"
             case.validate_response(answer, checks=CHECKS)
