@@ -20,7 +20,7 @@ from dashboards import asgi, cookies, logs
 from dashboards.asgi import SAFE_METHODS, App, Message, Receive, Scope, Send, header
 from dashboards.problem import MEDIA_TYPE, Problem
 
-COMMANDS = "/api/v1/commands/"
+INTERFACE = "/api/v1/"
 SIGN_IN = "/login"
 MOST_CLIENTS = 10_000  # bounded: an attacker chooses the keys
 HEADERS_S = 20.0
@@ -107,7 +107,7 @@ class Guard:
             if wait := self._sign_ins.wait_s(asgi.client_of(scope)):
                 most = self._limits.sign_ins[0]
                 raise _too_many(f"Sign-in: more than {most} tries from this address.", wait)
-        elif scope["path"].startswith(COMMANDS) and (wait := self._commands.wait_s(_client(scope))):
+        elif _is_command(scope) and (wait := self._commands.wait_s(_client(scope))):
             most, per_s = self._limits.commands
             raise _too_many(f"Commands: more than {most} at once or {per_s:g} a second.", wait)
 
@@ -158,6 +158,10 @@ def _need_plain_head(scope: Scope) -> None:
 
 def _is_sign_in(scope: Scope) -> bool:
     return bool(scope["method"] == "POST" and scope["path"] == SIGN_IN)
+
+
+def _is_command(scope: Scope) -> bool:
+    return scope["method"] not in SAFE_METHODS and bool(scope["path"].startswith(INTERFACE))
 
 
 def _client(scope: Scope) -> str:

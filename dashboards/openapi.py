@@ -47,6 +47,7 @@ SIGNATURE = {
         }
     },
 }
+REFUSED_POST = ("400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "431", "503")
 REFERENCE = "#/components/schemas/{name}"
 DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 KEY = re.compile(r"[\x21-\x7e]{8,200}")
@@ -82,8 +83,8 @@ def document(commands: Mapping[str, type], title: str) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(
         [*kinds, *states, Seen, Receipt], ref_template=REFERENCE
     )
-    for kind in kinds:  # the path has named it already
-        schemas[kind.__name__]["required"].remove("type")
+    for command in kinds:  # the path has named it already
+        schemas[command.__name__]["required"].remove("type")
     asked = {kind.__name__ for kind in kinds}
     schemas = {
         name: _plain(schema, hidden=frozenset() if name in asked else PRIVATE)
@@ -141,6 +142,10 @@ def _parameter(name: str, place: str, **schema: object) -> dict[str, Any]:
     return {"name": name, "in": place, "required": True, "schema": kind}
 
 
+def _key() -> dict[str, Any]:
+    return _parameter("Idempotency-Key", "header", pattern=f"^{KEY.pattern}$")
+
+
 def _json_of(description: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
@@ -148,15 +153,16 @@ def _json_of(description: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _post(name: str, kind: type) -> dict[str, Any]:
     also = {"signature": SIGNATURE, "reason": {"type": "string"}}
     body = {"type": "object", "allOf": [_ref(kind), {"properties": also}]}
-    key = _parameter("Idempotency-Key", "header", pattern=f"^{KEY.pattern}$")
     receipt = "The receipt: the entries that were recorded."
-    refused = ("400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "431", "503")
     return {
         "operationId": name,
         "summary": _first_sentence(kind),
-        "parameters": [key],
+        "parameters": [_key()],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {"200": _json_of(receipt, _ref(Receipt)), **dict.fromkeys(refused, PROBLEM)},
+        "responses": {
+            "200": _json_of(receipt, _ref(Receipt)),
+            **dict.fromkeys(REFUSED_POST, PROBLEM),
+        },
     }
 
 
@@ -182,11 +188,13 @@ def _prepare(names: list[str]) -> dict[str, Any]:
     return {
         "operationId": "signatures.prepare",
         "summary": "Return the manifest that would be signed, to be shown and then signed once.",
-        "parameters": [_parameter("Idempotency-Key", "header")],
+        "parameters": [_key()],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
-            "200": {"description": "The manifest, its bytes, and the pending id to sign it."},
-            **dict.fromkeys(("400", "401", "403", "404", "409", "422"), PROBLEM),
+            "200": _json_of(
+                "The manifest, its bytes, and the pending id to sign it.", {"type": "object"}
+            ),
+            **dict.fromkeys(REFUSED_POST, PROBLEM),
         },
     }
 

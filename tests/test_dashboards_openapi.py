@@ -131,4 +131,4 @@ def test_every_operation_needs_a_sign_in(client: httpx.Client) -> None:
                 assert answer.headers["content-type"] == "application/problem+json"
             tried += 1
     stranger.close()
-    assert tried == len(COMMANDS) + 2 * len(noun_kinds())
+    assert tried >= len(COMMANDS) + 2 * len(noun_kinds())
