@@ -18,7 +18,7 @@ from core.recipe import StepKind
 from core.signing_gates import IDLE_MINUTES, NAMED, gate_faults, named
 
 ERP_UNITS = {"KGM": "kg", "GRM": "g", "LTR": "L", "C62": "EA"}
-PERSONAL = "person."
+PERSONAL = ("person.", "client.")  # people, and the programs that use the interface
 NEEDED = ("admin", "supervisor", "qa", "engineer")
 MINUTES_OF_WEEK = 7 * 24 * 60
 

@@ -4,18 +4,21 @@ An action is the name of a command. What the matrix does not name, nobody may do
 (the ERP pull, the collector) are actors of their own with the role `service`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from core.client import CLIENT, Client
 from core.errors import Refused
-from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded
-from core.people import INSTALLER, ROLES, SERVICE, Locked, Person, PersonState, UnknownRole
+from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
+from core.people import INSTALLER, ROLES, SERVICE, Person, PersonState
+from core.person_refusals import Locked, UnknownRole
 from core.policy import Decisions
 from core.quantity import Name, Utc
+from core.secret_rules import AccountPolicy, check_policy
 
 SERVICE_ROLE = "service"
 ADOPT = "plant.adopt-authority"
@@ -27,6 +30,13 @@ class AdoptAuthority(Command, frozen=True, kw_only=True, tag="plant.adopt-author
     plant: Name
     zone: str
     matrix: dict[str, tuple[str, ...]]
+
+
+class AdoptAccountPolicy(Command, frozen=True, kw_only=True, tag="plant.adopt-account-policy"):
+    """Put the plant's rules for secrets in force."""
+
+    plant: Name
+    policy: AccountPolicy
 
 
 class AuthorityAdopted(Event, frozen=True, kw_only=True, tag="authority.adopted"):
@@ -56,6 +66,13 @@ class BoundaryPolicySigned(Event, frozen=True, kw_only=True, tag="boundary-polic
     effective_at: Utc
 
 
+class AccountPolicyAdopted(Event, frozen=True, kw_only=True, tag="account-policy.adopted"):
+    """These rules for secrets are in force from here on."""
+
+    plant: str
+    policy: AccountPolicy
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyVersion:
     """One signed version of the seven decisions."""
@@ -78,6 +95,7 @@ class PlantRules:
     zone: str
     matrix: dict[str, tuple[str, ...]]
     policies: tuple[PolicyVersion, ...] = ()
+    accounts: AccountPolicy = field(default_factory=AccountPolicy)
 
     def policy(self, at: datetime) -> PolicyVersion | None:
         """Return the version in force at an instant, None before the first."""
@@ -119,6 +137,13 @@ class NobodyLeft(Refused):
         )
 
 
+class PolicyInForce(Refused):
+    """An adoption that changes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("Account policy: is in force already. Nothing to adopt.")
+
+
 def _check_zone(zone: str) -> None:
     try:
         ZoneInfo(zone)
@@ -144,6 +169,11 @@ def permit(plant: Plant, rules: PlantRules | None, *, actor: str, action: str) -
         if SERVICE_ROLE not in allowed:
             raise NotAuthorized(actor, action, allowed)
         return
+    if actor.startswith(CLIENT):
+        client = plant.get(Client, actor.removeprefix(CLIENT))
+        if client is None or not set(client.roles) & set(allowed):
+            raise NotAuthorized(actor, action, allowed)
+        return
     person = plant.get(Person, actor)
     if person is None:
         raise NotAuthorized(actor, action, allowed)
@@ -153,22 +183,35 @@ def permit(plant: Plant, rules: PlantRules | None, *, actor: str, action: str) -
         raise NotAuthorized(person.name, action, allowed)
 
 
-def decide(plant: Plant, command: AdoptAuthority, context: Context) -> Facts:
-    """Return what a change of the plant's matrix causes, or refuse it.
+def decide(plant: Plant, command: AdoptAuthority | AdoptAccountPolicy, context: Context) -> Facts:
+    """Return what a change of the plant's matrix or its rules for secrets causes, or refuse it.
 
     Raises:
         UnknownRole, UnknownZone, NobodyLeft: the plant could not work under these rules.
+        PolicyOutOfRange: no account could follow the policy.
+        PolicyInForce: the policy is in force.
     """
+    if isinstance(command, AdoptAccountPolicy):
+        return _account_policy(plant, command)
     for roles in command.matrix.values():
         for role in roles:
             if role != SERVICE_ROLE and role not in ROLES:
-                raise UnknownRole(role)
+                raise UnknownRole(role, ROLES)
     _check_zone(command.zone)
     rules = plant.get(PlantRules, command.plant)
     if rules is not None and not set(command.matrix.get(ADOPT, ())) & set(ROLES):
         raise NobodyLeft
     adopted = AuthorityAdopted(plant=command.plant, zone=command.zone, matrix=command.matrix)
     return (Fact(f"{PlantRules.KIND}/{command.plant}", adopted),)
+
+
+def _account_policy(plant: Plant, it: AdoptAccountPolicy) -> Facts:
+    rules = need(plant, PlantRules, it.plant, next_step="Adopt its authority matrix first.")
+    check_policy(it.policy)
+    if it.policy == rules.accounts:
+        raise PolicyInForce
+    adopted = AccountPolicyAdopted(plant=it.plant, policy=it.policy)
+    return (Fact(f"{PlantRules.KIND}/{it.plant}", adopted),)
 
 
 def apply(rules: PlantRules | None, fact: Recorded) -> PlantRules:
@@ -183,6 +226,9 @@ def apply(rules: PlantRules | None, fact: Recorded) -> PlantRules:
             return _with(rules, it, fact, decisions=decisions, effective_at=fact.at)
         case BoundaryPolicySigned() as it:
             return _with(rules, it, fact, decisions=it.decisions, effective_at=it.effective_at)
+        case AccountPolicyAdopted(policy=policy):
+            assert rules is not None, fact
+            return replace(rules, accounts=policy)
         case _:
             assert rules is not None, fact
             return rules

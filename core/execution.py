@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from core import authority, clock, signing_gates
+from core.authentication import SIGN_IN, SIGNING, Authentication
 from core.catalogue import DECIDERS, event_type, to_data
 from core.clock_step import StepWatch
 from core.credentials import Secrets
@@ -26,14 +27,7 @@ from core.ledger.store import Ledger, open_store
 from core.ledger.writer import Decision, Draft, Job, Receipt, View, Writer
 from core.passkey import with_passkey
 from core.passkey_proof import PasskeyRefused
-from core.people import (
-    Locked,
-    Person,
-    PersonState,
-    RecordAuthentication,
-    RecordFailedAuthentication,
-    RegisterPerson,
-)
+from core.people import SECURITY, Person, RegisterPerson
 from core.policy import OPEN
 from core.projections.nouns import Nouns, prepare
 from core.refusal import attempt
@@ -58,9 +52,7 @@ from core.signing import (
 )
 from core.states import Committed, States, UnderLock
 
-SECURITY = "service:security"
 CLOCK = "service:clock"
-SIGNING = "signing"
 # Recorded here; a wrong secret is recorded where it is checked.
 FAILED_SIGNING = (FirstSigningNeedsBoth, NotShown, PasskeyRefused, ShownTooLongAgo, UnknownSigner)
 WAIT_S = 30
@@ -109,6 +101,9 @@ class Execution:
         self._states = States(self.nouns, self.ledger)
         self._committed = Committed(self.nouns, self.ledger)
         self.writer = Writer(open_store(where), key, self._states, anchor_dir=anchor_dir)
+        self.authentication = Authentication(
+            self.nouns, secrets, self._record, plant=plant, now=now
+        )
         self.signing = Signing(
             self.nouns,
             self.ledger,
@@ -328,38 +323,22 @@ class Execution:
                 return row.state, seen
 
     def authenticate(
-        self, user_or_badge: str, secret: str, *, station: str | None, purpose: str = "sign-in"
+        self, user_or_badge: str, secret: str, *, station: str | None, purpose: str = SIGN_IN
     ) -> Person:
         """Return the person behind a user id or badge and a secret.
 
         Raises:
-            DoesNotFit: unknown, or the wrong secret; the failure is recorded and counted.
-            Locked: the person may not act now.
+            Refused: as `Authentication.check` says.
         """
-        person = self.signing.person(user_or_badge)
-        fits = self.secrets.fits(None if person is None else person.person, secret)
-        if person is None:
-            raise UnknownSigner
-        failed = RecordFailedAuthentication(person=person.person, purpose=purpose)
-        if person.state is not PersonState.ACTIVE:
-            self._record(failed, person, station)
-            raise Locked(person)
-        if not fits:
-            self._record(failed, person, station)
-            raise DoesNotFit
-        if person.failures and purpose == SIGNING:
-            again = RecordAuthentication(person=person.person, purpose=purpose)
-            self._record(again, person, station)
-        return person
+        return self.authentication.check(user_or_badge, secret, station=station, purpose=purpose)
 
-    def _record(self, command: Command, person: Person, station: str | None) -> None:
-        idem = f"{SECURITY}:{person.person}:{token_hex(8)}"
-        self.submit(command, actor=Actor(SECURITY, station), idem=idem)
+    def _record(self, command: Command, actor: str, station: str | None) -> None:
+        self.submit(command, actor=Actor(actor, station), idem=f"{actor}:{token_hex(16)}")
 
     def register(self, command: RegisterPerson, *, secret: str, actor: Actor, idem: str) -> Receipt:
-        """Register a person and set the first secret."""
+        """Register a person with a first secret, as an installer does; no screen offers this."""
         receipt = self.submit(command, actor=actor, idem=idem)
-        self.secrets.put(command.person, secret, set_at=clock.iso(self._now()))
+        self.authentication.install(command.person, secret)
         return receipt
 
     def end_signing_period(self, station: str) -> None:
@@ -369,6 +348,10 @@ class Execution:
     def end_session(self, session: str) -> None:
         """Ask for all components again in this browser's session."""
         self.signing.end(("session", session))
+
+    def end_signing_periods_of(self, person: str) -> None:
+        """Ask for all components again wherever this person signed: a badge was lost."""
+        self.signing.end_of(person)
 
 
 def _draft(fact: Fact, reason: str | None) -> Draft:

@@ -11,13 +11,40 @@ from typing import Annotated, ClassVar, assert_never
 
 from msgspec import Meta
 
-from core.errors import AlreadyKnown, Refused, WrongState
+from core.errors import AlreadyKnown, WrongState
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded, need
+from core.person_events import (
+    Authenticated,
+    AuthenticationFailed,
+    BadgeIssued,
+    BadgeRevoked,
+    EnrolmentIssued,
+    IdentityLinked,
+    LockWithheld,
+    PersonLocked,
+    PersonRegistered,
+    PersonRetired,
+    PersonUnlocked,
+    RolesChanged,
+    SecretChanged,
+    SignedIn,
+    SignedOut,
+)
+from core.person_refusals import (
+    AnotherPersonsSession,
+    LastAdministrator,
+    MixedAdministrator,
+    OwnRoles,
+    UnknownRole,
+)
 from core.quantity import Label, Name
 
 ROLES = ("operator", "supervisor", "qa", "engineer", "director", "finance", "admin")
 SERVICE = "service:"
 INSTALLER = "service:install"
+SECURITY = "service:security"  # the server, where it checks who somebody is
+ADMIN = "admin"
+ACTIVE = "active"
 FAILURES_UNTIL_LOCK = 5
 
 # No colon: the names that begin with `service:` are the plant's own.
@@ -69,10 +96,14 @@ class RetirePerson(Command, frozen=True, kw_only=True, tag="person.retire"):
 class RecordFailedAuthentication(
     Command, frozen=True, kw_only=True, tag="person.record-failed-authentication"
 ):
-    """A secret or badge did not fit; the attempt is evidence."""
+    """A secret or badge did not fit; the attempt is evidence.
+
+    A dead `badge` that somebody tried does not count towards the lock of its former holder.
+    """
 
     person: Name
     purpose: str
+    badge: str | None = None
 
 
 class RecordAuthentication(Command, frozen=True, kw_only=True, tag="person.record-authentication"):
@@ -86,77 +117,13 @@ class RecordSignIn(Command, frozen=True, kw_only=True, tag="person.record-sign-i
     """A person opened a session."""
 
     person: Name
+    means: Name = "secret"
 
 
 class RecordSignOut(Command, frozen=True, kw_only=True, tag="person.record-sign-out"):
     """A person's session ended."""
 
     person: Name
-    cause: str
-
-
-class PersonRegistered(Event, frozen=True, kw_only=True, tag="person.registered"):
-    """A person is known from here on."""
-
-    person: str
-    name: str
-    badge: str
-    roles: tuple[str, ...]
-    simulated: bool = False
-
-
-class RolesChanged(Event, frozen=True, kw_only=True, tag="person.roles-changed"):
-    """The roles before and after."""
-
-    person: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-
-class AuthenticationFailed(Event, frozen=True, kw_only=True, tag="person.authentication-failed"):
-    """One failed attempt, counted since the last success."""
-
-    person: str
-    purpose: str
-    failures: int
-
-
-class Authenticated(Event, frozen=True, kw_only=True, tag="person.authenticated"):
-    """A secret fitted after failures."""
-
-    person: str
-    purpose: str
-
-
-class PersonLocked(Event, frozen=True, kw_only=True, tag="person.locked"):
-    """Too many failures in a row: alert (21 CFR 11.300(d))."""
-
-    person: str
-    failures: int
-
-
-class PersonUnlocked(Event, frozen=True, kw_only=True, tag="person.unlocked"):
-    """The lock was taken off."""
-
-    person: str
-
-
-class PersonRetired(Event, frozen=True, kw_only=True, tag="person.retired"):
-    """Access ended."""
-
-    person: str
-
-
-class SignedIn(Event, frozen=True, kw_only=True, tag="person.signed-in"):
-    """A session was opened."""
-
-    person: str
-
-
-class SignedOut(Event, frozen=True, kw_only=True, tag="person.signed-out"):
-    """A session ended, and by what."""
-
-    person: str
     cause: str
 
 
@@ -185,97 +152,73 @@ class Person:
     state: PersonState = PersonState.ACTIVE
     failures: int = 0
     signed_in_at: datetime | None = None
+    registered_at: datetime | None = None
+    secret_set_at: datetime | None = None
+    enrolment_ends_at: datetime | None = None
+    identity_checked_on: str | None = None
+    former_badge: str | None = None
+    issuers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadgeOwner:
-    """Who holds a badge; a badge number is given out once."""
+    """Who holds a badge; a number is given out once. `dead` says why it is no longer one."""
 
     KIND: ClassVar[str] = "badge"
     badge: str
     person: str
+    dead: str | None = None
 
 
-class UnknownRole(Refused):
-    """A role that this plant does not have."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Administrators:
+    """Who can administer people now: one stream for the plant, `administrators/active`."""
 
-    def __init__(self, role: str) -> None:
-        super().__init__(
-            f"Role {role}: not one of {', '.join(ROLES)}. Choose from these.", role=role
-        )
-
-
-class MixedAdministrator(Refused):
-    """An administrator keeps no GxP role beside it."""
-
-    def __init__(self, person: str) -> None:
-        super().__init__(
-            f"{person}: an administrator holds no other role, so that nobody can both grant and"
-            " use a right. Register a second identity for the other work.",
-            person=person,
-        )
-
-
-class OwnRoles(Refused):
-    """Nobody grants a right to himself."""
-
-    is_evidence = True
-
-    def __init__(self, person: Person) -> None:
-        super().__init__(
-            f"{person.name}: nobody changes his own roles. Ask another administrator.",
-            person=person.person,
-        )
-
-
-class AnotherPersonsSession(Refused):
-    """Only the person, or the plant's own sign-in, says that a session began or ended."""
-
-    is_evidence = True
-
-    def __init__(self, person: Person, actor: str) -> None:
-        super().__init__(
-            f"{person.name}: {actor} cannot record another person's session."
-            " Each person signs in and out alone.",
-            person=person.person,
-            actor=actor,
-        )
-
-
-class Locked(Refused):
-    """The person may not act now."""
-
-    is_evidence = True
-
-    def __init__(self, person: Person) -> None:
-        if person.state is PersonState.RETIRED:
-            says = "access has ended. Ask a person who is active."
-        else:
-            says = (
-                f"access is locked after {person.failures} failed attempts."
-                " Ask an administrator to unlock it."
-            )
-        super().__init__(
-            f"{person.name}: {says}",
-            person=person.person,
-            state=person.state,
-        )
+    KIND: ClassVar[str] = "administrators"
+    people: tuple[str, ...] = ()
 
 
 def _check_roles(person: str, roles: tuple[str, ...]) -> None:
     for role in roles:
         if role not in ROLES:
-            raise UnknownRole(role)
+            raise UnknownRole(role, ROLES)
     if "admin" in roles and len(roles) > 1:
         raise MixedAdministrator(person)
 
 
-def _check_one_owner(plant: Plant, it: RegisterPerson) -> None:
-    """Refuse names that would sign in somebody else: one field takes login name and badge."""
-    if it.badge == it.person or plant.get(Person, it.badge) is not None:
-        raise AlreadyKnown("Badge", it.badge)
-    if plant.get(BadgeOwner, it.person) is not None:
-        raise AlreadyKnown("Person", it.person)
+def check_one_owner(plant: Plant, *, badge: str, person: str) -> None:
+    """Refuse names that would sign in somebody else: one field takes login name and badge.
+
+    Raises:
+        AlreadyKnown: the badge is somebody's login name, or the login name somebody's badge.
+    """
+    if badge == person or plant.get(Person, badge) is not None:
+        raise AlreadyKnown("Badge", badge)
+    if plant.get(BadgeOwner, person) is not None:
+        raise AlreadyKnown("Person", person)
+
+
+def _is_last_administrator(plant: Plant, person: Person) -> bool:
+    """Tell whether nobody else is known to administer; ledgers of old may not say."""
+    if ADMIN not in person.roles or person.state is not PersonState.ACTIVE:
+        return False
+    known = plant.get(Administrators, ACTIVE)
+    return known is None or not set(known.people) - {person.person}
+
+
+def _for_administrators(person: Person | None, facts: Facts) -> Facts:
+    """Return facts with a copy of each one that may move the circle of administrators."""
+    moving: tuple[type[Event], ...] = (PersonRegistered, RolesChanged, PersonLocked, PersonRetired)
+    if person is not None and person.state is not PersonState.ACTIVE:
+        moving = (PersonUnlocked,)  # whoever is locked or retired is in no circle
+    held = () if person is None else person.roles
+    found = list(facts)
+    for fact in facts:
+        event = fact.event
+        roles = {*held, *getattr(event, "roles", ()), *getattr(event, "after", ())}
+        if isinstance(event, moving) and ADMIN in roles and fact.stream.startswith(Person.KIND):
+            found.append(Fact(f"{Administrators.KIND}/{ACTIVE}", event))
+    return tuple(found)
 
 
 def _check_whose(command: PersonCommand, person: Person, actor: str) -> None:
@@ -293,58 +236,82 @@ def decide(plant: Plant, command: PersonCommand, context: Context) -> Facts:
     Raises:
         AlreadyKnown: the login name or the badge was given out before.
         UnknownRole, MixedAdministrator, OwnRoles: the roles cannot be held, or not be given.
+        LastAdministrator: nobody would be left to administer people.
         AnotherPersonsSession: somebody else's sign-in or sign-out.
         WrongState: the person is retired, or not locked where unlocking is asked.
     """
-    stream = f"{Person.KIND}/{command.person}"
     if isinstance(command, RegisterPerson):
-        if plant.get(Person, command.person) is not None:
-            raise AlreadyKnown("Person", command.person)
-        if plant.get(BadgeOwner, command.badge) is not None:
-            raise AlreadyKnown("Badge", command.badge)
-        _check_one_owner(plant, command)
-        _check_roles(command.person, command.roles)
-        registered = PersonRegistered(
-            person=command.person,
-            name=command.name,
-            badge=command.badge,
-            roles=command.roles,
-            simulated=command.simulated,
-        )
-        return (Fact(stream, registered), Fact(f"{BadgeOwner.KIND}/{command.badge}", registered))
+        return _for_administrators(None, _register(plant, command))
     person = need(plant, Person, command.person, next_step="Register the person first.")
     tries = isinstance(command, RecordFailedAuthentication)
     if person.state is PersonState.RETIRED and not tries:
         raise WrongState(person.name, person.state, needed="active", next_step="Choose another.")
     _check_whose(command, person, context.actor)
+    stream = f"{Person.KIND}/{person.person}"
+    events = _events(plant, command, person)
+    return _for_administrators(person, [Fact(stream, event) for event in events])
+
+
+def _register(plant: Plant, it: RegisterPerson) -> Facts:
+    if plant.get(Person, it.person) is not None:
+        raise AlreadyKnown("Person", it.person)
+    if plant.get(BadgeOwner, it.badge) is not None:
+        raise AlreadyKnown("Badge", it.badge)
+    check_one_owner(plant, badge=it.badge, person=it.person)
+    _check_roles(it.person, it.roles)
+    registered = PersonRegistered(
+        person=it.person, name=it.name, badge=it.badge, roles=it.roles, simulated=it.simulated
+    )
+    return (
+        Fact(f"{Person.KIND}/{it.person}", registered),
+        Fact(f"{BadgeOwner.KIND}/{it.badge}", registered),
+    )
+
+
+def _events(plant: Plant, command: PersonCommand, person: Person) -> tuple[Event, ...]:
     match command:
         case ChangeRoles(roles=roles):
             _check_roles(command.person, roles)
-            changed = RolesChanged(person=person.person, before=person.roles, after=roles)
-            return (Fact(stream, changed),)
+            if ADMIN not in roles and _is_last_administrator(plant, person):
+                raise LastAdministrator(person)
+            return (RolesChanged(person=person.person, before=person.roles, after=roles),)
         case UnlockPerson():
             if person.state is not PersonState.LOCKED:
                 raise WrongState(
                     person.name, person.state, needed="locked", next_step="Nothing to unlock."
                 )
-            return (Fact(stream, PersonUnlocked(person=person.person)),)
+            return (PersonUnlocked(person=person.person),)
         case RetirePerson():
-            return (Fact(stream, PersonRetired(person=person.person)),)
-        case RecordFailedAuthentication(purpose=purpose):
-            failures = person.failures + 1
-            failed = AuthenticationFailed(person=person.person, purpose=purpose, failures=failures)
-            if failures < FAILURES_UNTIL_LOCK or person.state is not PersonState.ACTIVE:
-                return (Fact(stream, failed),)
-            locked = PersonLocked(person=person.person, failures=failures)
-            return (Fact(stream, failed), Fact(stream, locked))
+            if _is_last_administrator(plant, person):
+                raise LastAdministrator(person)
+            return (PersonRetired(person=person.person),)
+        case RecordFailedAuthentication():
+            return _failed(plant, command, person)
         case RecordAuthentication(purpose=purpose):
-            return (Fact(stream, Authenticated(person=person.person, purpose=purpose)),)
-        case RecordSignIn():
-            return (Fact(stream, SignedIn(person=person.person)),)
+            return (Authenticated(person=person.person, purpose=purpose),)
+        case RecordSignIn(means=means):
+            return (SignedIn(person=person.person, means=means),)
         case RecordSignOut(cause=cause):
-            return (Fact(stream, SignedOut(person=person.person, cause=cause)),)
+            return (SignedOut(person=person.person, cause=cause),)
+        case RegisterPerson():
+            raise AssertionError(command)
         case _ as unreachable:
             assert_never(unreachable)
+
+
+def _failed(
+    plant: Plant, it: RecordFailedAuthentication, person: Person
+) -> tuple[AuthenticationFailed | PersonLocked | LockWithheld, ...]:
+    failures = person.failures + (it.badge is None)
+    failed = AuthenticationFailed(
+        person=person.person, purpose=it.purpose, failures=failures, badge=it.badge
+    )
+    is_counted = it.badge is None and person.state is PersonState.ACTIVE
+    if failures < FAILURES_UNTIL_LOCK or not is_counted:
+        return (failed,)
+    if _is_last_administrator(plant, person):
+        return (failed, LockWithheld(person=person.person, failures=failures))
+    return (failed, PersonLocked(person=person.person, failures=failures))
 
 
 def apply(person: Person | None, fact: Recorded) -> Person:
@@ -357,6 +324,7 @@ def apply(person: Person | None, fact: Recorded) -> Person:
                 badge=it.badge,
                 roles=it.roles,
                 simulated=it.simulated,
+                registered_at=fact.at,
             )
         case event:
             assert person is not None, fact
@@ -379,13 +347,47 @@ def _change(person: Person, event: Event, at: datetime) -> Person:
             return replace(person, failures=0)
         case SignedIn():
             return replace(person, failures=0, signed_in_at=at)
+        case EnrolmentIssued() as it:
+            return replace(
+                person, enrolment_ends_at=it.ends_at, identity_checked_on=it.checked_on, failures=0
+            )
+        case SecretChanged():
+            return replace(person, enrolment_ends_at=None, secret_set_at=at, failures=0)
+        case BadgeIssued(badge=badge):
+            return replace(person, badge=badge)
+        case BadgeRevoked(badge=badge):
+            return replace(person, badge="", former_badge=badge)
+        case IdentityLinked(issuer=issuer):
+            return replace(person, issuers=(*person.issuers, issuer))
         case _:
             return person
 
 
 def apply_badge(owner: BadgeOwner | None, fact: Recorded) -> BadgeOwner:
-    """Fold one event of a badge's stream: the first one stands."""
-    if owner is None and isinstance(fact.event, PersonRegistered):
-        return BadgeOwner(badge=fact.event.badge, person=fact.event.person)
-    assert owner is not None, fact
-    return owner
+    """Fold one event of a badge's stream: its first holder stands, until it is dead."""
+    match fact.event:
+        case (PersonRegistered() | BadgeIssued()) as it if owner is None:
+            return BadgeOwner(badge=it.badge, person=it.person)
+        case BadgeRevoked(cause=cause):
+            assert owner is not None, fact
+            return replace(owner, dead=cause)
+        case _:
+            assert owner is not None, fact
+            return owner
+
+
+def apply_administrators(circle: Administrators | None, fact: Recorded) -> Administrators:
+    """Fold one event that moves the circle of active administrators."""
+    people = set() if circle is None else set(circle.people)
+    match fact.event:
+        case PersonRegistered(person=person) | PersonUnlocked(person=person):
+            people.add(person)
+        case RolesChanged(person=person, after=after) if ADMIN in after:
+            people.add(person)
+        case PersonLocked(person=person) | PersonRetired(person=person):
+            people.discard(person)
+        case RolesChanged(person=person):
+            people.discard(person)
+        case _:
+            pass
+    return Administrators(people=tuple(sorted(people)))

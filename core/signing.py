@@ -22,7 +22,8 @@ from core.ledger.store import Ledger
 from core.manifest import Assertion, Manifest
 from core.passkey import Keyring, Passkey, PasskeysOff
 from core.passkey_proof import PasskeyRefused, check_assertion
-from core.people import BadgeOwner, Locked, Person, PersonState
+from core.people import BadgeOwner, Person, PersonState
+from core.person_refusals import BadgeIsDead, Locked
 from core.projections.nouns import Nouns
 from core.signature import (
     LIFE,
@@ -183,8 +184,10 @@ class Signing:
         self._pending: dict[str, _Pending] = {}
 
     def person(self, user_or_badge: str) -> Person | None:
-        """Return the person behind a user id or badge."""
+        """Return the person behind a user id or a badge that is not dead."""
         owner = self._nouns.get(BadgeOwner, user_or_badge)
+        if owner and owner.dead:
+            raise BadgeIsDead(owner.badge, owner.dead)
         return self._nouns.get(Person, owner.person if owner else user_or_badge)
 
     def component(self, user_or_badge: str) -> str:
@@ -213,6 +216,7 @@ class Signing:
         Raises:
             FirstSigningNeedsBoth: nobody is named, and no period runs here.
             Unknown, Locked: nobody has this badge or user id, or they may not act.
+            BadgeIsDead: the badge was revoked.
         """
         name = who if who is not None else self.running(actor, at)
         if name is None:
@@ -246,13 +250,13 @@ class Signing:
         with self._lock:
             self._periods.pop(place, None)
 
+    def end_of(self, person: str) -> None:
+        """Ask a person for all components again, wherever they signed."""
+        with self._lock:
+            self._periods = {at: it for at, it in self._periods.items() if it.person != person}
+
     def prepared(
-        self,
-        event: SignatureApplied,
-        request: Request,
-        *,
-        at: datetime,
-        gate: Gate,
+        self, event: SignatureApplied, request: Request, *, at: datetime, gate: Gate
     ) -> Preparation:
         """Keep a manifest until it is signed or too old, and return it as it is shown."""
         pending, expires_at = token_urlsafe(24), at + LIFE

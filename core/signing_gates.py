@@ -41,6 +41,8 @@ GATES = (
     "batch.reopen",
     "boundary-policy.sign",
     "person.register-passkey",
+    "person.link-identity",
+    "person.review-access",
 )
 IDLE_MINUTES = (1, 60)
 LONGEST_MEANING = 200

@@ -266,9 +266,11 @@ class Api:
         credentials = None if signature is None else api_signing.credentials_of(signature)
         actor = Actor(viewer.person, viewer.station)
         with _problems():
-            return self._plant.execution.submit(
+            receipt = self._plant.execution.submit(
                 command, actor=actor, idem=key, credentials=credentials, reason=reason
             )
+            once = self._plant.shown_once(command, receipt)
+        return {**msgspec.to_builtins(receipt), **once} if once else receipt
 
     def all(self, request: Request, noun: str) -> Response:
         """List the states of a noun."""

@@ -34,7 +34,13 @@ from dashboards.security import Gate
 from dashboards.session import Sessions
 from erp.timestamp import Authority, Stamping
 
-WITHDRAWS = ("person.retired", "person.locked", "person.roles-changed")
+WITHDRAWS = (
+    "person.retired",
+    "person.locked",
+    "person.roles-changed",
+    "person.badge-revoked",
+    "person.enrolment-issued",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +157,9 @@ class Plant:
         self.archive.heard(entry)
         if entry.type in WITHDRAWS:
             self.gate.sessions.end_person(entry.data["person"], entry.type)
+            self.execution.end_signing_periods_of(entry.data["person"])
+        elif entry.type == "person.unlocked":
+            self.execution.authentication.unlocked(entry.data["person"])
 
     def start(self) -> None:
         """Start everything that runs beside the server."""
@@ -197,6 +206,8 @@ class Plant:
             keys=self.data / "keys",
             floor=Floor(self.execution, scales),
             readers=readers,
+            api_keys=self.accounts.by_key,
+            shown_once=self.accounts.shown_once,
             health=self._health,
             notice=self._wiring.notice or "Sign in to see what waits for you.",
         )

@@ -135,11 +135,50 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "work-order.held": lambda it: f"Batch {it['batch']} held: {it['why']}",
     "person.authentication-failed": lambda it: (
         f"{it['person']}: failed attempt {it['failures']}, {it['purpose']}."
+        if it.get("badge") is None
+        else f"{it['person']}: somebody tried the dead badge {it['badge']}, {it['purpose']}."
     ),
-    "person.signed-in": lambda it: f"{it['person']} signed in.",
+    "person.signed-in": lambda it: (
+        f"{it['person']} signed in."
+        if it.get("means", "secret") == "secret"
+        else f"{it['person']} signed in, by {it['means']}."
+    ),
     "person.signed-out": lambda it: f"{it['person']} signed out: {it['cause']}.",
     "person.registered": lambda it: f"{it['name']} registered as {', '.join(it['roles'])}.",
     "person.locked": lambda it: f"{it['person']} locked after {it['failures']} failed attempts.",
+    "person.lock-withheld": lambda it: (
+        f"{it['person']}: {it['failures']} failed attempts. Not locked, as the last administrator;"
+        " each next try waits longer."
+    ),
+    "person.unlocked": lambda it: f"{it['person']} unlocked.",
+    "person.retired": lambda it: f"{it['person']}: access ended for ever.",
+    "person.roles-changed": lambda it: (
+        f"{it['person']}: {', '.join(it['before']) or 'no role'} became"
+        f" {', '.join(it['after']) or 'no role'}."
+    ),
+    "person.enrolment-issued": lambda it: (
+        f"{it['person']}: enrolment code given. Identity checked by {it['checked_by']} on"
+        f" {it['checked_on']}, {it['document'].replace('_', ' ')}. {it['why']}"
+    ),
+    "person.secret-changed": lambda it: (
+        f"{it['person']} chose a secret."
+        if it["origin"] == "own"
+        else f"{it['person']}: first secret set by the installer."
+    ),
+    "person.badge-revoked": lambda it: f"{it['person']}: badge {it['badge']} {it['cause']}, dead.",
+    "person.badge-issued": lambda it: (
+        f"{it['person']}: badge {it['badge']} given"
+        + (f" in place of {it['replaces']}." if it.get("replaces") else ".")
+    ),
+    "person.identity-linked": lambda it: (
+        f"{it['person']} is {it['subject']} of {it['issuer']}. {it['why']}"
+    ),
+    "access.reviewed": lambda it: f"Access of {len(it['people'])} people reviewed: {it['found']}",
+    "client.registered": lambda it: (
+        f"Client {it['client']}: {it['name']}, as {', '.join(it['roles'])}."
+    ),
+    "client.key-issued": lambda it: f"Client {it['client']}: key {it['key']} given.",
+    "client.key-revoked": lambda it: f"Client {it['client']}: key {it['key']} ended. {it['why']}",
     "work-order.received": lambda it: (
         f"Order {it['order']}: {it['quantity']} {it['unit']} of {it['product']},"
         f" {'from the ERP' if it['origin'] == 'erp' else 'opened here'}."

@@ -1,18 +1,42 @@
 """Signing in and out, on plain server-made pages: they work before any script has loaded."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
+from core.authentication import MustChangeSecret
 from core.errors import Refused
+from core.people import Person
+from core.secret_rules import PIN_DIGITS, PIN_ROLES, SHORTEST
 from dashboards import cookies, logs, menu, parts, theme
 from dashboards.plant import PlantServices
 from dashboards.security import Gate
-from dashboards.session import COOKIE, Login, Throttle, same_csrf
+from dashboards.session import COOKIE, Login, Throttle, Viewer, same_csrf
+from dashboards.tickets import Tickets
 
 LONG_S = 400 * 24 * 3600
+
+
+def secret_hint(roles: tuple[str, ...] | frozenset[str]) -> str:
+    """Return in words what a secret must be for somebody with these roles."""
+    words = f"A passphrase of {SHORTEST} characters or more: several words are easy to keep."
+    if PIN_ROLES & set(roles):
+        least, most = PIN_DIGITS
+        words += f" Or a PIN of {least} to {most} digits, to go with your badge."
+    return words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MustChange:
+    """Somebody who was proven and has to choose a secret before anything else."""
+
+    person: Person
+    why: str
+    station: str | None
+    goal: str
 
 
 class LoginPages:
@@ -21,12 +45,14 @@ class LoginPages:
     def __init__(self, plant: PlantServices, gate: Gate) -> None:
         self._plant, self._gate = plant, gate
         self._throttle = Throttle()
+        self._changes = Tickets[MustChange]()
 
     def router(self) -> APIRouter:
         """Return the routes."""
         routes = APIRouter(include_in_schema=False)
         routes.get("/login")(self.show)
         routes.post("/login")(self.sign_in)
+        routes.post("/login/secret")(self.choose_secret)
         routes.get("/logout")(self.ask_sign_out)
         routes.post("/logout")(self.sign_out)
         routes.get("/forbidden")(self.forbidden)
@@ -72,6 +98,10 @@ class LoginPages:
             return slow
         try:
             viewer = self._plant.accounts.authenticate(user, password, place)
+        except MustChangeSecret as must:
+            self._throttle.passed(key)
+            change = MustChange(person=must.who, why=must.why, station=place, goal=goal)
+            return self._ask_secret(request, change)
         except Refused as refusal:
             self._throttle.failed(key)
             logs.security("sign-in-refused", rule=refusal.rule, client=client, station=place)
@@ -80,6 +110,45 @@ class LoginPages:
                 station=place or "",
             )  # fmt: skip
         self._throttle.passed(key)
+        return self.open(request, viewer, goal)
+
+    def _ask_secret(self, request: Request, it: MustChange, *, refusal: str = "") -> HTMLResponse:
+        """Show the form that must be filled before a session is opened."""
+        body = theme.plain(
+            "Choose your secret", Markup(""), login=None, plant=self._plant.name,
+            zone=str(self._plant.zone), chosen=chosen_scheme(request), template="secret.html",
+            name=it.person.name, why=it.why, refusal=refusal, action="/login/secret",
+            ticket=self._changes.give(it), csrf="", hint=secret_hint(it.person.roles),
+            button="Keep it and sign in",
+        )  # fmt: skip
+        return HTMLResponse(body, 422 if refusal else 200)
+
+    def choose_secret(
+        self,
+        request: Request,
+        *,
+        ticket: Annotated[str, Form(max_length=128)],
+        secret: Annotated[str, Form(max_length=256)],
+        again: Annotated[str, Form(max_length=256)],
+    ) -> Response:
+        """Take the secret that somebody has chosen, and open the session."""
+        it = self._changes.take(ticket)
+        if it is None:
+            sentence = "This form is too old. Sign in again with the code or secret you have."
+            return self._page(request, status=403, refusal=sentence)
+        if secret != again:
+            return self._ask_secret(request, it, refusal="The two do not agree. Type both again.")
+        try:
+            self._plant.accounts.change_secret(it.person, secret, it.station)
+            viewer = self._plant.accounts.authenticate(it.person.person, secret, it.station)
+        except Refused as refusal:
+            return self._ask_secret(request, it, refusal=str(refusal))
+        self._gate.sessions.end_person(it.person.person, "secret-changed")
+        return self.open(request, viewer, it.goal)
+
+    def open(self, request: Request, viewer: Viewer, goal: str) -> Response:
+        """Open a session for somebody who was proven, and go where they wanted to."""
+        place, client = viewer.station, request.client.host if request.client else ""
         self._gate.sessions.end(request.cookies.get(COOKIE))
         if not menu.may_open(goal, viewer.roles):
             goal = "/"

@@ -43,7 +43,8 @@ MENU = (
 )
 # Reached by its address alone, and served only where scales are simulated.
 BENCH = _entry("/bench", "Bench", "Hands for a simulated scale", "operator", "supervisor")
-_READERS = {entry.path: entry.roles for entry in (*MENU, BENCH)}
+ACCOUNT = _entry("/account", "Your account", "Who you are here, and your secret")
+_READERS = {entry.path: entry.roles for entry in (*MENU, BENCH, ACCOUNT)}
 
 
 def section(path: str) -> str:

@@ -29,8 +29,10 @@ class Names:
         return name if not person or name == person else f"{name} ({person})"
 
     def signer(self, user_or_badge: str) -> str | None:
-        """Return the printed name behind a badge or user id, None where there is none."""
+        """Return the printed name behind a badge that works or a user id, else None."""
         owner = self._execution.nouns.get(BadgeOwner, user_or_badge)
+        if owner is not None and owner.dead is not None:
+            return None
         person = self._execution.nouns.get(Person, owner.person if owner else user_or_badge)
         return None if person is None else person.name
 

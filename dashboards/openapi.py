@@ -58,7 +58,7 @@ PRIVATE = frozenset({"badge", "secret", "secret_hash", "pin"})
 @cache
 def noun_kinds() -> tuple[str, ...]:
     """Return the nouns that can be read, sorted."""
-    return tuple(sorted(set(NOUNS) - {"badge"}))
+    return tuple(sorted(set(NOUNS) - {"badge", "identity", "administrators"}))
 
 
 def _first_sentence(kind: type) -> str:

@@ -15,6 +15,10 @@ def _nobody(_key: str) -> Viewer | None:
     return None
 
 
+def _nothing(_command: Any, _receipt: Any) -> Mapping[str, str]:
+    return {}
+
+
 def _healthy() -> Mapping[str, object]:
     return {}
 
@@ -28,7 +32,8 @@ class PlantServices:
         zone: the plant's time zone; every time on a screen is in it, and says so.
         secret_key: signs page tokens; kept over restarts.
         health: named checks, each value JSON; raises when the plant cannot record.
-        api_keys: the person behind an API key, or None.
+        api_keys: who acts behind an API key, or None.
+        shown_once: what a command's answer holds beside its receipt, this one time.
         floor: the devices around each station; where there is none, nothing can be weighed.
         keys: the folder of the plant's own keys; without one, records are not printed.
         readers: query objects of analytics and erp by name (`oee`, `reconcile`, ...).
@@ -47,4 +52,5 @@ class PlantServices:
     readers: Mapping[str, Any] = field(default_factory=dict)
     health: Callable[[], Mapping[str, object]] = _healthy
     api_keys: Callable[[str], Viewer | None] = _nobody
+    shown_once: Callable[[Any, Any], Mapping[str, str]] = _nothing
     notice: str = "Sign in to see what waits for you."

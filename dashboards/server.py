@@ -24,7 +24,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from panel.io.fastapi import add_applications
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
-from dashboards import api, help, theme
+from dashboards import api, help, own_account, theme
 from dashboards.answers import add_answers
 from dashboards.headers import Headers
 from dashboards.limits import LARGEST_HEADERS, Guard, Impatient, Limits
@@ -75,6 +75,7 @@ def create_app(
     app.include_router(_assets())
     app.include_router(_watch(plant, gate))
     app.include_router(LoginPages(plant, gate).router())
+    app.include_router(own_account.router(plant, gate))
     app.include_router(help.router(plant, gate))
     app.include_router(record_routes.router(plant, gate))
     for router in routers:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from core.people import Person
+
 COOKIE = "mes_session"
 IDLE_S = 30 * 60
 ABSOLUTE_S = 12 * 3600
@@ -42,6 +44,14 @@ class Accounts(Protocol):
 
         Raises:
             core.errors.Refused: unknown, wrong, locked or inactive, as one sentence.
+        """
+        ...
+
+    def change_secret(self, person: Person, secret: str, station: str | None) -> None:
+        """Set the secret that a person, who has just been proven, has chosen.
+
+        Raises:
+            core.errors.Refused: it would not protect its owner.
         """
         ...
 
@@ -130,10 +140,18 @@ class Sessions:
         if login is not None:
             self._close(login, cause)
 
-    def end_person(self, person: str, cause: str = "withdrawn") -> int:
-        """End every login of a person, as after a lost badge; return how many there were."""
+    def end_person(self, person: str, cause: str = "withdrawn", *, but: str | None = None) -> int:
+        """End every login of a person, as after a lost badge; return how many there were.
+
+        `but` is the cookie of the one login that stays.
+        """
+        stays = self._key(but) if but else ""
         with self._lock:
-            keys = [key for key, login in self._logins.items() if login.viewer.person == person]
+            keys = [
+                key
+                for key, login in self._logins.items()
+                if login.viewer.person == person and key != stays
+            ]
             ended = [self._logins.pop(key) for key in keys]
         for login in ended:
             self._close(login, cause)

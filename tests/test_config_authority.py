@@ -9,16 +9,15 @@ from core.batch.steps import CompleteStep
 from core.catalogue import COMMANDS
 from core.fact import Sketch
 from core.material import Lot, ReceiveLot
-from core.people import INSTALLER, ROLES, Locked, Person, PersonState
+from core.people import INSTALLER, ROLES, Person, PersonState
+from core.person_refusals import Locked
 from core.refusal import Refusals
 from tests.floor import Floor
 from tests.hands import PACK
 
 # Written from the roles' point of view, so that it is not a copy of the matrix.
-EVERYBODY = {
-    "person.record-sign-in", "person.record-sign-out", "person.register-passkey",
-    "person.revoke-passkey",
-}  # fmt: skip
+EVERYBODY = {"person.record-sign-in", "person.record-sign-out"}
+EVERY_PERSON = {"person.register-passkey", "person.revoke-passkey"}
 FLOOR = {
     "weighing.scan-container", "weighing.record-tare", "weighing.record-weight",
     "weighing.record-deviating-weight", "step.complete", "step.verify", "daily-check.record",
@@ -28,17 +27,18 @@ FLOOR = {
 AMENDS = {"amendment.correct", "amendment.comment"}
 MAY: dict[str, set[str]] = {
     "operator": FLOOR,
-    "supervisor": FLOOR
-    | AMENDS
-    | {"order.open", "order.link", "order.dispatch", "lot.receive", "recipe.approve"},
+    "supervisor": FLOOR | AMENDS | {
+        "order.open", "order.link", "order.dispatch", "lot.receive", "recipe.approve",
+        "person.revoke-badge",
+    },
     "qa": AMENDS | {
         "batch.reopen", "amendment.release", "amendment.reject",
         "step.verify", "deviation.disposition", "deviation.close", "batch.review-exception",
         "batch.review-audit-trail", "batch.release", "batch.reject", "batch.print-record",
         "lot.change-status",
         "recipe.approve", "recipe.make-effective", "plant.adopt-authority",
-        "boundary-policy.sign", "plant.adopt-signing-gates",
-        "plant.adopt-severity-rules",
+        "boundary-policy.sign", "plant.adopt-signing-gates", "plant.adopt-severity-rules",
+        "plant.adopt-account-policy", "person.review-access", "person.revoke-badge",
     },
     "engineer": {
         "material.register", "equipment.register", "instrument.record-calibration",
@@ -46,12 +46,17 @@ MAY: dict[str, set[str]] = {
     },
     "director": set(),
     "finance": {"order.link"},
-    "admin": {"person.register", "person.change-roles", "person.unlock", "person.retire"},
+    "admin": {
+        "person.register", "person.change-roles", "person.unlock", "person.retire",
+        "person.issue-enrolment", "person.issue-badge", "person.revoke-badge",
+        "person.link-identity", "client.register", "client.issue-key", "client.revoke-key",
+    },
     "service": {
         "order.receive", "order.withdraw", "bom.receive", "telemetry.seal", "lot.receive",
         "batch.close-record",
         "clock.record-step",
         "person.record-failed-authentication", "person.record-authentication",
+        "person.record-secret-change",
     },
 }  # fmt: skip
 RULES = PlantRules(plant="tablets", zone="Europe/Berlin", matrix=PACK.authority.matrix)
@@ -71,7 +76,8 @@ def allowed(role: str, action: str, rules: PlantRules | None = RULES) -> bool:
 @pytest.mark.parametrize("action", COMMANDS)
 @pytest.mark.parametrize("role", [*ROLES, SERVICE_ROLE])
 def test_role_and_action(role: str, action: str) -> None:
-    assert allowed(role, action) == (action in MAY[role] | EVERYBODY)
+    own = set() if role == SERVICE_ROLE else EVERY_PERSON
+    assert allowed(role, action) == (action in MAY[role] | EVERYBODY | own)
 
 
 def test_matrix_names_every_command() -> None:

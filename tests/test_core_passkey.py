@@ -23,7 +23,8 @@ from core.passkey import (
     key_words,
 )
 from core.passkey_proof import PasskeyRefused, check_stored, registration_challenge
-from core.people import Locked, RetirePerson
+from core.people import RetirePerson
+from core.person_refusals import Locked
 from core.refusal import Refusals
 from core.signature import LIFE, EverySigningNeedsBoth, ShownTooLongAgo, SignatureApplied
 from core.signing import NotShown, PasskeyAnswer, Preparation

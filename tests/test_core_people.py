@@ -11,12 +11,8 @@ from core.fields import FieldRefused
 from core.material import ChangeLotStatus, LotStatus
 from core.people import (
     FAILURES_UNTIL_LOCK,
-    AnotherPersonsSession,
     BadgeOwner,
     ChangeRoles,
-    Locked,
-    MixedAdministrator,
-    OwnRoles,
     Person,
     PersonState,
     RecordFailedAuthentication,
@@ -24,8 +20,14 @@ from core.people import (
     RecordSignOut,
     RegisterPerson,
     RetirePerson,
-    UnknownRole,
     UnlockPerson,
+)
+from core.person_refusals import (
+    AnotherPersonsSession,
+    Locked,
+    MixedAdministrator,
+    OwnRoles,
+    UnknownRole,
 )
 from tests.floor import Floor
 from tests.hands import refusal
@@ -108,6 +110,7 @@ def test_wrong_secrets_are_counted_and_lock_a_person_out(floor: Floor) -> None:
             DoesNotFit,
             lambda: floor.execution.authenticate("olga", "not hers", station="kiosk-B1"),
         )
+        floor.clock.pass_time(seconds=10)
         assert said == "Sign-in: user or badge and secret do not fit. Try again."
         assert floor.get(Person, "olga").failures == number + 1
     assert refusal(
@@ -122,6 +125,7 @@ def test_wrong_secrets_are_counted_and_lock_a_person_out(floor: Floor) -> None:
 @pytest.mark.requirement("H7")
 def test_a_secret_that_fits_at_a_signature_ends_a_row_of_failures(floor: Floor) -> None:
     def tries(secret: str) -> None:
+        floor.clock.pass_time(seconds=10)
         floor.execution.authenticate("olga", secret, station="kiosk-B1", purpose="signing")
 
     for _ in range(FAILURES_UNTIL_LOCK - 1):
@@ -223,6 +227,7 @@ def test_nobody_grants_a_right_to_himself() -> None:
 @pytest.mark.requirement("B7")
 def test_sign_in_recorded_by_another_does_not_clear_failures(floor: Floor) -> None:
     for _ in range(FAILURES_UNTIL_LOCK - 1):
+        floor.clock.pass_time(seconds=10)
         refusal(DoesNotFit, lambda: floor.execution.authenticate("quinn", "wrong", station=None))
     for command in (RecordSignIn(person="quinn"), RecordSignOut(person="quinn", cause="idle")):
         said = refusal(AnotherPersonsSession, lambda command=command: floor.act(command, "olga"))

@@ -11,7 +11,8 @@ from core.execution import Actor, Credentials, DoesNotFit
 from core.fact import Command
 from core.ledger.writer import Receipt
 from core.material import ChangeLotStatus, Lot, LotStatus
-from core.people import Locked, RetirePerson
+from core.people import RetirePerson
+from core.person_refusals import Locked
 from core.refusal import Refusals
 from core.signature import (
     LIFE,

@@ -13,7 +13,8 @@ from core.batch.steps import SamePerson, VerifyStep
 from core.errors import WrongState
 from core.execution import Actor, Credentials, DoesNotFit
 from core.material import ChangeLotStatus, Lot, LotStatus
-from core.people import ChangeRoles, Locked, RetirePerson
+from core.people import ChangeRoles, RetirePerson
+from core.person_refusals import Locked
 from core.refusal import Refusals
 from core.signature import (
     EverySigningNeedsBoth,

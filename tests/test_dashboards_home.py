@@ -14,9 +14,9 @@ from playwright.sync_api import expect
 
 from core.clock import now
 from core.equipment import RecordCalibration, RecordDailyCheck
-from core.errors import Refused
+from core.execution import Actor
 from core.order import OpenOrder
-from core.people import Person, PersonState
+from core.people import Person, PersonState, RecordFailedAuthentication
 from dashboards import menu
 from dashboards.home import lines_now, match_now
 from dashboards.names import Names
@@ -135,9 +135,10 @@ def test_calibration_is_due_on_its_last_good_day(
 
 
 def test_locked_person_waits_for_the_administrator(plant: LivingPlant) -> None:
-    for _ in range(5):
-        with pytest.raises(Refused):
-            plant.execution.authenticate("viktor", "000000", station=None)
+    failed = RecordFailedAuthentication(person="viktor", purpose="sign-in")
+    for number in range(5):
+        idem = f"fails:{number}"
+        plant.execution.submit(failed, actor=Actor("service:security"), idem=idem)
     person = plant.execution.nouns.get(Person, "viktor")
     assert person is not None
     assert person.state is PersonState.LOCKED

@@ -8,7 +8,9 @@ RISKY = frozenset(
         "batch.rejected", "batch.resumed", "daily-check.failed", "deviation.closed",
         "deviation.dispositioned", "deviation.opened", "lot.status-changed",
         "order-change-request.raised", "person.authentication-failed", "person.locked",
-        "person.roles-changed", "person.unlocked", "step.value-corrected", "weighing.reversed",
+        "person.badge-revoked", "person.enrolment-issued", "person.identity-linked",
+        "person.lock-withheld", "client.key-issued", "person.roles-changed", "person.unlocked",
+        "step.value-corrected", "weighing.reversed",
         "step.reopened", "material.consumption-reversed", "material.scrapped", "amendment.opened",
         "amendment.commented", "amendment.rejected", "work-order.held", "clock.stepped",
     }

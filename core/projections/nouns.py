@@ -21,7 +21,7 @@ from core.ledger.store import Ledger, Store
 from core.projections import verifications
 from core.projections.replay import Replayed, replayed
 
-NAME, VERSION = "nouns", 5
+NAME, VERSION = "nouns", 6
 SCHEMA = (
     "create table if not exists noun("
     " stream text primary key, kind text not null, ver integer not null,"

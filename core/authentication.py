@@ -1,0 +1,260 @@
+"""Who somebody is: a user id or badge and a secret, failures that count, pauses that grow.
+
+Every failure of a known person is an entry. Guessing is slowed down twice: a person's next try
+waits longer with each failure, and a station where many people fail waits as a whole, so that
+one kiosk cannot lock everybody out.
+
+Source:
+    21 CFR 11.300(d).
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from threading import Lock
+
+from core.access import RecordSecretChange
+from core.authority import PlantRules
+from core.clock import iso
+from core.credentials import Secrets, SecretUsedBefore, new_code
+from core.errors import Refused
+from core.fact import Command
+from core.people import (
+    INSTALLER,
+    SECURITY,
+    BadgeOwner,
+    Person,
+    PersonState,
+    RecordAuthentication,
+    RecordFailedAuthentication,
+)
+from core.person_refusals import BadgeIsDead, Locked
+from core.projections.nouns import Nouns
+from core.secret_rules import AccountPolicy, check_secret, ends_at
+from core.signing import DoesNotFit, UnknownSigner
+
+SIGN_IN, SIGNING, CHANGING = "sign-in", "signing", "secret change"
+LONGEST_PAUSE = timedelta(minutes=15)
+STATION_FAILURES = 10
+MOST_KEPT = 10_000
+
+type Record = Callable[[Command, str, str | None], None]  # command, actor, station
+
+
+class TooSoon(Refused):
+    """After failures the next try waits."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"Sign-in: the last tries did not fit. Wait {seconds} s, then try again.",
+            seconds=seconds,
+        )
+
+
+class StationPaused(Refused):
+    """Too many failures at one station, whoever was named."""
+
+    def __init__(self, station: str, seconds: int) -> None:
+        super().__init__(
+            f"Station {station}: {STATION_FAILURES} or more tries did not fit here. Wait"
+            f" {seconds} s, or use another station.",
+            station=station,
+            seconds=seconds,
+        )
+
+
+class MustChangeSecret(Refused):
+    """The secret fits, and opens nothing but the form for a new one."""
+
+    def __init__(self, person: Person, why: str) -> None:
+        super().__init__(
+            f"{person.name}: {why}. Choose a secret of your own at the sign-in page.",
+            person=person.person,
+        )
+        self.who, self.why = person, why
+
+
+class EnrolmentEnded(Refused):
+    """A code waits for its person for so long only."""
+
+    def __init__(self, person: Person) -> None:
+        super().__init__(
+            f"{person.name}: the enrolment code has ended. Ask an administrator for a new one.",
+            person=person.person,
+        )
+
+
+def person_pause(failures: int) -> timedelta:
+    """Return how long the next try waits after so many failures in a row.
+
+    >>> [person_pause(n).seconds for n in (0, 1, 2, 3, 4, 10)]
+    [0, 0, 1, 2, 4, 256]
+    """
+    if failures < 2:
+        return timedelta(0)
+    return min(timedelta(seconds=2 ** min(failures - 2, 30)), LONGEST_PAUSE)
+
+
+def station_pause(failures: int) -> timedelta:
+    """Return how long a station waits after so many failures without a quiet quarter of an hour.
+
+    >>> [station_pause(n).seconds for n in (9, 10, 11, 30)]
+    [0, 30, 60, 900]
+    """
+    if failures < STATION_FAILURES:
+        return timedelta(0)
+    return min(timedelta(seconds=30 * 2 ** min(failures - STATION_FAILURES, 20)), LONGEST_PAUSE)
+
+
+class Pauses:
+    """Failures in a row by name, and how long each name still waits; in memory, bounded."""
+
+    def __init__(self, pause: Callable[[int], timedelta], now: Callable[[], datetime]) -> None:
+        self._pause, self._now, self._lock = pause, now, Lock()
+        self._failed: dict[str, tuple[int, datetime]] = {}
+
+    def wait_s(self, name: str) -> int:
+        """Return how many seconds a name still waits, 0 where it may try."""
+        with self._lock:
+            failures, last = self._failed.get(name, (0, None))
+        if last is None:
+            return 0
+        whole = self._pause(failures)
+        left = min(last + whole - self._now(), whole)  # a clock set back adds no waiting
+        return max(0, -(-left // timedelta(seconds=1)))
+
+    def failed(self, name: str) -> None:
+        """Count one more; a quiet quarter of an hour begins anew."""
+        at = self._now()
+        with self._lock:
+            failures, last = self._failed.pop(name, (0, at))
+            if at - last > LONGEST_PAUSE * 2:
+                failures = 0
+            while len(self._failed) >= MOST_KEPT:  # the oldest; whoever guesses chooses names
+                del self._failed[next(iter(self._failed))]
+            self._failed[name] = (failures + 1, at)
+
+    def passed(self, name: str) -> None:
+        """Forget a name's failures."""
+        with self._lock:
+            self._failed.pop(name, None)
+
+
+class Authentication:
+    """Tells people apart by what they know; records what did not fit."""
+
+    def __init__(
+        self,
+        nouns: Nouns,
+        secrets: Secrets,
+        record: Record,
+        *,
+        plant: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._nouns, self._secrets, self._record = nouns, secrets, record
+        self._plant, self._now = plant, now
+        self._people, self._stations = Pauses(person_pause, now), Pauses(station_pause, now)
+
+    @property
+    def policy(self) -> AccountPolicy:
+        """The plant's rules for secrets."""
+        rules = self._nouns.get(PlantRules, self._plant)
+        return AccountPolicy() if rules is None else rules.accounts
+
+    def check(
+        self, user_or_badge: str, secret: str, *, station: str | None, purpose: str = SIGN_IN
+    ) -> Person:
+        """Return the person behind a user id or badge and a secret.
+
+        Raises:
+            TooSoon, StationPaused: after failures, the next try waits.
+            BadgeIsDead: the badge was revoked; the try is recorded.
+            DoesNotFit: unknown, or the wrong secret; the failure is recorded and counted.
+            Locked: the person may not act now.
+            EnrolmentEnded: the code is too old.
+            MustChangeSecret: the secret fits, and must be changed before anything else.
+        """
+        owner = self._nouns.get(BadgeOwner, user_or_badge)
+        name = owner.person if owner else user_or_badge
+        self._wait(name, station)
+        person = self._nouns.get(Person, name)
+        enrolling = person is not None and person.enrolment_ends_at is not None
+        fits = self._secrets.fits(name if person else None, secret, enrolling=enrolling)
+        if person is None:
+            self._failed(name, station)
+            raise UnknownSigner
+        failed = RecordFailedAuthentication(person=person.person, purpose=purpose)
+        if owner is not None and owner.dead is not None:
+            tried = RecordFailedAuthentication(
+                person=person.person, purpose=purpose, badge=owner.badge
+            )
+            self._record(tried, SECURITY, station)
+            raise BadgeIsDead(owner.badge, owner.dead)
+        if person.state is not PersonState.ACTIVE:
+            self._record(failed, SECURITY, station)
+            raise Locked(person)
+        if not fits:
+            self._failed(name, station)
+            self._record(failed, SECURITY, station)
+            raise DoesNotFit
+        self._people.passed(name)
+        if purpose != CHANGING:
+            self._check_age(person)
+        if person.failures and purpose == SIGNING:
+            again = RecordAuthentication(person=person.person, purpose=purpose)
+            self._record(again, SECURITY, station)
+        return person
+
+    def _wait(self, name: str, station: str | None) -> None:
+        if station is not None and (seconds := self._stations.wait_s(station)):
+            raise StationPaused(station, seconds)
+        if seconds := self._people.wait_s(name):
+            raise TooSoon(seconds)
+
+    def _failed(self, name: str, station: str | None) -> None:
+        self._people.failed(name)
+        if station is not None:
+            self._stations.failed(station)
+
+    def _check_age(self, person: Person) -> None:
+        at = self._now()
+        if person.enrolment_ends_at is not None:
+            if at >= person.enrolment_ends_at:
+                raise EnrolmentEnded(person)
+            raise MustChangeSecret(person, "this code was given by an administrator")
+        since = person.secret_set_at or person.registered_at
+        end = ends_at(since, self.policy)
+        if end is not None and at >= end:
+            days = self.policy.secret_days
+            raise MustChangeSecret(person, f"the secret is older than {days} days")
+
+    def change(self, person: Person, secret: str, *, station: str | None) -> None:
+        """Set the secret that a person, who has just been checked, has chosen.
+
+        Raises:
+            SecretRefused, SecretUsedBefore: it would not protect its owner.
+        """
+        policy = self.policy
+        check_secret(secret, person=person.person, name=person.name, roles=person.roles)
+        if self._secrets.was_used(person.person, secret, remembered=policy.remembered):
+            raise SecretUsedBefore(policy.remembered)
+        hashed = self._secrets.hashed(secret)
+        change = RecordSecretChange(person=person.person, origin="own")
+        self._record(change, SECURITY, station)
+        self._secrets.put_hash(person.person, hashed, set_at=iso(self._now()))
+
+    def enrol(self, person: str) -> str:
+        """Return a fresh enrolment code, which has ended the person's secret."""
+        code = new_code()
+        self._secrets.enrol(person, code)
+        return code
+
+    def install(self, person: str, secret: str) -> None:
+        """Set a first secret, as the installer of a plant or of a demo does."""
+        hashed = self._secrets.hashed(secret)
+        self._record(RecordSecretChange(person=person, origin="installer"), INSTALLER, None)
+        self._secrets.put_hash(person, hashed, set_at=iso(self._now()))
+
+    def unlocked(self, person: str) -> None:
+        """Let a person try at once, after an administrator looked at the lock."""
+        self._people.passed(person)
