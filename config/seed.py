@@ -171,6 +171,9 @@ class Seeder:
         self._sign(signing, by=self._who("qa"), name="boundary-policy")
 
     def _signing_gates(self) -> None:
+        authority = self._nouns.get(PlantRules, self._pack.id)
+        if authority is None or "plant.adopt-signing-gates" not in authority.matrix:
+            return
         if self._nouns.get(SigningGates, self._pack.id) is not None:
             return
         it = self._pack.signatures
@@ -183,6 +186,9 @@ class Seeder:
         self._give(adopt, by=self._who("qa"), name="signing-gates")
 
     def _severity(self) -> None:
+        authority = self._nouns.get(PlantRules, self._pack.id)
+        if authority is None or "plant.adopt-severity-rules" not in authority.matrix:
+            return  # an older plant: its matrix is adopted by a person first
         if self._nouns.get(SeverityRules, IN_FORCE) is not None:
             return
         rules = self._pack.plant.severity

@@ -8,10 +8,12 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 from config.accounts import accounts_of
+from config.actions import missing_text
 from config.load import load_plant
 from config.seed import Seeder
 from config.settings import Settings
 from config.targets import is_this_host, passkey_site
+from core.authority import PlantRules
 from core.ledger.timestamp import certificates
 from dashboards import logs
 from dashboards.boundary import ErpLink
@@ -63,6 +65,9 @@ def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
         execution.start()
         stack.callback(execution.close)
         Seeder(execution, pack, accounts_of(pack, settings.accounts)).run()
+        rules = execution.nouns.get(PlantRules, pack.id)
+        if rules is not None and (missing := missing_text(rules, pack)):
+            say(missing)
         wiring = Wiring(
             scales=pack.devices.scales,
             lines=pack.devices.lines,

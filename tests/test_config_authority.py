@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.authority import SERVICE_ROLE, NotAuthorized, PlantRules, permit
+from config.actions import missing_actions, missing_text, with_missing
+from config.seed import Seeder
+from core.authority import SERVICE_ROLE, AdoptAuthority, NotAuthorized, PlantRules, permit
 from core.batch.steps import CompleteStep
 from core.catalogue import COMMANDS
 from core.fact import Sketch
@@ -13,7 +15,7 @@ from core.people import INSTALLER, ROLES, Person, PersonState
 from core.person_refusals import Locked
 from core.refusal import Refusals
 from tests.floor import Floor
-from tests.hands import PACK
+from tests.hands import AT, PACK
 
 # Written from the roles' point of view, so that it is not a copy of the matrix.
 EVERYBODY = {"person.record-sign-in", "person.record-sign-out"}
@@ -128,3 +130,34 @@ def test_unauthorized_attempt_is_refused_and_recorded(floor: Floor) -> None:
 def test_director_cannot_complete_a_step(floor: Floor) -> None:
     with pytest.raises(NotAuthorized):
         floor.act(CompleteStep(batch="B26-0001", step="1"), "dora")
+
+
+@pytest.mark.requirement("B7")
+def test_actions_of_a_newer_server_are_named_and_adopted_by_a_person(floor: Floor) -> None:
+    old = {
+        name: roles
+        for name, roles in PACK.authority.matrix.items()
+        if name not in ("step.correct", "plant.adopt-severity-rules")
+    } | {"batch.reopen": ()}
+    floor.act(AdoptAuthority(plant=PACK.id, zone="Europe/Berlin", matrix=old), "quinn")
+    rules = floor.get(PlantRules, PACK.id)
+    assert set(missing_actions(rules, PACK)) == {"step.correct", "plant.adopt-severity-rules"}
+    assert missing_text(rules, PACK) == (
+        "Authority: the matrix does not name plant.adopt-severity-rules, step.correct, so nobody"
+        " may do them. Stop the server, then run: batchwright adopt-actions --user ID."
+    )
+    floor.act(with_missing(rules, PACK), "quinn")
+    rules = floor.get(PlantRules, PACK.id)
+    assert missing_text(rules, PACK) == ""
+    assert rules.matrix["step.correct"] == ("operator", "supervisor")
+    assert rules.matrix["batch.reopen"] == ()  # what the plant decided stays
+
+
+def test_an_older_plant_is_seeded_without_what_its_matrix_does_not_name(floor: Floor) -> None:
+    old = {
+        name: roles
+        for name, roles in PACK.authority.matrix.items()
+        if name not in ("plant.adopt-severity-rules", "plant.adopt-signing-gates")
+    }
+    floor.act(AdoptAuthority(plant=PACK.id, zone="Europe/Berlin", matrix=old), "quinn")
+    assert Seeder(floor.execution, PACK, floor.accounts, at=AT).run().commands == 0

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 
@@ -72,3 +73,40 @@ def check_plant(
     except PackFaulty as faults:
         raise give_up(faults) from faults
     say(f"{plant}: no faults")
+
+
+@app.command("adopt-actions")
+def adopt_actions(
+    *,
+    user: Annotated[str, typer.Option(help="user id of a person who may adopt a matrix")],
+    plant: Annotated[str | None, typer.Option(help="which plant pack")] = None,
+    data: Annotated[Path | None, typer.Option(help="the plant's data folder")] = None,
+) -> None:
+    """Add the actions that this version brought to the matrix, with the roles of the pack."""
+    from config.actions import missing_actions, with_missing
+    from core.authority import PlantRules
+    from core.execution import Actor
+    from core.fact import need
+    from dashboards.compose import open_execution
+
+    given: dict[str, Any] = {"plant": plant, "data_dir": data}
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        pack = load_plant(settings.plant)
+        execution = open_execution(settings.data_dir, pack.id, database=settings.store)
+        execution.start()
+        try:
+            rules = need(execution.nouns, PlantRules, pack.id)  # type: ignore[arg-type]
+            missing = missing_actions(rules, pack)
+            if missing:
+                secret = typer.prompt("Secret", hide_input=True)
+                person = execution.authenticate(user, secret, station="terminal")
+                actor, idem = Actor(person.person, "terminal"), f"adopt-actions:{uuid4().hex}"
+                execution.submit(with_missing(rules, pack), actor=actor, idem=idem)
+        finally:
+            execution.close()
+    except (MesError, OSError) as fault:
+        raise give_up(fault) from fault
+    for name, roles in missing.items():
+        say(f"{name}: {', '.join(roles)}")
+    say(f"{len(missing)} actions adopted." if missing else "The matrix names every action.")
