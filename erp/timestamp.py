@@ -96,7 +96,7 @@ class Stamping:
     ) -> None:
         self._ledger, self._records, self._authority = ledger, records, authority
         self._clock = clock
-        self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
+        self._client = httpx.Client(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False)
         self._ending = threading.Event()
         self._retry_at: datetime | None = None
         self._thread = threading.Thread(target=self._run, name="time-stamps", daemon=True)
