@@ -138,7 +138,7 @@ def _with_text(scan: Scan, text: str, *, whole: bool) -> tuple[Scan, int]:
         element = (GS1ElementString.parse if whole else GS1ElementString.extract)(
             piece, config=CONFIG
         )
-    except (ParseError, ValueError):
+    except (ParseError, ValueError, ArithmeticError):
         fault = f"Field ({ai.ai}): {piece[len(ai.ai) :]} does not have its form."
         return replace(scan, faults=(*scan.faults, fault)), len(piece)
     return _with_element(scan, ai.ai, element), len(ai.ai) + len(element.value)
@@ -159,6 +159,9 @@ def _with_element(scan: Scan, ai: str, element: GS1ElementString) -> Scan:
             return _with_expiry(scan, value)
         case _ if ai[:3] in MASSES and element.decimal is not None:
             return replace(_once(scan, "quantity", element.decimal), unit=MASSES[ai[:3]])
+        case _ if ai in COUNTS and not (value.isascii() and value.isdigit()):
+            fault = f"Field ({ai}): {value or 'nothing'} is no count."
+            return replace(scan, faults=(*scan.faults, fault))
         case _ if ai in COUNTS:
             return replace(_once(scan, "quantity", Decimal(value)), unit="EA")
     return replace(scan, others=(*scan.others, (ai, value)))

@@ -87,6 +87,13 @@ def test_net_mass_and_count_are_exact() -> None:
 
 
 @pytest.mark.requirement("E2")
+def test_count_without_digits_is_a_fault_and_the_other_fields_stay() -> None:
+    scan = read(f"]d201{GTIN}10LOT42\x1d30")
+    assert (scan.quantity, scan.lot) == (None, "LOT42")
+    assert scan.faults == ("Field (30): nothing is no count.",)
+
+
+@pytest.mark.requirement("E2")
 def test_pallet_number_is_read_and_checked() -> None:
     assert read("]C100376130321109103420").sscc == "376130321109103420"
     assert read("]C100376130321109103421").faults == (

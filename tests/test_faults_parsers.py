@@ -47,6 +47,8 @@ def test_a_scale_line_is_a_weight_as_it_was_sent_or_none(line: bytes) -> None:
 @example("(01)" * 60)
 @example("]C13103\u0660\u0661\u0662\u0663\u0664\u0665")
 @example("]E0\u00b2\u00b3")
+@example("]d230")  # a count without digits
+@example("]d23102\u0661\u0661\u0661\u0661\u0661\u0661")
 def test_a_scan_is_read_or_has_a_fault_in_words(text: str) -> None:
     scan = read(text)
     assert isinstance(scan, Scan)

@@ -30,7 +30,7 @@ from core.signing_gates import SigningGates
 from dashboards.faults.trial import AT, KEY, WAIT_S, Tally, fault_of
 from dashboards.session import IDLE_S, Sessions, Viewer
 
-JUMPS_S = (1, 30, 540, 3_600, 86_400, 400 * 86_400)
+JUMPS_S = (86_400, 3_600, 400 * 86_400, 540, 30, 1)  # each back and forwards, in turn
 PLANT, PERSON, STATION, SECRET = "tablets", "ama", "kiosk-B1", "clock-harness-4711"
 LOT = "LA-1"
 BETWEEN = 3_000  # entries, so that no search finds all by looking a little to both sides
@@ -136,7 +136,8 @@ def _jump(
     before = execution.ledger.size()
     limit_s = SigningGates(gates={}).idle.total_seconds()
     elapsed_s = rng.choice((rng.uniform(0, limit_s), rng.uniform(limit_s + 1, 1.5 * IDLE_S)))
-    jump = timedelta(seconds=rng.choice((-1, 1)) * rng.choice(JUMPS_S))
+    size_s = JUMPS_S[trial // 2 % len(JUMPS_S)]
+    jump = timedelta(seconds=size_s if trial % 2 else -size_s)
     clock.passes(elapsed_s)
     clock.wall += jump
     is_open = sessions.get(token) is not None
