@@ -19,7 +19,7 @@ from core.quantity import UNITS, convert
 from core.recipe import BomLine
 from erp import evidence
 from erp import port as erp_port
-from erp.adapters.sandbox import SandboxErp
+from erp.adapters.webhook import WebhookErp
 from erp.events import EventKind, told
 from erp.messages import Site
 from erp.outbox import Outbox
@@ -115,7 +115,7 @@ class Boundary:
         self.manner = PolicyManner(execution, calendar)
         self.receipt_keys = Keys.of([link.receive])
         self.outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
-        self.port = SandboxErp(link.address, send=Keys.of([link.send]), receive=self.receipt_keys)
+        self.port = WebhookErp(link.address, send=Keys.of([link.send]), receive=self.receipt_keys)
         self.relay = Relay(
             execution.ledger,
             self.outbox,

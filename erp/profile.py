@@ -8,3 +8,10 @@ SANDBOX = ErpProfile(
     scales={"KGM": 9, "C62": 0},
     lengths={"ref": 16, "item": 40, "lot": 40, "order": 40},
 )
+TRYTON = ErpProfile(
+    name="tryton",
+    supports=frozenset({"reversal", "partial_fg", "lot_on_issue", "native_key", "read_back"}),
+    scales={"KGM": 4, "GRM": 2, "LTR": 2, "C62": 0},
+    lengths={"ref": 16, "item": 80, "lot": 80, "order": 80},
+    asks_period_first=True,
+)

@@ -18,7 +18,7 @@ import httpx
 
 from core.clock import iso, parse_iso
 from core.ledger.entry import Entry
-from erp.adapters.sandbox import SandboxErp
+from erp.adapters.webhook import WebhookErp
 from erp.contract import Message, SentCheckpoint
 from erp.messages import Known, Site, translate
 from erp.signing import Keys, new_secret
@@ -197,8 +197,8 @@ class Sandbox:
             self.process.wait(10)
             self.process = None
 
-    def port_to(self, *, timeout_s: float = 5) -> SandboxErp:
-        return SandboxErp(
+    def port_to(self, *, timeout_s: float = 5) -> WebhookErp:
+        return WebhookErp(
             self.address,
             send=Keys.of([self.events]),
             receive=Keys.of([self.receipts]),

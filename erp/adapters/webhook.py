@@ -1,4 +1,7 @@
-"""The sandbox ERP behind the port: its field names and units stop here."""
+"""Any ERP that answers our contract: signed messages, signed receipts, pages and books by HTTP.
+
+The sandbox does, Tryton does with its bridge, and so can the middleware before any other ERP.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
@@ -104,19 +107,30 @@ def ledger_line(raw: dict[str, Any]) -> LedgerLine:
     )
 
 
-class SandboxErp:
-    """All I/O with a sandbox ERP."""
-
-    profile: ErpProfile = SANDBOX
+class WebhookErp:
+    """All I/O with such an ERP; `token` is sent as a bearer where the other side asks for one."""
 
     def __init__(
-        self, address: str, *, send: Keys, receive: Keys, timeout_s: float = TIMEOUT_S
+        self,
+        address: str,
+        *,
+        send: Keys,
+        receive: Keys,
+        profile: ErpProfile = SANDBOX,
+        token: str | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self.address = address.rstrip("/")
+        self.profile = profile
         self._send = send
         self._receive = receive
         # trust_env off: a proxy in somebody's environment must not see a plant's messages.
-        self._client = httpx.Client(timeout=timeout_s, trust_env=False, follow_redirects=False)
+        self._client = httpx.Client(
+            timeout=timeout_s,
+            trust_env=False,
+            follow_redirects=False,
+            headers={} if token is None else {"authorization": f"Bearer {token}"},
+        )
 
     def close(self) -> None:
         """Give the connections back."""
@@ -158,7 +172,7 @@ class SandboxErp:
     def pull(self, kind: Kind, cursor: Cursor | None, cond: Validators | None) -> Page:
         """Return a page of master data, or the news that nothing changed.
 
-        The sandbox serves whole pages: a cursor is not used.
+        Pages are whole: a cursor is not used.
 
         Raises:
             ErpUnreachable: no answer, or no page.
