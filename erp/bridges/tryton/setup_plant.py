@@ -152,8 +152,8 @@ def customers(data):
         Party(name=one["name"], code=one["code"]).save()
 
 
-def user_key():
-    """Make the user of the MES with its groups, and return its key for REST."""
+def user_keys():
+    """Make the user of the MES with its groups; return keys for REST, its own and the admin's."""
     User, Group = Model.get("res.user"), Model.get("res.group")
     Company = Model.get("company.company")
     Application = Model.get("res.user.application")
@@ -165,9 +165,13 @@ def user_key():
         for group in Group.find([("name", "=", name)], limit=1):
             user.groups.append(group)
     user.save()
-    application = Application(user=user, application="rest", state="validated")
-    application.save()
-    return application.key
+    [admin] = User.find([("login", "=", "admin")])
+    keys = {}
+    for name, owner in (("key", user), ("admin_key", admin)):
+        application = Application(user=owner, application="rest", state="validated")
+        application.save()
+        keys[name] = application.key
+    return keys
 
 
 def main(conf, database, seed, out):
@@ -184,7 +188,7 @@ def main(conf, database, seed, out):
     target = Path(out)
     target.touch(mode=0o600)
     os.chmod(target, 0o600)
-    target.write_text(json.dumps({"key": user_key(), "orders": [o["id"] for o in data["orders"]]}))
+    target.write_text(json.dumps(user_keys()))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ OWN = 1_000_000_000_000  # rows of the bridge itself come after all stock moves
 
 def instant(at):
     """Return Tryton's naive UTC instant as the contract writes it."""
-    at = at or datetime(1970, 1, 1)  # noqa: DTZ001 - Tryton's instants are naive UTC
+    at = at or datetime(1970, 1, 1)
     return at.replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
