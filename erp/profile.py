@@ -7,6 +7,7 @@ SANDBOX = ErpProfile(
     supports=frozenset({"reversal", "partial_fg", "lot_on_issue", "native_key", "read_back"}),
     scales={"KGM": 9, "C62": 0},
     lengths={"ref": 16, "item": 40, "lot": 40, "order": 40},
+    asks_period_first=True,
 )
 TRYTON = ErpProfile(
     name="tryton",

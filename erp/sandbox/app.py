@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from core.clock import iso, now
@@ -14,7 +14,7 @@ from erp.errors import MessageRefused, SignatureRefused
 from erp.events import check
 from erp.sandbox import admin, pages
 from erp.sandbox.faults import DownGate, DroppedReply, Fault, Faults
-from erp.sandbox.posting import BusinessRefusal, post
+from erp.sandbox.posting import BusinessRefusal, has_period, post
 from erp.sandbox.store import Database
 from erp.signing import Keys, sign, verify
 from erp.webhook import content_digest
@@ -160,7 +160,9 @@ def _add_answers(app: FastAPI, database: Database) -> None:
         return documents
 
     @app.get("/periods/{period}")
-    def period(period: str) -> dict[str, str]:
+    def period(period: Annotated[str, Path(pattern=r"^\d{4}-\d\d$")]) -> dict[str, str]:
+        if not has_period(period):
+            return {"period": period, "state": "missing"}
         closed = (
             database.connection()
             .execute("SELECT 1 FROM closed_period WHERE period = ?", (period,))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,7 @@ from erp.sandbox.books import (
 )
 from erp.sandbox.store import Database
 
+YEARS = 5
 CLOSED_STATES = {"planned", "locked", "closed", "cancelled"}
 
 
@@ -135,14 +137,24 @@ def _open_order(connection: sqlite3.Connection, order: str) -> sqlite3.Row:
 
 
 def check_period(connection: sqlite3.Connection, posting_date: str) -> None:
-    """Refuse a date whose month is closed.
+    """Refuse a date whose month is closed, not opened yet, or still to come.
 
     Raises:
-        BusinessRefusal: `period_closed`.
+        BusinessRefusal: `date_in_future`, `period_missing`, `period_closed`.
     """
     period = posting_date[:7]
+    # The plant's day may have begun where UTC's has not.
+    if posting_date > iso(now() + timedelta(hours=14))[:10]:
+        raise BusinessRefusal("date_in_future", f"{posting_date} is after today.")
+    if not has_period(period):
+        raise BusinessRefusal("period_missing", f"{posting_date} is in no period.")
     if connection.execute("SELECT 1 FROM closed_period WHERE period = ?", (period,)).fetchone():
         raise BusinessRefusal("period_closed", f"Period {period} is closed.")
+
+
+def has_period(period: str) -> bool:
+    """Return whether the books have a month: the last five years and the present one."""
+    return 0 <= now().year - int(period[:4]) <= YEARS
 
 
 def _check_original(connection: sqlite3.Connection, message: Message) -> None:

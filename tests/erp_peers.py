@@ -1,0 +1,342 @@
+"""Peers for the conformance suite: one shape for every ERP, and a network that fails on purpose."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+
+from core.clock import iso, now
+from core.ledger.entry import Entry
+from erp.adapters.webhook import WebhookErp
+from erp.bridges.tryton_server import TrytonServer
+from erp.contract import Message
+from erp.messages import Known, Site, translate
+from erp.port import Posting
+from erp.profile import SANDBOX, TRYTON
+from erp.relay import posting_of
+from erp.rows import Row, State
+from erp.signing import Keys, new_secret
+from tests.erp_plant import SITE, Sandbox
+
+ORDERS = [str(n) for n in range(9001, 9061)]
+PEER_SEED: dict[str, Any] = {
+    "items": [
+        {"code": "LAC", "name": "Lactose", "unit": "KGM", "gtin": None, "standard_cost": "4.20"},
+        {"code": "PVP", "name": "Povidone", "unit": "KGM", "gtin": None, "standard_cost": "18.05"},
+        {"code": "TAB", "name": "Tablets", "unit": "C62", "gtin": None, "standard_cost": "0.03"},
+    ],
+    "boms": [
+        {
+            "product": "TAB",
+            "quantity": "1000",
+            "unit": "C62",
+            "lines": [
+                {"item": "LAC", "quantity": "0.12", "unit": "KGM"},
+                {"item": "PVP", "quantity": "0.015", "unit": "KGM"},
+            ],
+        }
+    ],
+    "orders": [
+        {"id": n, "product": "TAB", "quantity": "1000", "unit": "C62", "due_at": None,
+         "priority": None, "customer": None}
+        for n in ORDERS
+    ],
+    "customers": [{"code": "C1", "name": "Clinic supply"}],
+    "lots": [
+        {"item": "LAC", "lot": "L-1", "quantity": "5000", "unit": "KGM"},
+        {"item": "PVP", "lot": "P-1", "quantity": "500", "unit": "KGM"},
+    ],
+}  # fmt: skip
+
+
+class Peer(Protocol):
+    """What the suite asks of an ERP beside its port: its own people's switches."""
+
+    name: str
+    address: str
+
+    def port(self, address: str | None = None, *, secret: str | None = None) -> WebhookErp: ...
+    def close_period(self, month: date) -> None: ...
+    def open_period(self, month: date) -> None: ...
+    def cancel_order(self, order: str) -> None: ...
+    def crash(self) -> None: ...
+    def restart(self) -> None: ...
+
+
+@dataclass
+class SandboxPeer:
+    sandbox: Sandbox
+    name: str = "sandbox"
+
+    @property
+    def address(self) -> str:
+        return self.sandbox.address
+
+    def port(self, address: str | None = None, *, secret: str | None = None) -> WebhookErp:
+        return WebhookErp(
+            address or self.address,
+            send=Keys.of([secret or self.sandbox.events]),
+            receive=Keys.of([self.sandbox.receipts]),
+            profile=SANDBOX,
+            timeout_s=30,
+        )
+
+    def close_period(self, month: date) -> None:
+        self.sandbox.admin("periods", period=month.isoformat()[:7], state="closed")
+
+    def open_period(self, month: date) -> None:
+        self.sandbox.admin("periods", period=month.isoformat()[:7], state="open")
+
+    def cancel_order(self, order: str) -> None:
+        self.sandbox.admin("orders", id=order, state="cancelled")
+
+    def crash(self) -> None:
+        assert self.sandbox.process is not None
+        self.sandbox.process.kill()
+        self.sandbox.process.wait()
+
+    def restart(self) -> None:
+        self.sandbox.start()
+
+
+@dataclass
+class TrytonPeer:
+    server: TrytonServer
+    name: str = "tryton"
+
+    @property
+    def address(self) -> str:
+        return self.server.address
+
+    def port(self, address: str | None = None, *, secret: str | None = None) -> WebhookErp:
+        return WebhookErp(
+            address or self.address,
+            send=Keys.of([secret or self.server.events]),
+            receive=Keys.of([self.server.receipts]),
+            profile=TRYTON,
+            token=self.server.token,
+            timeout_s=60,
+        )
+
+    def _rest(self, method: str, path: str) -> Any:
+        answer = httpx.request(
+            method,
+            f"{self.server.rest}/{path}",
+            headers={"authorization": f"Bearer {self.server.admin_token}"},
+            timeout=60,
+            trust_env=False,
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def _period(self, month: date, action: str) -> None:
+        first = month.replace(day=1).isoformat()
+        for one in self._rest("GET", "account.period?f=start_date&s=100"):
+            shown = one["start_date"]
+            if isinstance(shown, dict):
+                shown = f"{shown['year']:04d}-{shown['month']:02d}-{shown['day']:02d}"
+            if shown == first:
+                self._rest("POST", f"account.period/{one['id']}/{action}")
+                return
+        raise AssertionError(f"no period {first}")
+
+    def close_period(self, month: date) -> None:
+        self._period(month, "close")
+
+    def open_period(self, month: date) -> None:
+        self._period(month, "reopen")
+
+    def cancel_order(self, order: str) -> None:
+        for one in self._rest("GET", "production?f=number&s=200"):
+            if one["number"] == order:
+                self._rest("POST", f"production/{one['id']}/cancel")
+                return
+        raise AssertionError(f"no order {order}")
+
+    def crash(self) -> None:
+        self.server.kill()
+
+    def restart(self) -> None:
+        self.server.start()
+
+
+@dataclass
+class Story:
+    """Messages of one order, as the relay makes them, dated today."""
+
+    order: str
+    at: str = field(default_factory=lambda: iso(now()))
+    seqs: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    site: Site = SITE
+    made: dict[int, Message] = field(default_factory=dict)
+
+    def _message(self, kind: str, **data: Any) -> Message:
+        seq = next(self.seqs)
+        entry = Entry(
+            seq=seq,
+            stream=f"batch/B{self.order}",
+            ver=seq,
+            prev=f"{seq:064x}" if seq > 1 else None,
+            type=kind,
+            v=1,
+            at=self.at,
+            actor="ama",
+            station="B1",
+            idem=f"{self.order}-{seq}-{new_secret()[-8:]}",
+            reason=None,
+            data={"order": f"W{self.order}", "batch": f"B{self.order}", **data},
+        )
+        known = Known(erp_order=lambda _: self.order, original=self.made.get)
+        made = translate(entry, self.site, known, sequence=seq, checkpoint=None)
+        assert made is not None
+        self.made[seq] = made
+        return made
+
+    def started(self) -> Message:
+        return self._message("work-order.started", work_center="B1")
+
+    def consumed(self, net_g: str = "120", **changes: Any) -> Message:
+        return self._message(
+            "material.consumed", **{"material": "LAC", "lot": "L-1", "net_g": net_g} | changes
+        )
+
+    def produced(self, quantity: str = "1000") -> Message:
+        goods = {"product": "TAB", "lot": f"B{self.order}", "quantity": quantity, "unit": "EA"}
+        return self._message("material.produced", **goods)
+
+    def released(self) -> Message:
+        goods = {"product": "TAB", "lot": f"B{self.order}", "quantity": "1000", "unit": "EA"}
+        return self._message("batch.released", **goods)
+
+    def completed(self) -> Message:
+        return self._message("work-order.completed", quantity="1000", unit="EA")
+
+    def reversed(self, original: Message) -> Message:
+        return self._message("material.reversed", corrects=int(original.sequence))
+
+    def on(self, day: date) -> Story:
+        """Date what follows on another day, at noon."""
+        self.at = f"{day.isoformat()}T11:00:00.000000Z"
+        return self
+
+
+def posting(made: Message) -> Posting:
+    """Return a message as the relay hands it to an adapter."""
+    from erp.contract import to_bytes
+
+    return posting_of(
+        Row(
+            event_id=made.id, erp_ref=made.data.erp_ref, lane=made.partitionkey,
+            lane_seq=int(made.sequence), entry_seq=made.data.entry, type=made.type,
+            body=to_bytes(made), sha256="", made_at="", state=State.PENDING, attempts=0, due_at="",
+            ticket=None, last_code=None, last_error=None, settled_by=None,
+        )
+    )  # fmt: skip
+
+
+class FaultyNetwork:
+    """Between plant and ERP: passes calls on, and fails as told, once each.
+
+    `drop` lets the ERP commit and loses the answer; `lose` never delivers; `twice` delivers two
+    copies at once; `throttle` answers 429.
+    """
+
+    def __init__(self, upstream: str) -> None:
+        self.faults: list[str] = []
+        self.delivered = 0
+        network = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _go(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                network.handle(self, body)
+
+            do_POST = do_GET = _go
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.upstream = httpx.URL(upstream)
+        host, port = self._server.server_address[:2]
+        self.address = f"http://{host!s}:{port}{self.upstream.path}".rstrip("/")
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _pass_on(self, handler: BaseHTTPRequestHandler, body: bytes) -> httpx.Response:
+        self.delivered += 1
+        skip = {"host", "content-length", "connection"}
+        headers = {
+            name: value for name, value in handler.headers.items() if name.lower() not in skip
+        }
+        url = self.upstream.copy_with(raw_path=handler.path.encode())
+        return httpx.request(
+            handler.command, url, content=body, headers=headers, timeout=60, trust_env=False
+        )
+
+    def handle(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        fault = self.faults.pop(0) if self.faults and handler.command == "POST" else None
+        if fault == "lose":
+            handler.close_connection = True
+            return
+        if fault == "throttle":
+            handler.send_response(429)
+            handler.send_header("retry-after", "2")
+            handler.send_header("content-length", "0")
+            handler.end_headers()
+            return
+        if fault == "twice":
+            twin = threading.Thread(target=self._pass_on, args=(handler, body))
+            twin.start()
+            answer = self._pass_on(handler, body)
+            twin.join()
+        else:
+            answer = self._pass_on(handler, body)
+        if fault == "drop":
+            handler.close_connection = True
+            return
+        handler.send_response(answer.status_code)
+        for name in ("content-type", "etag", "last-modified", "retry-after", "webhook-id",
+                     "webhook-timestamp", "webhook-signature"):  # fmt: skip
+            if name in answer.headers:
+                handler.send_header(name, answer.headers[name])
+        handler.send_header("content-length", str(len(answer.content)))
+        handler.end_headers()
+        handler.wfile.write(answer.content)
+
+
+@contextmanager
+def sandbox_peer(folder: Path) -> Iterator[SandboxPeer]:
+    sandbox = Sandbox(folder, seed=PEER_SEED)
+    sandbox.start()
+    try:
+        yield SandboxPeer(sandbox)
+    finally:
+        sandbox.stop()
+
+
+@contextmanager
+def tryton_peer(folder: Path) -> Iterator[TrytonPeer]:
+    server = TrytonServer(folder, PEER_SEED)
+    server.start()
+    try:
+        yield TrytonPeer(server)
+    finally:
+        server.stop()
+
+
+def last_month(today: date) -> date:
+    """Return a day of the month before, in the same year where there is one."""
+    return today.replace(day=1) - timedelta(days=1)
