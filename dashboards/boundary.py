@@ -23,6 +23,8 @@ from erp.adapters.webhook import WebhookErp
 from erp.events import EventKind, told
 from erp.messages import Site
 from erp.outbox import Outbox
+from erp.port import ErpProfile
+from erp.profile import SANDBOX
 from erp.pull import Puller, Receivers
 from erp.reconcile import Collected, collect
 from erp.relay import Relay
@@ -37,11 +39,13 @@ RELEASED = erp_port.ErpOrderState.RELEASED  # others cannot be posted against
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErpLink:
-    """Where the ERP is, and the secrets of both directions."""
+    """Where the ERP is, the secrets of both directions, and what it can do."""
 
     address: str
     send: str
     receive: str
+    token: str | None = None
+    profile: ErpProfile = SANDBOX
     pull_every_s: float = 30.0
 
 
@@ -115,7 +119,13 @@ class Boundary:
         self.manner = PolicyManner(execution, calendar)
         self.receipt_keys = Keys.of([link.receive])
         self.outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
-        self.port = WebhookErp(link.address, send=Keys.of([link.send]), receive=self.receipt_keys)
+        self.port = WebhookErp(
+            link.address,
+            send=Keys.of([link.send]),
+            receive=self.receipt_keys,
+            profile=link.profile,
+            token=link.token,
+        )
         self.relay = Relay(
             execution.ledger,
             self.outbox,

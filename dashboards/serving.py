@@ -31,6 +31,7 @@ def erp_link(settings: Settings) -> ErpLink | None:
         address=settings.erp_address,
         send=send.get_secret_value(),
         receive=receive.get_secret_value(),
+        token=None if settings.erp_token is None else settings.erp_token.get_secret_value(),
     )
 
 

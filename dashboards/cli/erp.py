@@ -1,6 +1,8 @@
-"""The boundary to the ERP: `erp status`, `erp contract`."""
+"""The boundary to the ERP: `erp status`, `erp contract`, `erp tryton up`."""
 
 import json
+import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 erp = typer.Typer(no_args_is_help=True, help="The boundary to the ERP.")
 app.add_typer(erp, name="erp")
+tryton = typer.Typer(no_args_is_help=True, help="A real Tryton as the ERP.")
+erp.add_typer(tryton, name="tryton")
 
 
 @erp.command("status")
@@ -87,3 +91,33 @@ def _signed(where: str) -> "Terms":
         effective_at=policy.effective_at,
         signed_by=policy.signed_by,
     )
+
+
+@tryton.command("up")
+def tryton_up(
+    *,
+    data: Annotated[Path, typer.Option("--data", help="a folder for its database and log")],
+    plant: Annotated[str, typer.Option(help="whose items, BOMs, lots and orders")] = "tablets",
+    port: Annotated[int | None, typer.Option(help="where it listens; else a free port")] = None,
+) -> None:
+    """Install Tryton in its own environment, fill it with a plant, run it until Ctrl-C."""
+    from config.load import erp_seed, load_plant
+    from core.clock import now
+    from erp.bridges.tryton_server import TrytonNotStarted, TrytonServer
+
+    seed = erp_seed(load_plant(plant), now().date())
+    server = TrytonServer(data, seed, port=port, say=say)
+    try:
+        server.start()
+    except TrytonNotStarted as fault:
+        raise give_up(fault) from fault
+    say(f"Tryton answers at {server.address}")
+    say(f"  export BATCHWRIGHT_ERP_ADDRESS={server.address}")
+    say(f"  export BATCHWRIGHT_ERP_SECRET={server.events}")
+    say(f"  export BATCHWRIGHT_ERP_RECEIPT_SECRET={server.receipts}")
+    say(f"  export BATCHWRIGHT_ERP_TOKEN={server.token}")
+    ending = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: ending.set())
+    ending.wait()
+    server.stop()

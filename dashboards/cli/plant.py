@@ -1,5 +1,6 @@
 """A plant on this computer: `demo`, `serve`, `check-plant`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -15,6 +16,13 @@ from dashboards.cli.terminal import give_up, say
 app = typer.Typer()
 
 
+class Peer(StrEnum):
+    """The ERP that a demo runs on."""
+
+    SANDBOX = "sandbox"
+    TRYTON = "tryton"
+
+
 @app.command()
 def demo(
     *,
@@ -24,12 +32,22 @@ def demo(
     reset: Annotated[bool, typer.Option("--reset", help="begin with empty data")] = False,
     seconds: Annotated[float | None, typer.Option("--for", help="stop after so long")] = None,
     report: Annotated[Path | None, typer.Option(help="write what was run as JSON")] = None,
+    erp: Annotated[
+        Peer, typer.Option(help="its ERP; tryton needs minutes at its first start")
+    ] = Peer.SANDBOX,
 ) -> None:
     """Start a living plant: ERP, devices, server and a crew that works."""
     from dashboards.demo.living import Demo, NotOurs, Options
+    from erp.bridges.tryton_server import TrytonNotStarted
 
     options = Options(
-        plant=plant, data=data, port=port, reset=reset, seconds=seconds, report=report
+        plant=plant,
+        data=data,
+        port=port,
+        reset=reset,
+        seconds=seconds,
+        report=report,
+        erp="tryton" if erp is Peer.TRYTON else "sandbox",
     )
     try:
         running = Demo(options, say)
@@ -38,6 +56,8 @@ def demo(
     try:
         running.start()
         found = running.run()
+    except TrytonNotStarted as fault:
+        raise give_up(fault) from fault
     finally:
         running.close()
     if found is not None:

@@ -40,7 +40,7 @@ class Plan:
     """Where the crew works and what it can reach."""
 
     base: str
-    erp: str
+    erp: str | None
     station: str
     room: str
     scale_control: int
@@ -115,7 +115,12 @@ class Crew:
         return None
 
     def _plan_more(self) -> None:
-        """Plan one more order in the ERP, as its planners do; the pull will bring it here."""
+        """Plan one more order in the ERP, as its planners do; the pull will bring it here.
+
+        An ERP that is not ours has its own planners.
+        """
+        if self._plan.erp is None:
+            return
         newest = max(self.sana.all("order"), key=lambda one: str(one["order"]))
         due = datetime.now(UTC) + timedelta(days=2)
         order = {

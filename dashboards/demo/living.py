@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from capture.segments import Run
@@ -33,6 +33,8 @@ from dashboards.demo.bench import Bench, bench_page
 from dashboards.demo.processes import Child
 from dashboards.demo.report import report
 from dashboards.web import Web
+from erp.bridges.tryton_server import TrytonServer
+from erp.profile import TRYTON
 from erp.signing import new_secret
 
 LOOPBACK = "127.0.0.1"
@@ -56,6 +58,7 @@ class Options:
     reset: bool = False
     seconds: float | None = None
     report: Path | None = None
+    erp: Literal["sandbox", "tryton"] = "sandbox"
 
 
 class NotOurs(Exception):
@@ -148,13 +151,15 @@ class Demo:
         self._start_crew(reached, link)
 
     def _start_erp(self) -> ErpLink:
-        self._say("starting the sandbox ERP and the simulated devices")
         folder = self.data / "erp"
         folder.mkdir(exist_ok=True)
         seeded = folder / "seed.json"
         if not seeded.exists():
             today = now().astimezone(ZoneInfo(self.pack.plant.plant.zone)).date()
             seeded.write_text(json.dumps(erp_seed(self.pack, today)), "utf-8")
+        if self.options.erp == "tryton":
+            return self._start_tryton(folder, json.loads(seeded.read_text("utf-8")))
+        self._say("starting the sandbox ERP and the simulated devices")
         secrets = self._erp_secrets()
         port = free_port()
         erp = Child(
@@ -172,6 +177,21 @@ class Demo:
         address = f"http://{LOOPBACK}:{port}"
         return ErpLink(
             address=address, send=secrets["send"], receive=secrets["receive"], pull_every_s=5
+        )
+
+    def _start_tryton(self, folder: Path, seed: dict[str, Any]) -> ErpLink:
+        """Run a real ERP beside the plant; the first start makes its environment and database."""
+        self._say("starting Tryton and the simulated devices")
+        server = TrytonServer(folder / "tryton", seed, say=self._say)
+        server.start()
+        self._stack.callback(server.stop)
+        return ErpLink(
+            address=server.address,
+            send=server.events,
+            receive=server.receipts,
+            token=server.token,
+            profile=TRYTON,
+            pull_every_s=5,
         )
 
     def _erp_secrets(self) -> dict[str, str]:
@@ -270,7 +290,7 @@ class Demo:
         crew, visitor = rooms[CREW_STATION], rooms[VISITOR_STATION]
         plan = {
             "base": self.web.base,
-            "erp": link.address,
+            "erp": link.address if self.options.erp == "sandbox" else None,
             "station": crew.id,
             "room": crew.room,
             "spare_room": visitor.room,
