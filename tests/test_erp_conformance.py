@@ -44,6 +44,7 @@ from tests.erp_peers import (
     tryton_peer,
 )
 
+pytestmark = pytest.mark.timeout(900)  # the first real ERP of a machine takes minutes to make
 PEERS = {"sandbox": sandbox_peer, "tryton": tryton_peer}
 TODAY = now().date()
 

@@ -10,11 +10,12 @@ import os
 import secrets
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,18 @@ def cache_folder() -> Path:
     """Return where environments and databases are kept between runs."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "batchwright" / "tryton"
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Let one process at a time make what is missing; the others then find it made."""
+    cache.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(cache / "lock.db", timeout=STEP_S, isolation_level=None)
+    try:
+        database.execute("BEGIN EXCLUSIVE")
+        yield
+    finally:
+        database.close()
 
 
 def _run(step: str, command: list[str | Path], **more: Any) -> None:
@@ -228,8 +241,9 @@ class TrytonServer:
         Raises:
             TrytonNotStarted: a step did not succeed; it says which.
         """
-        self._python = environment(self._cache, self._say)
-        made = template(self._cache, self._python, self._seed, self._say)
+        with _alone(self._cache):
+            self._python = environment(self._cache, self._say)
+            made = template(self._cache, self._python, self._seed, self._say)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         database = self.folder / f"{DATABASE}.sqlite"
         if not database.exists():

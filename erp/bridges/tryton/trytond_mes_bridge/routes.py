@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from trytond import config
 from trytond.exceptions import UserError, UserWarning
-from trytond.model.exceptions import SQLConstraintError, ValidationError
+from trytond.model.exceptions import SQLConstraintError
 from trytond.pool import Pool
 from trytond.protocols.wrappers import (
     HTTPStatus,
@@ -140,7 +140,13 @@ def _health(request):
 def _take(request, pool, name, body):
     """Book one message in a transaction of its own; a refusal leaves nothing."""
     with Transaction().set_context(company=_company()), without_check_access():
-        return pool.get("mes.posting").take(parsed(body, name), body)
+        try:
+            return pool.get("mes.posting").take(parsed(body, name), body)
+        except SQLConstraintError as fault:
+            # A twin under the same key is being booked, or has just been: the next try finds it.
+            raise Refusal("in_flight", "This key is being worked on.", 409) from fault
+        except (UserError, UserWarning) as fault:
+            raise Refusal("erp_rule", fault.message) from fault
 
 
 @set_max_request_size(LARGEST)
@@ -155,11 +161,6 @@ def _events(request, database_name):
             return answer
     except Refusal as refusal:
         return _problem(refusal)
-    except SQLConstraintError:
-        # A twin under the same key is being booked, or has just been: the next try finds it.
-        return _problem(Refusal("in_flight", "This key is being worked on.", 409))
-    except (UserError, UserWarning, ValidationError) as fault:
-        return _problem(Refusal("erp_rule", getattr(fault, "message", str(fault))))
     receipt = _canonical(answer)
     [key, *_] = secret_keys(config.get("mes_bridge", "receipt_secret", default=""))
     return _answer(receipt, headers=signed(name, receipt, key))
