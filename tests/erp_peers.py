@@ -1,14 +1,12 @@
-"""Peers for the conformance suite: one shape for every ERP, and a network that fails on purpose."""
+"""Peers for the conformance suite: one shape for every ERP."""
 
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -241,80 +239,6 @@ def posting(made: Message) -> Posting:
             ticket=None, last_code=None, last_error=None, settled_by=None,
         )
     )  # fmt: skip
-
-
-class FaultyNetwork:
-    """Between plant and ERP: passes calls on, and fails as told, once each.
-
-    `drop` lets the ERP commit and loses the answer; `lose` never delivers; `twice` delivers two
-    copies at once; `throttle` answers 429.
-    """
-
-    def __init__(self, upstream: str) -> None:
-        self.faults: list[str] = []
-        self.delivered = 0
-        network = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def _go(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                network.handle(self, body)
-
-            do_POST = do_GET = _go
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.upstream = httpx.URL(upstream)
-        host, port = self._server.server_address[:2]
-        self.address = f"http://{host!s}:{port}{self.upstream.path}".rstrip("/")
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _pass_on(self, handler: BaseHTTPRequestHandler, body: bytes) -> httpx.Response:
-        self.delivered += 1
-        skip = {"host", "content-length", "connection"}
-        headers = {
-            name: value for name, value in handler.headers.items() if name.lower() not in skip
-        }
-        url = self.upstream.copy_with(raw_path=handler.path.encode())
-        return httpx.request(
-            handler.command, url, content=body, headers=headers, timeout=60, trust_env=False
-        )
-
-    def handle(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        fault = self.faults.pop(0) if self.faults and handler.command == "POST" else None
-        if fault == "lose":
-            handler.close_connection = True
-            return
-        if fault == "throttle":
-            handler.send_response(429)
-            handler.send_header("retry-after", "2")
-            handler.send_header("content-length", "0")
-            handler.end_headers()
-            return
-        if fault == "twice":
-            twin = threading.Thread(target=self._pass_on, args=(handler, body))
-            twin.start()
-            answer = self._pass_on(handler, body)
-            twin.join()
-        else:
-            answer = self._pass_on(handler, body)
-        if fault == "drop":
-            handler.close_connection = True
-            return
-        handler.send_response(answer.status_code)
-        for name in ("content-type", "etag", "last-modified", "retry-after", "webhook-id",
-                     "webhook-timestamp", "webhook-signature"):  # fmt: skip
-            if name in answer.headers:
-                handler.send_header(name, answer.headers[name])
-        handler.send_header("content-length", str(len(answer.content)))
-        handler.end_headers()
-        handler.wfile.write(answer.content)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ import pytest
 from core.clock import now
 from erp.adapters.webhook import WebhookErp
 from erp.contract import Message, erp_ref
+from erp.drill.network import Network
 from erp.port import (
     Duplicate,
     Kind,
@@ -35,7 +36,6 @@ from erp.port import (
 from erp.signing import new_secret
 from tests.erp_peers import (
     ORDERS,
-    FaultyNetwork,
     Peer,
     Story,
     last_month,
@@ -81,9 +81,8 @@ def started(port: WebhookErp, story: Story) -> Story:
 
 
 @contextmanager
-def network(peer: Peer, *faults: str) -> Iterator[tuple[FaultyNetwork, WebhookErp]]:
-    made = FaultyNetwork(peer.address)
-    made.faults = list(faults)
+def network(peer: Peer, *faults: str) -> Iterator[tuple[Network, WebhookErp]]:
+    made = Network(peer.address, faults=faults)
     port = peer.port(made.address)
     try:
         yield made, port

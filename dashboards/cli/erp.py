@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 from pathlib import Path
+from secrets import randbelow
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,6 +59,14 @@ def erp_contract(
     say(f"{out}: {len(written)} files from {terms.title}. Begin with {out / 'contract.md'}.")
 
 
+def _signed_by(data: Path, body: bytes) -> str:
+    """Return the signature of a report by a plant's log key, as a bundle's list of files has."""
+    from core.ledger.checkpoint import load_key, parse_vkey, sign_manifest
+
+    vkey = parse_vkey((data / "keys" / "log.vkey").read_text("utf-8").strip())
+    return sign_manifest(load_key(data / "keys" / "log.key", vkey.name), body)
+
+
 def _proposed(profile: str) -> "Terms":
     from config.boundary import profiles, read_profile
     from erp.agreement.policy import Terms
@@ -91,6 +100,35 @@ def _signed(where: str) -> "Terms":
         effective_at=policy.effective_at,
         signed_by=policy.signed_by,
     )
+
+
+@erp.command("drill")
+def erp_drill(
+    *,
+    messages: Annotated[int, typer.Option(min=20, help="how many facts are told")] = 10_000,
+    report: Annotated[Path | None, typer.Option("--json", help="write the report")] = None,
+    seed: Annotated[int | None, typer.Option(help="repeat a drill; else a fresh one")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="a plant whose log key signs the report")
+    ] = None,
+) -> None:
+    """Send through drops, copies, reorders, errors and two kills; count lost, double, unordered."""
+    from erp.drill.run import DrillFailed, drill
+
+    chosen = randbelow(2**31) if seed is None else seed
+    say(f"seed {chosen}")
+    try:
+        found = drill(messages, say, seed=chosen)
+    except DrillFailed as fault:
+        raise give_up(fault) from fault
+    body = json.dumps(found, indent=1, sort_keys=True) + "\n"
+    say(body)
+    if report is not None:
+        report.write_text(body, "utf-8")
+        if data is not None:
+            signed = _signed_by(data, body.encode())
+            report.with_suffix(report.suffix + ".sig").write_text(signed, "utf-8")
+    raise typer.Exit(0 if found["holds"] else 1)
 
 
 @tryton.command("up")

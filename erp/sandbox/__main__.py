@@ -2,7 +2,8 @@
 
 Secrets come from `--secret` and `--receipt-secret` or, kept out of the process list, from the
 variables BATCHWRIGHT_SANDBOX_SECRET and BATCHWRIGHT_SANDBOX_RECEIPT_SECRET. Several, separated
-by a comma, are all live.
+by a comma, are all live. BATCHWRIGHT_SANDBOX_FORGETS_KEYS makes an ERP that books every copy: the
+control of a drill.
 """
 
 import argparse
@@ -39,7 +40,13 @@ def main() -> None:
     database = Database(given.db)
     if given.seed is not None:
         seed(database, json.loads(given.seed.read_text("utf-8"), parse_float=Decimal))
-    uvicorn.run(build(database, secrets), host="127.0.0.1", port=given.port, log_level="warning")
+    forgets = bool(os.environ.get("BATCHWRIGHT_SANDBOX_FORGETS_KEYS"))
+    uvicorn.run(
+        build(database, secrets, forgets_keys=forgets),
+        host="127.0.0.1",
+        port=given.port,
+        log_level="warning",
+    )
 
 
 if __name__ == "__main__":

@@ -46,7 +46,9 @@ async def _body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-def _take(database: Database, request: Request, *, body: bytes, secrets: Secrets) -> Response:
+def _take(
+    database: Database, request: Request, *, body: bytes, secrets: Secrets, forgets_keys: bool
+) -> Response:
     """Answer one event: 1 signature, 2 digest and key, 3 parse, 4 book, 5 sign the receipt."""
     try:
         key = verify(secrets.events, request.headers, at=now(), body=body)  # 1
@@ -64,7 +66,7 @@ def _take(database: Database, request: Request, *, body: bytes, secrets: Secrets
     if message.id != key:
         return problem(400, "key_mismatch", "The event's id and webhook-id differ.")
     try:
-        answer = post(database, message, body)  # 4
+        answer = post(database, message, body, forgets_keys=forgets_keys)  # 4
     except BusinessRefusal as fault:
         return problem(422, fault.code, fault.detail)
     receipt = json.dumps(answer.body, sort_keys=True, separators=(",", ":")).encode()
@@ -85,7 +87,9 @@ def _spoiled(fault: Fault) -> Response | None:
     return None
 
 
-def _add_events(app: FastAPI, database: Database, *, secrets: Secrets, faults: Faults) -> None:
+def _add_events(
+    app: FastAPI, database: Database, *, secrets: Secrets, faults: Faults, forgets_keys: bool
+) -> None:
     @app.post("/events", response_model=None)
     async def events(request: Request) -> Response:
         body = await _body(request)
@@ -98,7 +102,9 @@ def _add_events(app: FastAPI, database: Database, *, secrets: Secrets, faults: F
             spoiled = _spoiled(fault)
             if spoiled is not None:
                 return spoiled
-        answer = await run_in_threadpool(_take, database, request, body=body, secrets=secrets)
+        answer = await run_in_threadpool(
+            _take, database, request, body=body, secrets=secrets, forgets_keys=forgets_keys
+        )
         if fault is not None and fault.kind == "drop_reply":
             return DroppedReply()
         return answer
@@ -179,12 +185,12 @@ def _add_answers(app: FastAPI, database: Database) -> None:
         return {"now": iso(now())}
 
 
-def build(database: Database, secrets: Secrets) -> FastAPI:
-    """Return the application."""
+def build(database: Database, secrets: Secrets, *, forgets_keys: bool = False) -> FastAPI:
+    """Return the application; one that forgets keys books every copy of a message."""
     faults = Faults()
     app = FastAPI(title="Batchwright sandbox ERP", docs_url=None, redoc_url=None)
     app.add_middleware(DownGate, faults=faults)
-    _add_events(app, database, secrets=secrets, faults=faults)
+    _add_events(app, database, secrets=secrets, faults=faults, forgets_keys=forgets_keys)
     _add_ledger(app, database)
     _add_answers(app, database)
     app.include_router(pages.router(database))
