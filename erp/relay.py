@@ -42,7 +42,7 @@ from erp.port import (
     Unknown,
 )
 from erp.rows import DUE, Result, Row, State
-from erp.schedule import next_attempt
+from erp.schedule import Retries, next_attempt
 
 LEASE = timedelta(minutes=5)
 POLL_ACCEPTED = timedelta(minutes=1)
@@ -90,7 +90,14 @@ def posting_of(row: Row) -> Posting:
     )
 
 
-def judge(row: Row, outcome: Outcome, *, at: datetime, jitter: float = 0.0) -> Result:
+def judge(
+    row: Row,
+    outcome: Outcome,
+    *,
+    at: datetime,
+    jitter: float = 0.0,
+    retry: Retries = next_attempt,
+) -> Result:
     """Return what an outcome makes of a message. Pure: the states of the outbox are all here."""
     count = row.attempts + 1
     match outcome:
@@ -125,7 +132,7 @@ def judge(row: Row, outcome: Outcome, *, at: datetime, jitter: float = 0.0) -> R
                 exchange=exchange,
             )
         case Retry() | Unknown():
-            later, code = next_attempt(count, at, jitter), "unknown"
+            later, code = retry(count, at, jitter), "unknown"
             state = State.UNKNOWN
             if isinstance(outcome, Retry):
                 state, code = State.PENDING, "retry"
@@ -161,7 +168,9 @@ class Relay:
         workers: int = 4,
         poll_s: float = 1.0,
         clock: Callable[[], datetime] = now,
+        retry: Retries = next_attempt,
     ) -> None:
+        self._retry = retry
         self._outbox = outbox
         self._port = port
         self._on_dead = on_dead
@@ -287,7 +296,8 @@ class Relay:
     def _deliver(self, row: Row) -> Result:
         outcome = self._ask(row)
         at = self._clock()
-        result = judge(row, outcome, at=at, jitter=self._jitter.uniform(-1, 1))
+        spread = self._jitter.uniform(-1, 1)
+        result = judge(row, outcome, at=at, jitter=spread, retry=self._retry)
         if isinstance(outcome, Retry) and outcome.paused:
             self._set(Endpoint.PAUSED, outcome.reason)
         elif _is_silent(outcome) and not self._port.health().up:

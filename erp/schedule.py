@@ -1,7 +1,10 @@
 """When a message is tried again: pure, with jitter given from outside."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import accumulate
+
+type Retries = Callable[[int, datetime, float], datetime | None]
 
 # Seconds before each attempt. Tight at first, because the ERP's stock is wrong meanwhile.
 DELAYS_S = (0, 5, 15, 60, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)

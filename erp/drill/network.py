@@ -47,6 +47,14 @@ class Weather:
 STORM = Weather(lose=0.05, refuse=0.05, drop=0.06, twice=0.04, late=0.04)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: callers are killed here on purpose."""
+
+
 class Network:
     """A proxy on this computer. `faults` are used up first, then the weather decides."""
 
@@ -79,8 +87,7 @@ class Network:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         host, port = self._server.server_address[:2]
         self.address = f"http://{host!s}:{port}{self._upstream.path}".rstrip("/")
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

@@ -28,6 +28,7 @@ from erp import evidence
 from erp.adapters.webhook import WebhookErp
 from erp.drill.network import STORM, Network
 from erp.drill.plan import erp_seed, write_ledger
+from erp.drill.relay import HURRY
 from erp.events import BY_FACT
 from erp.messages import identifier
 from erp.outbox import Outbox
@@ -36,7 +37,7 @@ from erp.rows import State
 from erp.signing import Keys, new_secret
 
 KILLS = 2
-CONTROL_MESSAGES = 400
+CONTROL_MESSAGES = 100
 LONGEST_S = 1800
 
 
@@ -79,9 +80,7 @@ def _sandbox(folder: Path, seed: dict[str, Any], *, forgets: bool) -> Iterator[P
         "BATCHWRIGHT_SANDBOX_FORGETS_KEYS": "1" if forgets else "",
     }
     with (folder / "erp.log").open("ab") as log:
-        process = subprocess.Popen(
-            command, env={**os.environ, **secrets}, stdout=log, stderr=log
-        )
+        process = subprocess.Popen(command, env={**os.environ, **secrets}, stdout=log, stderr=log)
     try:
         _wait_for(peers, process)
         yield peers
@@ -169,6 +168,7 @@ def drill(
         "ended_at": iso(now()),
         "messages": messages,
         "relay_kills": KILLS,
+        "retry_delays_divided_by": HURRY,
         "network": found["network"],
         "attempts": found["attempts"],
         "seconds": found["seconds"],
