@@ -129,7 +129,7 @@ class Template:
 
 
 def template(
-    cache: Path, python: Path, seed: Mapping[str, Any], say: Callable[[str], None]
+    cache: Path, python: Path, seed: Mapping[str, Any], *, say: Callable[[str], None]
 ) -> Template:
     """Return a database with a plant's items, BOMs, lots and orders, made where it is missing.
 
@@ -243,7 +243,7 @@ class TrytonServer:
         """
         with _alone(self._cache):
             self._python = environment(self._cache, self._say)
-            made = template(self._cache, self._python, self._seed, self._say)
+            made = template(self._cache, self._python, self._seed, say=self._say)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         database = self.folder / f"{DATABASE}.sqlite"
         if not database.exists():

@@ -194,7 +194,7 @@ def _one(
         stack.callback(outbox.close)
         start = time.monotonic()
         relay.start()
-        _drain(outbox, relay, messages, say, dice=random.Random(seed))  # noqa: S311
+        _drain(outbox, relay, messages, say=say, dice=random.Random(seed))  # noqa: S311
         seconds = time.monotonic() - start
         network.clear()
         time.sleep(1)  # late copies are still on their way
@@ -213,8 +213,8 @@ def _drain(
     outbox: Outbox,
     relay: _RelayProcess,
     messages: int,
-    say: Callable[[str], None],
     *,
+    say: Callable[[str], None],
     dice: random.Random,
 ) -> None:
     """Wait until everything has its receipt, and kill the relay twice on the way."""
