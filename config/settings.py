@@ -16,6 +16,7 @@ class Settings(BaseSettings):
     `store` is a database URL or None for the file in `data_dir`; port 0 takes a free one.
     `erp_address` with its two `whsec_` secrets connects an ERP; without it none is connected.
     `erp_token` is sent as a bearer, where the ERP asks for one.
+    `nats_url` names a NATS server with JetStream that gets the same messages for other systems.
     `origin` is the address that people open, where a proxy gives the server another one:
     passkeys are bound to its host name for ever.
     `tls_cert` and `tls_key` name the files with which the server itself speaks TLS.
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     erp_secret: SecretStr | None = None
     erp_receipt_secret: SecretStr | None = None
     erp_token: SecretStr | None = None
+    nats_url: SecretStr | None = None
     tsa_url: str | None = None
     tsa_certificates: Path | None = None
     tsa_hours: int = Field(default=24, ge=1)

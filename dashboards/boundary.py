@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -29,6 +29,7 @@ from erp.pull import Puller, Receivers
 from erp.reconcile import Collected, collect
 from erp.relay import Relay
 from erp.signing import Keys
+from erp.stream import Publisher
 
 ANCHOR_EVERY_S = 5.0
 PULLER = Actor("service:erp-pull")
@@ -39,13 +40,14 @@ RELEASED = erp_port.ErpOrderState.RELEASED  # others cannot be posted against
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErpLink:
-    """Where the ERP is, the secrets of both directions, and what it can do."""
+    """Where the ERP is, the secrets of both directions, what it can do, and who else listens."""
 
     address: str
     send: str
     receive: str
     token: str | None = None
     profile: ErpProfile = SANDBOX
+    stream: str | None = field(default=None, repr=False)
     pull_every_s: float = 30.0
 
 
@@ -144,6 +146,9 @@ class Boundary:
             every_s=link.pull_every_s,
             wanted=self.manner.wanted,
         )
+        self.publisher = (
+            None if link.stream is None else Publisher(self.outbox, link.stream, plant=plant)
+        )
         self._anchored = max((one.size for one in execution.ledger.anchors()), default=0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="erp-anchors", daemon=True)
@@ -153,6 +158,8 @@ class Boundary:
         self._execution.writer.listeners.append(self._grew)
         self.puller.start()
         self.relay.start()
+        if self.publisher is not None:
+            self.publisher.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -162,6 +169,8 @@ class Boundary:
         self._execution.writer.listeners.remove(self._grew)
         self.puller.stop()
         self.relay.stop()
+        if self.publisher is not None:
+            self.publisher.stop()
         self.port.close()
         self.outbox.close()
 

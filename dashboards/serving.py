@@ -32,6 +32,7 @@ def erp_link(settings: Settings) -> ErpLink | None:
         send=send.get_secret_value(),
         receive=receive.get_secret_value(),
         token=None if settings.erp_token is None else settings.erp_token.get_secret_value(),
+        stream=None if settings.nats_url is None else settings.nats_url.get_secret_value(),
     )
 
 

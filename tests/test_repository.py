@@ -45,6 +45,7 @@ HOME: dict[str, tuple[str, ...]] = {
     "serial": ("capture/",),
     "biip": ("capture/",),
     "httpx": ("erp/", "dashboards/demo", "dashboards/crew"),
+    "nats": ("erp/stream",),
     "websockets": SCREENS,
     "sqlalchemy": ("core/", "erp/", "capture/telemetry"),
     "psycopg": ("core/", "dashboards/faults/"),
