@@ -175,7 +175,7 @@ def value_screen(desk: Desk, batch: Batch, run: StepRun) -> Screen:
     reason = Reason(show)
     record = Press("Record the correction", act, tone="primary", enabled=False, testid="primary")
     fields = Choices(rows(), choose, label="Values", shape="tight", margin=0)
-    fields.visible = len(names) > 1
+    fields.visible, panel.visible = len(names) > 1, len(names) == 1
     pad = Keypad(take, label=f"New value in {unit}", unit=unit, ok_label="Enter", margin=0)
     show()
     main = [panel, fields, pn.Spacer(height=10), reason.field]
