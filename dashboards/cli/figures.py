@@ -69,3 +69,18 @@ def bench_record(
     found = run(say, quick=quick)
     if report is not None:
         report.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+@bench.command("erp")
+def bench_erp(
+    *,
+    report: Annotated[Path | None, typer.Option("--json", help="write the measures")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="few slices, few messages")] = False,
+) -> None:
+    """Measure what the relay adds to the ERP's own time, and how a backlog drains."""
+    from dashboards.bench.boundary import FULL, QUICK
+    from dashboards.bench.boundary import bench as run
+
+    found = run(say, size=QUICK if quick else FULL)
+    if report is not None:
+        report.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

@@ -53,15 +53,15 @@ def _drafts(order: str, count: int) -> tuple[Draft, ...]:
     )
 
 
-def write_ledger(folder: Path, messages: int) -> list[str]:
-    """Write a ledger whose facts become so many messages, and return its orders."""
+def write_ledger(folder: Path, messages: int, *, first: int = 100_000) -> list[str]:
+    """Write a ledger whose facts become so many messages, and return its orders from `first` on."""
     key = LogKey("drill.batchwright.example/ledger", hashlib.sha256(b"drill").digest())
     writer = Writer(open_store(folder / "ledger.db"), key, NoHooks())
     writer.start()
     orders, waiting = [], []
     try:
         for n in range((messages + PER_ORDER - 1) // PER_ORDER):
-            order = str(100_000 + n)
+            order = str(first + n)
             orders.append(order)
             drafts = _drafts(order, min(PER_ORDER, messages - n * PER_ORDER))
             waiting.append(writer.submit(_job(order, drafts)))

@@ -47,7 +47,7 @@ class DrillFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """Where one drill's ERP is and what signs its traffic."""
+    """Where an ERP is and what signs its traffic."""
 
     address: str
     send: str
@@ -67,7 +67,12 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _sandbox(folder: Path, seed: dict[str, Any], *, forgets: bool) -> Iterator[Peers]:
+def sandbox(folder: Path, seed: dict[str, Any], *, forgets: bool = False) -> Iterator[Peers]:
+    """Run a sandbox ERP in a process of its own; one that forgets books every copy.
+
+    Raises:
+        DrillFailed: it did not start.
+    """
     peers = Peers(f"http://127.0.0.1:{_free_port()}", new_secret(), new_secret())
     (folder / "seed.json").write_text(json.dumps(seed), "utf-8")
     command = [
@@ -185,7 +190,7 @@ def _one(
     say(f"writing {messages} facts")
     orders = write_ledger(folder, messages)
     with ExitStack() as stack:
-        peers = stack.enter_context(_sandbox(folder, erp_seed(orders), forgets=forgets))
+        peers = stack.enter_context(sandbox(folder, erp_seed(orders), forgets=forgets))
         network = Network(peers.address, weather=STORM, seed=seed)
         stack.callback(network.stop)
         relay = _RelayProcess(folder, peers, network.address)
