@@ -16,10 +16,14 @@ from erp.errors import MessageRefused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventKind:
-    """One message type: `fact` is the ledger's type, `needs` the members it cannot be without."""
+    """One message type: `fact` is the ledger's type, `needs` the members it cannot be without.
+
+    `also` are other ledger types that are told in the same way.
+    """
 
     type: MessageType
     fact: str
+    also: tuple[str, ...] = ()
     title: str
     says: str
     movement: Movement | None = None
@@ -32,9 +36,14 @@ class EventKind:
         return self.movement in ("issue", "return", "scrap", "receipt")
 
     @property
+    def reverses(self) -> bool:
+        """Whether it undoes an earlier message."""
+        return "corrects" in self.needs
+
+    @property
     def gathers(self) -> bool:
         """Whether it waits for the end of the shift where movements are gathered."""
-        return self.moves_stock or "corrects" in self.needs
+        return self.moves_stock or self.reverses
 
 
 EVENTS = (
@@ -117,6 +126,7 @@ EVENTS = (
     EventKind(
         type="mes.posting_reversed.v1",
         fact="material.reversed",
+        also=("material.consumption-reversed",),
         title="Posting reversed",
         says="An earlier fact did not happen as told; its posting is undone, line by line.",
         needs=("corrects",),
@@ -139,7 +149,7 @@ EVENTS = (
     ),
 )
 KINDS = {one.type: one for one in EVENTS}
-BY_FACT = {one.fact: one for one in EVENTS}
+BY_FACT = {fact: one for one in EVENTS for fact in (one.fact, *one.also)}
 DEVIATIONS = ("mes.deviation_opened.v1", "mes.deviation_closed.v1")
 assert set(KINDS) == set(get_args(MessageType.__value__))
 
@@ -163,7 +173,7 @@ def check(message: Message) -> None:
     moved = {line.movement for line in message.data.lines}
     if kind.movement is not None and moved != {kind.movement}:
         raise MessageRefused(f"{message.type}: its lines must say {kind.movement}, and be there")
-    reverses = "corrects" in kind.needs
+    reverses = kind.reverses
     if reverses and not moved:
         raise MessageRefused(f"{message.type}: undoes nothing, its lines are missing")
     if kind.movement is None and moved and not reverses:

@@ -93,7 +93,7 @@ def lane_of(entry: Entry, known: Known) -> str:
         NotTranslated: the entry names no order.
     """
     order = entry.data.get("order")
-    if order is None and entry.type == "material.reversed":
+    if order is None and _is_reversal(entry):
         original = known.original(_corrected(entry))
         order = original.partitionkey if original is not None else None
     if order is None and isinstance(batch := entry.data.get("batch"), str):
@@ -139,8 +139,8 @@ def translate(
         return None
     kind = BY_FACT[entry.type].type
     lane, key = lane_of(entry, known), identifier(entry)
-    original = known.original(_corrected(entry)) if entry.type == "material.reversed" else None
-    if entry.type == "material.reversed" and original is None:
+    original = known.original(_corrected(entry)) if _is_reversal(entry) else None
+    if _is_reversal(entry) and original is None:
         raise NotTranslated(entry.seq, entry.type, "corrects an entry that has no message")
     data = MessageData(
         erp_ref=erp_ref(key),
@@ -200,6 +200,11 @@ def _quantity(entry: Entry) -> tuple[str, str]:
         return wire_quantity(Decimal(value), unit)
     except (InvalidOperation, Refused) as fault:
         raise NotTranslated(entry.seq, entry.type, f"{value} {unit}: no exact quantity") from fault
+
+
+def _is_reversal(entry: Entry) -> bool:
+    kind = BY_FACT.get(entry.type)
+    return kind is not None and kind.reverses
 
 
 def _corrected(entry: Entry) -> int:

@@ -178,7 +178,7 @@ def _facts_of(entry: Entry, by_seq: dict[int, Entry], *, site: Site, known: Know
     order: str | None = None
     erp: str | None = None
     try:
-        if entry.type == "material.reversed":
+        if BY_FACT[entry.type].reverses:
             original = by_seq.get(entry.data.get("corrects", 0))
             if original is None:
                 raise NotTranslated(entry.seq, entry.type, "corrects an entry that moved nothing")

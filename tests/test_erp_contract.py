@@ -128,11 +128,12 @@ def test_a_fact_without_erp_order_has_no_message() -> None:
     assert translate(entry, SITE, NOTHING, sequence=1, checkpoint=None) is None
 
 
-@pytest.mark.requirement("K8")
-def test_a_reversal_names_its_original_and_undoes_its_lines() -> None:
+@pytest.mark.requirement("K8", "E7")
+@pytest.mark.parametrize("fact", ["material.reversed", "material.consumption-reversed"])
+def test_a_reversal_names_its_original_and_undoes_its_lines(fact: str) -> None:
     ledger = Written()
     first = message_of(ledger.consumed(net_g="12000.5"))
-    undo = ledger.write("material.reversed", "batch/B1", erp_order="PO-1", corrects=1)
+    undo = ledger.write(fact, "batch/B1", erp_order="PO-1", corrects=1)
     made = message_of(undo, 2, Known(erp_order=lambda _: None, original=lambda seq: first))
     assert made.type == "mes.posting_reversed.v1"
     assert made.data.corrects == first.id
@@ -149,4 +150,5 @@ def test_a_fact_without_an_exact_quantity_says_so(data: dict[str, object]) -> No
 
 
 def test_every_fact_type_has_a_message_type_of_its_own() -> None:
-    assert len(KINDS) == len(BY_FACT) == len(EVENTS) == 13
+    assert len(KINDS) == len(EVENTS) == 13
+    assert len(BY_FACT) == sum(1 + len(one.also) for one in EVENTS)
