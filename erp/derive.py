@@ -62,6 +62,7 @@ class Deriver:
         checkpoint: Callable[[], SentCheckpoint | None],
         order_of: Callable[[str], str | None] = lambda _: None,
         manner: Manner | None = None,
+        books: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._entries = entries
         self._outbox = outbox
@@ -69,6 +70,7 @@ class Deriver:
         self._erp_order = erp_order
         self._order_of = order_of
         self._manner = manner or AtOnce()
+        self._books = books
         self._checkpoint = checkpoint
         self._saved = outbox.upto()
         self.read_upto = self._saved
@@ -99,7 +101,10 @@ class Deriver:
         known = Known(erp_order=self._erp_order, original=work.original, order_of=self._order_of)
         if entry.type == LINKED:
             return self._linked(work, entry, known=known, checkpoint=checkpoint, at=at)
-        if work.knows(entry.seq) or not self._manner.told(BY_FACT[entry.type], _at(entry)):
+        kind = BY_FACT[entry.type]
+        if work.knows(entry.seq) or not self._manner.told(kind, _at(entry)):
+            return 0
+        if not self._books(kind.type):  # the match names it: erp.reconcile
             return 0
         lane: str | None = None
         try:

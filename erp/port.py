@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 
 class Kind(StrEnum):
@@ -27,11 +27,12 @@ class Kind(StrEnum):
 
 
 class PeriodState(StrEnum):
-    """Whether the ERP takes postings on a date."""
+    """Whether the ERP takes postings on a date; `unknown` where it cannot be asked."""
 
     OPEN = "open"
     CLOSED = "closed"
     MISSING = "missing"
+    UNKNOWN = "unknown"
 
 
 class ErpOrderState(StrEnum):
@@ -123,6 +124,7 @@ class Posting:
     lines: tuple[PostingLine, ...]
     digest: str
     body: bytes = field(repr=False)
+    corrects: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The ERP booked it, and its signed receipt was verified."""
+    """The ERP booked it.
+
+    Where the ERP signs receipts, this one was verified; elsewhere its answer names the documents.
+    """
 
     docs: tuple[DocumentRef, ...]
     period: str | None
@@ -330,13 +335,26 @@ class LedgerLine:
 
 @dataclass(frozen=True, slots=True)
 class ErpProfile:
-    """What an ERP can do and how much fits into its fields."""
+    """What an ERP can do and how much fits into its fields.
+
+    `takes` are the message types it can book, None for all: the others are not sent.
+    `longest_s` is how long a request may stay under way there after its answer was lost; before
+    that, a posting that is not found may still come.
+    """
 
     name: str
     supports: frozenset[str]
     scales: Mapping[str, int]
     lengths: Mapping[str, int]
     asks_period_first: bool = False
+    takes: frozenset[str] | None = None
+    signs_receipts: bool = True
+    reads_gl: bool = True
+    longest_s: int = 0
+
+    def books(self, kind: str) -> bool:
+        """Return whether a message type can be booked there."""
+        return self.takes is None or kind in self.takes
 
     def misfit(self, posting: Posting) -> str | None:
         """Return why a posting does not fit this ERP, or None."""
@@ -370,3 +388,11 @@ class ErpAdapter(Protocol):
     def reverse(self, doc: DocumentRef, key: str, on: date) -> Outcome: ...
     def ledger(self, scope: Scope) -> Iterator[LedgerLine]: ...
     def period(self, on: date) -> PeriodState: ...
+
+
+@runtime_checkable
+class Tickets(Protocol):
+    """An ERP that takes a message first and books it later, and says how a ticket stands."""
+
+    def accepted(self, ticket: str) -> Outcome | None:
+        """Return what became of a ticket where that is known, None while it waits."""

@@ -4,8 +4,8 @@ One row per line, in the ERP's base units, keyed by event id and reference. Noth
 here. `postings` is None where the ERP could not be read: not compared is not agreement.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ from erp.errors import ErpUnreachable, NotTranslated
 from erp.events import BY_FACT, KINDS
 from erp.messages import LINKED, Known, Site, erp_order_of, identifier, lane_of, lines_of
 from erp.outbox import Outbox
-from erp.port import ErpAdapter, LedgerLine, Scope
+from erp.port import ErpAdapter, ErpProfile, LedgerLine, Scope
 from erp.rows import ReceiptRow, Row
 
 
@@ -92,6 +92,7 @@ class PostingRow:
     gl_document: str | None
     gl_period: str | None
     posted_at: datetime
+    gl_read: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,11 +120,12 @@ def collect(
     erp_order: Callable[[str], str | None] = lambda _: None,
 ) -> Collected:
     """Return the three lists as they stand now."""
-    facts, upto = fact_rows(entries, site, erp_order=erp_order)
+    facts, upto = fact_rows(entries, site, erp_order=erp_order, profile=port.profile)
     fault: str | None = None
     postings: tuple[PostingRow, ...] | None = None
     try:
-        postings = tuple(posting_row(line) for line in port.ledger(Scope()))
+        lines = [posting_row(line, port.profile) for line in port.ledger(Scope())]
+        postings = tuple(_named(lines, evidence.receipts(outbox)))
     except ErpUnreachable as silence:
         fault = str(silence)
     return Collected(
@@ -137,11 +139,16 @@ def collect(
 
 
 def fact_rows(
-    entries: Entries, site: Site, *, erp_order: Callable[[str], str | None]
+    entries: Entries,
+    site: Site,
+    *,
+    erp_order: Callable[[str], str | None],
+    profile: ErpProfile | None = None,
 ) -> tuple[tuple[FactRow, ...], int]:
     """Return the facts of the whole ledger, and the number of its last entry.
 
-    A fact that cannot be read as a movement is a row all the same, with its fault.
+    A fact that cannot be read as a movement, or that the ERP has no posting for, is a row all the
+    same, with its fault.
     """
     found: list[FactRow] = []
     linked: dict[str, str] = {}
@@ -161,7 +168,14 @@ def fact_rows(
             by_seq[entry.seq] = entry
     for entry in by_seq.values():
         found.extend(_facts_of(entry, by_seq, site=site, known=known))
+    if profile is not None:
+        found = [it if profile.books(it.type) else _not_booked(it, profile.name) for it in found]
     return tuple(found), upto
+
+
+def _not_booked(fact: FactRow, erp: str) -> FactRow:
+    title = KINDS[fact.type].title  # type: ignore[index]
+    return replace(fact, fault=fact.fault or f"{title}: not sent, {erp} has no posting for it.")
 
 
 def _all(entries: Entries) -> Iterable[Entry]:
@@ -265,7 +279,19 @@ def _message_lines(kept: Row, made: Message, answer: ReceiptRow | None) -> list[
     return [row(line) for line in data.lines] or [row(None)]
 
 
-def posting_row(line: LedgerLine) -> PostingRow:
+def _named(lines: Iterable[PostingRow], answers: Iterable[ReceiptRow]) -> Iterator[PostingRow]:
+    """Name the lines whose document keeps no reference of ours by the receipts that list it."""
+    by_document = {
+        f"{doc.id}/{doc.year}/{doc.line}": answer.event_id
+        for answer in answers
+        for doc in answer.documents
+    }
+    for line in lines:
+        unnamed = line.event_id is None and line.erp_ref is None
+        yield replace(line, event_id=by_document.get(line.document)) if unnamed else line
+
+
+def posting_row(line: LedgerLine, profile: ErpProfile | None = None) -> PostingRow:
     """Return a line of the ERP's books as a row."""
     document = line.document
     return PostingRow(
@@ -285,4 +311,5 @@ def posting_row(line: LedgerLine) -> PostingRow:
         gl_document=line.gl_document,
         gl_period=line.gl_period,
         posted_at=line.posted_at,
+        gl_read=profile is None or profile.reads_gl,
     )

@@ -20,7 +20,7 @@ from enum import StrEnum
 from math import inf
 from uuid import uuid4
 
-from core.clock import iso, now
+from core.clock import iso, now, parse_iso
 from core.ledger.checkpoint import Checkpoint
 from erp import evidence
 from erp.contract import SentCheckpoint, from_bytes
@@ -39,6 +39,7 @@ from erp.port import (
     PostingLine,
     Rejected,
     Retry,
+    Tickets,
     Unknown,
 )
 from erp.rows import DUE, Result, Row, State
@@ -87,6 +88,7 @@ def posting_of(row: Row) -> Posting:
         ),
         digest=hashlib.sha256(row.body).hexdigest(),
         body=row.body,
+        corrects=data.corrects,
     )
 
 
@@ -185,6 +187,7 @@ class Relay:
             order_of=order_of,
             checkpoint=lambda: _sent(checkpoint()),
             manner=manner,
+            books=port.profile.books,
         )
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="erp-relay")
         self._lock = threading.Lock()
@@ -324,7 +327,9 @@ class Relay:
                 if found:
                     return Duplicate(tuple(found), None)
                 if row.state is State.ACCEPTED:
-                    return Accepted(row.ticket or "")
+                    return self._waiting(row)
+                if self._may_still_come(row):
+                    return Retry(after_s=self._port.profile.longest_s, reason="may still come")
             misfit = self._port.profile.misfit(posting)
             if misfit is not None:
                 return Rejected("does_not_fit", misfit)
@@ -336,6 +341,19 @@ class Relay:
         except Exception as fault:
             log.exception("event=adapter-broken id=%s", row.event_id)
             return Unknown(f"{type(fault).__name__}: {fault}")
+
+    def _waiting(self, row: Row) -> Outcome:
+        """Return how a message stands that the ERP took and has not booked yet."""
+        ticket = row.ticket or ""
+        asked = self._port.accepted(ticket) if isinstance(self._port, Tickets) else None
+        return asked or Accepted(ticket)
+
+    def _may_still_come(self, row: Row) -> bool:
+        """Return whether a request whose answer was lost can still be under way there."""
+        longest = timedelta(seconds=self._port.profile.longest_s)
+        tried = evidence.attempts(self._outbox, row.event_id) if longest else []
+        lost = [one.at for one in tried if one.outcome == "unknown"]
+        return bool(lost) and self._clock() < parse_iso(lost[-1]) + longest
 
     def _ready(self) -> bool:
         """Return whether to send; while the ERP is away, ask whether it is back."""

@@ -89,7 +89,7 @@ def interpret(exchange: Exchange, event_id: str, *, keys: Keys, at: datetime) ->
     if status == 409:
         return Retry(after_s=1, reason="409: key in flight", exchange=exchange)
     if status in (429, 503):
-        after = _retry_after(exchange.headers)
+        after = retry_after(exchange.headers)
         return Retry(after_s=after, reason=f"{status}: throttled", exchange=exchange)
     if status in (400, 404, 413, 422):
         problem = _problem(exchange.body)
@@ -129,7 +129,8 @@ def _problem(body: bytes) -> Problem:
         return Problem()
 
 
-def _retry_after(headers: Mapping[str, str]) -> int | None:
+def retry_after(headers: Mapping[str, str]) -> int | None:
+    """Return how long the other side asks to wait, in seconds, capped; None where it does not."""
     text = headers.get("retry-after") or ""
     return min(int(text[:9]), MAX_RETRY_AFTER_S) if text.isascii() and text.isdigit() else None
 

@@ -253,7 +253,7 @@ def _line(it: PostingRow, answer: MessageRow | None) -> judged.ErpLine:
         period=it.period,
         erp_ref=it.erp_ref,
         kind=it.kind,
-        gl=it.gl_document is not None if it.kind == "stock" else None,
+        gl=it.gl_document is not None if it.kind == "stock" and it.gl_read else None,
         gl_period=it.gl_period,
         changed=answer is not None and _is_changed(it, answer),
     )

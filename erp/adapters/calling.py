@@ -1,0 +1,191 @@
+"""Calling an ERP over HTTP: who we are, what crossed the wire, and what its status says.
+
+Shared by every adapter that speaks an ERP's own interface. Secrets never enter an `Exchange`:
+it is kept for ever and shown to people.
+"""
+
+import base64
+import threading
+from collections.abc import Mapping
+from typing import Protocol
+
+import httpx
+
+from erp.errors import ErpFault, ErpUnreachable
+from erp.port import Exchange, Outcome, Rejected, Retry, Unknown
+from erp.webhook import retry_after
+
+KEPT_BACK = frozenset({"authorization", "cookie", "x-csrf-token", "set-cookie"})
+KEPT_BACK_TEXT = "(kept back)"
+WORDS = ("Fetch", "Required")  # of SAP's token protocol; no secret
+HEALTH_S = 3.0
+
+
+class LoginRefused(ErpUnreachable):
+    """The ERP does not accept who we are; only a person can mend that."""
+
+
+class Throttled(ErpUnreachable):
+    """The ERP asks to wait; `after_s` is its own wish, None where it names none."""
+
+    def __init__(self, address: str, why: str, after_s: int | None) -> None:
+        super().__init__(address, why)
+        self.after_s = after_s
+
+
+class Login(Protocol):
+    """Who we are to the ERP."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers that say who calls; may fetch a token first."""
+
+
+class Basic:
+    """A technical user of the ERP with its secret."""
+
+    def __init__(self, user: str, secret: str) -> None:
+        self._mark = base64.b64encode(f"{user}:{secret}".encode()).decode("ascii")
+
+    def headers(self) -> Mapping[str, str]:
+        return {"authorization": f"Basic {self._mark}"}
+
+
+def shown(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers as they may be kept: lower case, secrets replaced.
+
+    >>> shown({"Authorization": "Basic abc", "Accept": "application/json"})
+    {'authorization': '(kept back)', 'accept': 'application/json'}
+    """
+    return {
+        name.lower(): KEPT_BACK_TEXT if name.lower() in KEPT_BACK and value not in WORDS else value
+        for name, value in headers.items()
+    }
+
+
+def common(exchange: Exchange) -> Outcome | None:
+    """Return what a status means in every ERP, None where the body has to be read."""
+    status = exchange.status or 0
+    if status in (401, 403):
+        return Retry(reason=f"{status}: authentication refused", paused=True, exchange=exchange)
+    if status == 410:
+        return Retry(reason="410: endpoint is gone", paused=True, exchange=exchange)
+    if status in (429, 503):
+        after = retry_after(exchange.headers)
+        return Retry(after_s=after, reason=f"{status}: throttled", exchange=exchange)
+    if 300 <= status < 400:
+        return Rejected("redirected", "The endpoint redirects; correct its address.", exchange)
+    if status >= 500:
+        return Unknown(f"status {status}", exchange)
+    return None
+
+
+def before_sending(fault: ErpUnreachable) -> Retry:
+    """Return the outcome of a question that went unanswered: nothing was sent yet."""
+    after = fault.after_s if isinstance(fault, Throttled) else None
+    return Retry(after_s=after, reason=fault.why, paused=isinstance(fault, LoginRefused))
+
+
+class Caller:
+    """All I/O with one ERP address; safe to use from several threads."""
+
+    def __init__(self, address: str, login: Login, *, timeout_s: float) -> None:
+        self.address = address.rstrip("/")
+        self._login = login
+        # trust_env off: a proxy in somebody's environment must not see a plant's messages.
+        self._client = httpx.Client(timeout=timeout_s, trust_env=False, follow_redirects=False)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def ask(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        fine: tuple[int, ...] = (200, 304, 404),
+    ) -> httpx.Response:
+        """Return the answer to a question.
+
+        Raises:
+            LoginRefused: 401 or 403.
+            Throttled: 429 or 503.
+            ErpUnreachable: no answer, or a status that is not in `fine`.
+        """
+        try:
+            answer = self._client.get(
+                self._url(path),
+                params=dict(query or {}),
+                headers={"accept": "application/json", **self._login.headers(), **(headers or {})},
+                timeout=self._client.timeout if timeout_s is None else timeout_s,
+            )
+        except httpx.HTTPError as fault:
+            raise ErpUnreachable(self.address, f"{type(fault).__name__} at {path}") from fault
+        status = answer.status_code
+        if status in fine:
+            return answer
+        if status in (401, 403):
+            raise LoginRefused(self.address, f"{status}: authentication refused at {path}")
+        if status in (429, 503):
+            after = retry_after(answer.headers)
+            raise Throttled(self.address, f"{status}: throttled at {path}", after)
+        raise ErpUnreachable(self.address, f"status {status} at {path}")
+
+    def is_up(self, path: str) -> str | None:
+        """Return None where the ERP answers at all, else why it counts as away."""
+        try:
+            self.ask(path, timeout_s=HEALTH_S)
+        except (LoginRefused, Throttled):
+            return None  # it is there; what it says to postings is another matter
+        except ErpFault as fault:
+            return str(fault)
+        return None
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[Exchange, Outcome | None]:
+        """Send once; the outcome is None where an answer came at all.
+
+        Raises:
+            LoginRefused, ErpUnreachable: no token to send with; nothing was sent.
+        """
+        given = {"accept": "application/json", **self._login.headers(), **(headers or {})}
+        sent = shown(given)
+        try:
+            answer = self._client.request(
+                method, self._url(path), content=body, params=dict(query or {}), headers=given
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as fault:
+            none = Exchange(sent)
+            return none, Retry(reason=f"not sent: {type(fault).__name__}", exchange=none)
+        except httpx.HTTPError as fault:
+            none = Exchange(sent)
+            return none, Unknown(f"no answer: {type(fault).__name__}", none)
+        kept = shown(answer.headers)
+        return Exchange(sent, answer.status_code, kept, answer.content), None
+
+    def _url(self, path: str) -> str:
+        return path if path.startswith("http") else f"{self.address}/{path.lstrip('/')}"
+
+
+class KeyLocks:
+    """One lock per reference: two threads of this plant never post the same fact at once."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+
+    def of(self, key: str) -> threading.Lock:
+        """Return the key's lock; keys of a plant's day are few enough to keep."""
+        with self._guard:
+            if len(self._locks) > 10_000:
+                self._locks = {kept: one for kept, one in self._locks.items() if one.locked()}
+            return self._locks.setdefault(key, threading.Lock())
