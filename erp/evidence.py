@@ -1,8 +1,9 @@
 """Read the outbox: counts, ages, messages, attempts, receipts, the newest outside anchor."""
 
+import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 
@@ -10,10 +11,11 @@ from core.clock import parse_iso
 from erp import tables
 from erp.errors import SignatureRefused
 from erp.outbox import Outbox, row_of
-from erp.port import DocumentRef
+from erp.port import DocumentRef, Exchange
 from erp.rows import OPEN, Aside, AttemptRow, ReceiptRow, Row, State
 from erp.signing import Keys, verify
 
+UNSIGNED = "batchwright-unsigned"  # a header of ours beside the ERP's: nobody signed this
 message, receipt, attempt, aside = tables.message, tables.receipt, tables.attempt, tables.aside
 
 
@@ -101,11 +103,22 @@ def attempts(outbox: Outbox, event_id: str) -> list[AttemptRow]:
     ]
 
 
+def unsigned(exchange: Exchange | None) -> Exchange | None:
+    """Return an answer of an ERP that signs nothing, marked as such, with our digest of it."""
+    if exchange is None or not exchange.body:
+        return exchange
+    digest = hashlib.sha256(exchange.body).hexdigest()
+    return replace(exchange, headers={**exchange.headers, UNSIGNED: digest})
+
+
 def unproven(answer: ReceiptRow, keys: Keys) -> str | None:
     """Return why a kept receipt is not proven to be the ERP's, or None where it is.
 
     The time limit of a signature is taken at the instant the receipt was stored.
     """
+    digest = answer.headers.get(UNSIGNED)
+    if digest is not None:
+        return f"not signed: this ERP signs no receipts; its answer is kept, SHA-256 {digest[:16]}…"
     if not answer.body:
         return "no signed bytes: the posting was found by looking it up"
     try:

@@ -310,6 +310,8 @@ class Relay:
                 result, state=state, attempts=row.attempts, due_at=at, code="unreachable"
             )
             self._set(Endpoint.DOWN, result.error)
+        if not self._port.profile.signs_receipts:
+            result = replace(result, exchange=evidence.unsigned(result.exchange))
         self._outbox.finish(row, result, at=at)
         if result.state is State.DEAD:
             log.warning("event=message-dead id=%s code=%s", row.event_id, result.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from erp.adapters.webhook import WebhookErp
 from erp.bridges.tryton_server import TrytonServer
 from erp.contract import Message
 from erp.messages import Known, Site, translate
-from erp.port import Posting
+from erp.port import Accepted, ErpAdapter, Outcome, Posted, Posting, Tickets
 from erp.profile import SANDBOX, TRYTON
 from erp.relay import posting_of
 from erp.rows import Row, State
@@ -56,13 +57,19 @@ PEER_SEED: dict[str, Any] = {
 }  # fmt: skip
 
 
+class Port(ErpAdapter, Protocol):
+    """An adapter with its connections to give back."""
+
+    def close(self) -> None: ...
+
+
 class Peer(Protocol):
     """What the suite asks of an ERP beside its port: its own people's switches."""
 
     name: str
     address: str
 
-    def port(self, address: str | None = None, *, secret: str | None = None) -> WebhookErp: ...
+    def port(self, address: str | None = None, *, secret: str | None = None) -> Port: ...
     def close_period(self, month: date) -> None: ...
     def open_period(self, month: date) -> None: ...
     def cancel_order(self, order: str) -> None: ...
@@ -207,6 +214,12 @@ class Story:
             "material.consumed", **{"material": "LAC", "lot": "L-1", "net_g": net_g} | changes
         )
 
+    def returned(self, net_g: str = "3") -> Message:
+        return self._message("material.returned", material="LAC", lot="L-1", net_g=net_g)
+
+    def scrapped(self, net_g: str = "2") -> Message:
+        return self._message("material.scrapped", material="LAC", lot="L-1", net_g=net_g)
+
     def produced(self, quantity: str = "1000") -> Message:
         goods = {"product": "TAB", "lot": f"B{self.order}", "quantity": quantity, "unit": "EA"}
         return self._message("material.produced", **goods)
@@ -220,6 +233,10 @@ class Story:
 
     def reversed(self, original: Message) -> Message:
         return self._message("material.reversed", corrects=int(original.sequence))
+
+    def of(self, ref: str | None) -> str | None:
+        """Return the id of the message with a reference."""
+        return next((it.id for it in self.made.values() if it.data.erp_ref == ref), None)
 
     def on(self, day: date) -> Story:
         """Date what follows on another day, at noon."""
@@ -264,3 +281,19 @@ def tryton_peer(folder: Path) -> Iterator[TrytonPeer]:
 def last_month(today: date) -> date:
     """Return a day of the month before, in the same year where there is one."""
     return today.replace(day=1) - timedelta(days=1)
+
+
+def put(port: ErpAdapter, made: Message) -> Outcome:
+    """Hand a message to an adapter and return its end, also where the ERP only takes it first."""
+    given = posting(made)
+    outcome = port.post(given)
+    until = time.monotonic() + 30
+    while isinstance(outcome, Accepted) and time.monotonic() < until:
+        told = port.accepted(outcome.ticket) if isinstance(port, Tickets) else None
+        if told is not None:
+            return told
+        found = port.find_posting(given.ref)
+        if found:
+            return Posted(tuple(found), None, exchange=outcome.exchange)
+        time.sleep(0.05)
+    return outcome

@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 import pytest
 
 from core.clock import now
-from erp.adapters.webhook import WebhookErp
 from erp.contract import Message, erp_ref
 from erp.drill.network import Network
 from erp.port import (
@@ -37,15 +37,22 @@ from erp.signing import new_secret
 from tests.erp_peers import (
     ORDERS,
     Peer,
+    Port,
     Story,
     last_month,
     posting,
+    put,
     sandbox_peer,
     tryton_peer,
 )
+from tests.erp_simulated import MAKERS, simulated
 
 pytestmark = pytest.mark.timeout(900)  # the first real ERP of a machine takes minutes to make
-PEERS = {"sandbox": sandbox_peer, "tryton": tryton_peer}
+PEERS = {
+    "sandbox": sandbox_peer,
+    "tryton": tryton_peer,
+    **{kind: partial(simulated, kind) for kind in MAKERS},
+}
 TODAY = now().date()
 
 
@@ -68,20 +75,22 @@ def story(numbers: Iterator[str]) -> Story:
 
 
 @pytest.fixture
-def port(peer: Peer) -> Iterator[WebhookErp]:
+def port(peer: Peer) -> Iterator[Port]:
     made = peer.port()
     yield made
     made.close()
 
 
 @pytest.fixture
-def started(port: WebhookErp, story: Story) -> Story:
-    assert isinstance(port.post(posting(story.started())), Posted)
+def started(port: Port, story: Story) -> Story:
+    made = story.started()
+    if port.profile.books(made.type):
+        assert isinstance(put(port, made), Posted)
     return story
 
 
 @contextmanager
-def network(peer: Peer, *faults: str) -> Iterator[tuple[Network, WebhookErp]]:
+def network(peer: Peer, *faults: str) -> Iterator[tuple[Network, Port]]:
     made = Network(peer.address, faults=faults)
     port = peer.port(made.address)
     try:
@@ -91,8 +100,14 @@ def network(peer: Peer, *faults: str) -> Iterator[tuple[Network, WebhookErp]]:
         made.stop()
 
 
-def booked(port: WebhookErp, order: str, movement: str = "issue") -> list[LedgerLine]:
+def booked(port: Port, order: str, movement: str = "issue") -> list[LedgerLine]:
     return [line for line in port.ledger(Scope(order=order)) if line.movement == movement]
+
+
+def opening(port: Port, story: Story) -> Message:
+    """Return the first message of an order that the ERP has a posting for."""
+    made = story.started()
+    return made if port.profile.books(made.type) else story.consumed()
 
 
 def refused(outcome: Outcome) -> str:
@@ -111,31 +126,41 @@ def changed(made: Message, **line: str) -> Message:
 COUNT = itertools.count(1)
 
 
+def beside_stock(batch: str) -> dict[str, tuple[object, ...]]:
+    """Return the lines of the books that move no stock, by the message that asks for them."""
+    return {
+        "mes.work_order_started.v1": ("order", "start", None, None, None),
+        "mes.batch_released.v1": ("status", "release", "TAB", batch, Decimal(1000)),
+        "mes.work_order_completed.v1": ("order", "complete", None, None, None),
+    }
+
+
 @pytest.mark.requirement("K1", "K2")
-def test_a_batch_is_booked_with_its_general_ledger(
-    port: WebhookErp, started: Story, peer: Peer
-) -> None:
+def test_a_batch_is_booked_with_its_general_ledger(port: Port, started: Story, peer: Peer) -> None:
     facts = [started.consumed(), started.consumed("15.5", material="PVP", lot="P-1"),
              started.released(), started.produced(), started.completed()]  # fmt: skip
-    for made in facts:
-        outcome = port.post(posting(made))
+    told = [made for made in facts if port.profile.books(made.type)]
+    for made in told:
+        outcome = put(port, made)
         assert isinstance(outcome, Posted), outcome
         assert port.find_posting(made.data.erp_ref) == list(outcome.docs)
     lines = list(port.ledger(Scope(order=started.order)))
     shown = {(one.kind, one.movement, one.item, one.lot, one.quantity) for one in lines}
     batch = f"B{started.order}"
+    asked = [made for made in started.made.values() if port.profile.books(made.type)]
+    kinds = {made.type for made in asked}
     assert shown == {
-        ("order", "start", None, None, None),
         ("stock", "issue", "LAC", "L-1", Decimal("0.12")),
         ("stock", "issue", "PVP", "P-1", Decimal("0.0155")),
-        ("status", "release", "TAB", batch, Decimal(1000)),
         ("stock", "receipt", "TAB", batch, Decimal(1000)),
-        ("order", "complete", None, None, None),
-    }
+    } | {line for kind, line in beside_stock(batch).items() if kind in kinds}
     stock = [one for one in lines if one.kind == "stock"]
-    assert all(one.gl_document and one.gl_period == one.period for one in stock)
-    assert {one.reference for one in lines} == {made.id for made in started.made.values()}
-    assert port.get_order(OrderRef("", started.order)).state in ("teco", "closed")
+    if port.profile.reads_gl:
+        assert all(one.gl_document and one.gl_period == one.period for one in stock)
+    assert {one.ref for one in lines} == {made.data.erp_ref for made in asked}
+    assert all(one.reference in (None, started.of(one.ref)) for one in lines)
+    if "mes.work_order_completed.v1" in kinds:
+        assert port.get_order(OrderRef("", started.order)).state in ("teco", "closed")
 
 
 @pytest.mark.requirement("K2")
@@ -147,7 +172,7 @@ def test_an_answer_lost_after_the_commit_ends_in_the_same_documents(
         assert isinstance(port.post(made), Unknown)
         again = port.post(made)
         assert isinstance(again, Duplicate)
-        assert [one.reference for one in booked(port, started.order)] == [made.key]
+        assert [one.ref for one in booked(port, started.order)] == [made.ref]
         assert port.find_posting(made.ref) == list(again.docs)
 
 
@@ -172,11 +197,17 @@ def test_a_request_delivered_twice_is_booked_once(peer: Peer, started: Story) ->
         if isinstance(first, Retry):
             first = port.post(made)
         assert isinstance(first, Posted | Duplicate)
-        assert len(booked(port, started.order)) == 1
+        lines = booked(port, started.order)
+        if "native_key" not in port.profile.supports:
+            # Nobody but the network sent it twice, and this ERP keeps no key: it has it twice under
+            # one reference, which the three-way match shows as posted twice.
+            assert [one.ref for one in lines] == [made.ref, made.ref]
+            return
+        assert len(lines) == 1
 
 
 @pytest.mark.requirement("K2")
-def test_twins_at_the_same_instant_are_booked_once(port: WebhookErp, started: Story) -> None:
+def test_twins_at_the_same_instant_are_booked_once(port: Port, started: Story) -> None:
     made = posting(started.consumed())
     with ThreadPoolExecutor(6) as pool:
         outcomes = list(pool.map(lambda _: port.post(made), range(6)))
@@ -184,11 +215,11 @@ def test_twins_at_the_same_instant_are_booked_once(port: WebhookErp, started: St
     assert all(isinstance(one, Posted | Duplicate | Retry | Unknown) for one in outcomes), outcomes
     final = port.post(made)
     assert isinstance(final, Duplicate)
-    assert [one.reference for one in booked(port, started.order)] == [made.key]
+    assert [one.ref for one in booked(port, started.order)] == [made.ref]
 
 
 @pytest.mark.requirement("K2")
-def test_a_key_with_other_bytes_is_refused_as_an_alarm(port: WebhookErp, started: Story) -> None:
+def test_a_key_with_other_bytes_is_refused_as_an_alarm(port: Port, started: Story) -> None:
     made = started.consumed()
     assert isinstance(port.post(posting(made)), Posted)
     lines = tuple(msgspec.structs.replace(one, quantity="99") for one in made.data.lines)
@@ -198,21 +229,19 @@ def test_a_key_with_other_bytes_is_refused_as_an_alarm(port: WebhookErp, started
 
 
 @pytest.mark.requirement("L1")
-def test_unknown_order_item_lot_and_unit_are_refused_by_name(
-    port: WebhookErp, started: Story
-) -> None:
+def test_unknown_order_item_lot_and_unit_are_refused_by_name(port: Port, started: Story) -> None:
     made = started.consumed()
     assert refused(port.post(posting(changed(made, item="SALT")))) == "item_unknown"
     assert refused(port.post(posting(changed(made, lot="L-404")))) == "lot_unknown"
     assert refused(port.post(posting(changed(made, unit="C62")))) == "unit_wrong"
-    assert refused(port.post(posting(Story("777").started()))) == "order_unknown"
+    assert refused(port.post(posting(opening(port, Story("777"))))) == "order_unknown"
     assert booked(port, started.order) == []
     assert isinstance(port.post(posting(made)), Posted)
 
 
 @pytest.mark.requirement("K5")
 def test_a_quantity_finer_than_the_erp_keeps_is_refused_before_it_is_sent(
-    port: WebhookErp, started: Story
+    port: Port, started: Story
 ) -> None:
     scale = port.profile.scales["KGM"]
     fits, finer = Decimal(1).scaleb(-scale), Decimal(1).scaleb(-scale - 1)
@@ -224,46 +253,49 @@ def test_a_quantity_finer_than_the_erp_keeps_is_refused_before_it_is_sent(
 
 @pytest.mark.requirement("L1")
 def test_closed_missing_and_future_periods_are_known_before_and_refused(
-    peer: Peer, port: WebhookErp, started: Story
+    peer: Peer, port: Port, started: Story
 ) -> None:
     closed, missing = last_month(TODAY), TODAY.replace(year=TODAY.year - 20)
     if closed.year != TODAY.year:
         pytest.skip("the fiscal year of the real ERP begins this month")
-    assert port.period(closed) is PeriodState.OPEN
+    tells = port.profile.asks_period_first
+    assert port.period(closed) is (PeriodState.OPEN if tells else PeriodState.UNKNOWN)
     peer.close_period(closed)
     try:
-        assert port.period(closed) is PeriodState.CLOSED
-        assert port.period(missing) is PeriodState.MISSING
         assert refused(port.post(posting(started.on(closed).consumed()))) == "period_closed"
-        assert refused(port.post(posting(started.on(missing).consumed()))) == "period_missing"
-        later = TODAY + timedelta(days=3)
-        assert refused(port.post(posting(started.on(later).consumed()))) == "date_in_future"
+        no_period = refused(port.post(posting(started.on(missing).consumed())))
+        assert no_period == "period_missing" if tells else no_period.startswith("period_")
+        if tells:
+            assert port.period(closed) is PeriodState.CLOSED
+            assert port.period(missing) is PeriodState.MISSING
+            later = TODAY + timedelta(days=3)
+            assert refused(port.post(posting(started.on(later).consumed()))) == "date_in_future"
         assert booked(port, started.order) == []
     finally:
         peer.open_period(closed)
     assert isinstance(port.post(posting(started.on(closed).consumed())), Posted)
     [line] = booked(port, started.order)
-    assert (line.posting_date, line.gl_period) == (closed, closed.isoformat()[:7])
+    assert (line.posting_date, line.period) == (closed, closed.isoformat()[:7])
+    assert not port.profile.reads_gl or line.gl_period == line.period
 
 
 @pytest.mark.requirement("K1")
 def test_an_order_that_is_over_takes_nothing(
-    peer: Peer, port: WebhookErp, started: Story, numbers: Iterator[str]
+    peer: Peer, port: Port, started: Story, numbers: Iterator[str]
 ) -> None:
     for made in (started.consumed(), started.produced(), started.completed()):
-        assert isinstance(port.post(posting(made)), Posted)
+        if port.profile.books(made.type):
+            assert isinstance(put(port, made), Posted)
     late = port.post(posting(started.consumed()))
     if port.profile.name == "tryton":  # an ERP may take corrections after technical completion
         assert refused(late) == "order_closed"
     cancelled = Story(next(numbers))
     peer.cancel_order(cancelled.order)
-    assert refused(port.post(posting(cancelled.started()))) == "order_closed"
+    assert refused(port.post(posting(opening(port, cancelled)))) == "order_closed"
 
 
 @pytest.mark.requirement("K8", "L8")
-def test_a_reversal_undoes_its_original_once_and_both_stay(
-    port: WebhookErp, started: Story
-) -> None:
+def test_a_reversal_undoes_its_original_once_and_both_stay(port: Port, started: Story) -> None:
     first, second = started.consumed(), started.consumed("7.2")
     for made in (first, second):
         assert isinstance(port.post(posting(made)), Posted)
@@ -271,8 +303,9 @@ def test_a_reversal_undoes_its_original_once_and_both_stay(
     assert isinstance(port.post(posting(undo)), Posted)
     lines = booked(port, started.order)
     assert sum(one.quantity or 0 for one in lines) == Decimal("0.0072")
-    shown = sorted((one.reference or "", str(one.quantity)) for one in lines)
-    assert shown == sorted([(first.id, "0.12"), (undo.id, "-0.12"), (second.id, "0.0072")])
+    shown = sorted((one.ref or "", str(one.quantity)) for one in lines)
+    refs = [made.data.erp_ref for made in (first, undo, second)]
+    assert shown == sorted(zip(refs, ("0.12", "-0.12", "0.0072"), strict=True))
     assert isinstance(port.post(posting(undo)), Duplicate)
     assert refused(port.post(posting(started.reversed(first)))) == "already_reversed"
     other = msgspec.structs.replace(
@@ -283,14 +316,16 @@ def test_a_reversal_undoes_its_original_once_and_both_stay(
 
 
 @pytest.mark.requirement("A5")
-def test_finished_goods_in_parts_sum_to_the_whole(port: WebhookErp, started: Story) -> None:
+def test_finished_goods_in_parts_sum_to_the_whole(port: Port, started: Story) -> None:
     assert isinstance(port.post(posting(started.consumed("1000"))), Posted)
     for part in ("250", "250", "500"):
         assert isinstance(port.post(posting(started.produced(part))), Posted)
     lines = booked(port, started.order, "receipt")
     assert [one.quantity for one in lines] == [Decimal(250), Decimal(250), Decimal(500)]
-    assert all(one.gl_document for one in lines)
-    assert isinstance(port.post(posting(started.completed())), Posted)
+    assert all(one.gl_document for one in lines) or not port.profile.reads_gl
+    made = started.completed()
+    if port.profile.books(made.type):
+        assert isinstance(put(port, made), Posted)
 
 
 @pytest.mark.requirement("K1")
@@ -304,24 +339,29 @@ def test_the_wish_to_wait_is_heard(peer: Peer, started: Story) -> None:
 
 
 @pytest.mark.requirement("K3")
-def test_a_secret_that_ran_out_pauses_and_books_nothing(peer: Peer, started: Story) -> None:
+def test_a_secret_that_ran_out_pauses_and_books_nothing(
+    peer: Peer, port: Port, started: Story
+) -> None:
     made = posting(started.consumed())
     stranger = peer.port(secret=new_secret())
     told = stranger.post(made)
     assert isinstance(told, Retry)
     assert told.paused
-    assert booked(stranger, started.order) == []
+    assert booked(port, started.order) == []
     stranger.close()
 
 
 @pytest.mark.requirement("K4")
-def test_master_data_comes_whole_once_and_then_as_nothing_new(port: WebhookErp) -> None:
+def test_master_data_comes_whole_once_and_then_as_nothing_new(port: Port) -> None:
     for kind in (Kind.ITEM, Kind.BOM, Kind.ORDER, Kind.CUSTOMER):
         page = port.pull(kind, None, None)
         assert page.records, kind
         assert page.faults == ()
         again = port.pull(kind, None, Validators(page.validators.etag))
-        assert again.records is None, kind
+        if page.validators.etag is None:  # no tag on collections there: the content is compared
+            assert again.records == page.records, kind
+        else:
+            assert again.records is None, kind
     [bom] = port.pull(Kind.BOM, None, None).records or ()
     assert [(one.item, one.quantity) for one in bom.lines] == [  # type: ignore[union-attr]
         ("LAC", Decimal("0.12")),
@@ -332,7 +372,7 @@ def test_master_data_comes_whole_once_and_then_as_nothing_new(port: WebhookErp) 
 
 @pytest.mark.requirement("K2", "K7")
 def test_a_crash_of_the_erp_between_two_facts_loses_and_doubles_nothing(
-    peer: Peer, port: WebhookErp, started: Story
+    peer: Peer, port: Port, started: Story
 ) -> None:
     first, second = posting(started.consumed()), posting(started.consumed("1.5"))
     assert isinstance(port.post(first), Posted)
@@ -342,4 +382,4 @@ def test_a_crash_of_the_erp_between_two_facts_loses_and_doubles_nothing(
     peer.restart()
     assert isinstance(port.post(first), Duplicate)
     assert isinstance(port.post(second), Posted)
-    assert [one.reference for one in booked(port, started.order)] == [first.key, second.key]
+    assert [one.ref for one in booked(port, started.order)] == [first.ref, second.ref]

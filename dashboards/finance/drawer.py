@@ -248,7 +248,11 @@ def _bytes(it: RowEvidence) -> Markup:
     for n, proof in enumerate(it.proofs):
         if proof.receipt.body:
             text = pretty(proof.receipt.body)
-            made.append(_more(f"receipt-{n}", "The receipt, as signed by the ERP", _pre(text)))
+            signed = "webhook-signature" in proof.receipt.headers
+            title = (
+                "The receipt, as signed by the ERP" if signed else "The ERP's answer, as it came"
+            )
+            made.append(_more(f"receipt-{n}", title, _pre(text)))
     return join(*made)
 
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import httpx
 
-BACK = (
-    "content-type", "etag", "last-modified", "retry-after", "webhook-id", "webhook-timestamp",
-    "webhook-signature",
-)  # fmt: skip
-HOP = frozenset({"host", "content-length", "connection"})
+WRITES = ("POST", "PUT")
+HOP = frozenset({
+    "host", "content-length", "connection", "keep-alive", "transfer-encoding",
+    "content-encoding", "server", "date",
+})  # fmt: skip
 LATE_S = 0.4
 
 
@@ -82,7 +82,7 @@ class Network:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 network._handle(self, body)
 
-            do_POST = do_GET = _go
+            do_POST = do_PUT = do_DELETE = do_PATCH = do_GET = _go
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -110,13 +110,13 @@ class Network:
         return found
 
     def _pass_on(self, handler: BaseHTTPRequestHandler, body: bytes) -> httpx.Response:
-        self.delivered += 1
+        self.delivered += handler.command in WRITES
         headers = {k: v for k, v in handler.headers.items() if k.lower() not in HOP}
         url = self._upstream.copy_with(raw_path=handler.path.encode())
         return self._client.request(handler.command, url, content=body, headers=headers)
 
     def _handle(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        fault = self._fault() if handler.command == "POST" else None
+        fault = self._fault() if handler.command in WRITES else None
         try:
             answer = self._struck(handler, body, fault)
         except httpx.HTTPError:  # the ERP is away: so is whoever calls through here
@@ -162,9 +162,9 @@ class Network:
         body: Any = answer.content
         with suppress(OSError):  # the caller may have been killed meanwhile
             handler.send_response(answer.status_code)
-            for name in BACK:
-                if name in answer.headers:
-                    handler.send_header(name, answer.headers[name])
+            for name, value in answer.headers.multi_items():
+                if name not in HOP:
+                    handler.send_header(name, value)
             handler.send_header("content-length", str(len(body)))
             handler.end_headers()
             handler.wfile.write(body)

@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from erp.adapters.sap import fields
-from erp.contract import crockford, erp_ref
+from erp.contract import crockford, erp_ref, quantity_text
 from erp.messages import OUR_UNITS
 from erp.port import (
     DocumentRef,
@@ -111,7 +111,7 @@ class SapPlant:
         """
         for ours, unit in self.units.items():
             if unit.code == code:
-                return Decimal(f"{(Decimal(value) / unit.per_ours).normalize():f}"), ours
+                return Decimal(quantity_text(Decimal(value) / unit.per_ours)), ours
         raise ValueError(f"unit {code}: not one of {sorted(it.code for it in self.units.values())}")
 
 
@@ -184,7 +184,7 @@ def _item(line: PostingLine, posting: Posting, *, plant: SapPlant, back: bool) -
         "GoodsMovementType": kind,
         "ManufacturingOrder": posting.order.erp,
         "EntryUnit": unit.code,
-        "QuantityInEntryUnit": f"{abs(line.quantity) * unit.per_ours:f}",
+        "QuantityInEntryUnit": quantity_text(abs(line.quantity) * unit.per_ours),
         "MaterialDocumentItemText": item_text(posting),
     }
     if kind == "101":

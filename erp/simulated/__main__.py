@@ -1,0 +1,46 @@
+"""Start a simulated ERP: `python -m erp.simulated NAME --db PATH --port P --seed FILE`.
+
+Its user and secret come from BATCHWRIGHT_SIMULATED_USER and BATCHWRIGHT_SIMULATED_SECRET, kept out
+of the process list. Loopback only: its switches ask nobody for a password.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import uvicorn
+
+from erp.simulated.records import Records
+from erp.simulated.sap import Sap
+from erp.simulated.serving import Simulator, build
+
+SIMULATORS: dict[str, Callable[[str, str], Simulator]] = {
+    "sap": lambda user, secret: Sap(user, secret, repeats=True),
+    "sap-plain": Sap,
+}
+
+
+def main() -> None:
+    """Run until stopped."""
+    parser = argparse.ArgumentParser(prog="python -m erp.simulated")
+    parser.add_argument("name", choices=SIMULATORS)
+    parser.add_argument("--db", type=Path, required=True, help="its own SQLite file")
+    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
+    parser.add_argument("--seed", type=Path, required=True, help="JSON: items, boms, orders, ...")
+    given = parser.parse_args()
+    user = os.environ.get("BATCHWRIGHT_SIMULATED_USER", "")
+    secret = os.environ.get("BATCHWRIGHT_SIMULATED_SECRET", "")
+    if not user or not secret:
+        parser.error("set BATCHWRIGHT_SIMULATED_USER and BATCHWRIGHT_SIMULATED_SECRET")
+    simulator = SIMULATORS[given.name](user, secret)
+    records = Records(given.db)
+    with records.work() as work:
+        simulator.seed(work, json.loads(given.seed.read_text("utf-8"), parse_float=Decimal))
+    uvicorn.run(build(records, simulator), host="127.0.0.1", port=given.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Simulated ERPs as peers of the conformance suite: a process each, killed and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from erp.adapters.calling import Basic
+from erp.adapters.sap.adapter import SapErp
+from erp.adapters.sap.mapping import SapPlant, SapUnit
+from tests.erp_peers import PEER_SEED, Port
+from tests.erp_plant import ROOT, free_port
+
+USER, SECRET = "MES", "a secret of the technical user"
+
+
+@dataclass
+class SimulatedPeer:
+    """What all simulators have in common; the port is each one's own."""
+
+    kind: str
+    folder: Path
+    number: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.kind
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.number}"
+
+    def port(self, address: str | None = None, *, secret: str | None = None) -> Port:
+        return MAKERS[self.kind](self, address or self.address, secret or SECRET)
+
+    def restart(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        seed = self.folder / "seed.json"
+        seed.write_text(json.dumps(PEER_SEED), "utf-8")
+        command = [sys.executable, "-m", "erp.simulated", self.kind]
+        command += ["--db", str(self.folder / "erp.db"), "--port", str(self.number)]
+        command += ["--seed", str(seed)]
+        login = {"BATCHWRIGHT_SIMULATED_USER": USER, "BATCHWRIGHT_SIMULATED_SECRET": SECRET}
+        self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **login})
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            assert self.process.poll() is None, "the simulator ended at once"
+            try:
+                self.admin("health")
+            except httpx.HTTPError:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError("the simulator did not answer within 30 s")
+
+    def crash(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def admin(self, what: str, **call: object) -> Any:
+        answer = httpx.post(f"{self.address}/admin/{what}", json=call, trust_env=False, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def requests(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.admin("requests")
+        return found
+
+    def close_period(self, month: date) -> None:
+        self.admin("periods", period=f"{month:%Y-%m}", state="closed")
+
+    def open_period(self, month: date) -> None:
+        self.admin("periods", period=f"{month:%Y-%m}", state="open")
+
+    def cancel_order(self, order: str) -> None:
+        self.admin("orders", id=order, state="cancelled")
+
+
+SAP_PLANT: dict[str, Any] = {
+    "plant": "P001",
+    "components_from": "RM01",
+    "goods_to": "FG01",
+    "zone": ZoneInfo("UTC"),
+    "units": {"KGM": SapUnit("G", Decimal(1000)), "C62": SapUnit("PC")},
+    "longest_s": 0,
+}
+
+
+def sap(peer: SimulatedPeer, address: str, secret: str) -> Port:
+    plant = SapPlant(**SAP_PLANT, repeatability=peer.kind == "sap")
+    return SapErp(address, login=Basic(USER, secret), plant=plant, timeout_s=10)
+
+
+MAKERS = {"sap": sap, "sap-plain": sap}
+
+
+@contextmanager
+def simulated(kind: str, folder: Path) -> Iterator[SimulatedPeer]:
+    """Run a simulator for as long as it is needed."""
+    peer = SimulatedPeer(kind, folder)
+    peer.restart()
+    try:
+        yield peer
+    finally:
+        peer.crash()
