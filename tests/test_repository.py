@@ -35,7 +35,7 @@ HOME: dict[str, tuple[str, ...]] = {
     "prometheus_client": SCREENS,
     "fastapi": ("dashboards/", "erp/", "capture/"),
     "starlette": ("dashboards/", "erp/", "capture/"),
-    "uvicorn": ("dashboards/", "erp/sandbox/"),
+    "uvicorn": ("dashboards/", "erp/sandbox/", "erp/simulated/"),
     "jinja2": ("dashboards/", "capture/"),
     "duckdb": ("analytics/",),
     "pandas": ("analytics/", "dashboards/"),
