@@ -6,7 +6,6 @@ away nothing is counted against a message: the relay asks for its health and goe
 back.
 """
 
-import hashlib
 import logging
 import random
 import threading
@@ -14,8 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
 from uuid import uuid4
@@ -23,20 +21,17 @@ from uuid import uuid4
 from core.clock import iso, now, parse_iso
 from core.ledger.checkpoint import Checkpoint
 from erp import evidence
-from erp.contract import SentCheckpoint, from_bytes
+from erp.contract import SentCheckpoint
 from erp.derive import Deriver, Entries, Manner
+from erp.judging import judge, posting_of
 from erp.messages import Site
 from erp.outbox import Outbox
 from erp.port import (
     Accepted,
     Duplicate,
     ErpAdapter,
-    OrderRef,
     Outcome,
     PeriodState,
-    Posted,
-    Posting,
-    PostingLine,
     Rejected,
     Retry,
     Tickets,
@@ -46,7 +41,6 @@ from erp.rows import DUE, Result, Row, State
 from erp.schedule import Retries, next_attempt
 
 LEASE = timedelta(minutes=5)
-POLL_ACCEPTED = timedelta(minutes=1)
 log = logging.getLogger("batchwright.erp")
 
 
@@ -68,88 +62,6 @@ class RelayStatus:
     endpoint: Endpoint
     reason: str | None
     asides: int
-
-
-def posting_of(row: Row) -> Posting:
-    """Return what an adapter needs of a stored message; the bytes stay as they are."""
-    made = from_bytes(row.body)
-    data = made.data
-    return Posting(
-        kind=made.type,
-        key=made.id,
-        ref=data.erp_ref,
-        order=OrderRef(data.order.mes, data.order.erp),
-        posting_date=date.fromisoformat(data.posting_date),
-        lines=tuple(
-            PostingLine(
-                line.n, line.item, line.lot, Decimal(line.quantity), line.unit, line.movement
-            )
-            for line in data.lines
-        ),
-        digest=hashlib.sha256(row.body).hexdigest(),
-        body=row.body,
-        corrects=data.corrects,
-    )
-
-
-def judge(
-    row: Row,
-    outcome: Outcome,
-    *,
-    at: datetime,
-    jitter: float = 0.0,
-    retry: Retries = next_attempt,
-) -> Result:
-    """Return what an outcome makes of a message. Pure: the states of the outbox are all here."""
-    count = row.attempts + 1
-    match outcome:
-        case Posted() | Duplicate():
-            return Result(
-                state=State.DONE,
-                outcome="posted" if isinstance(outcome, Posted) else "duplicate",
-                attempts=count,
-                due_at=at,
-                exchange=outcome.exchange,
-                documents=outcome.docs,
-                period=outcome.period,
-                checkpoint=outcome.checkpoint,
-            )
-        case Accepted(ticket=ticket, exchange=exchange):
-            return Result(
-                state=State.ACCEPTED,
-                outcome="accepted",
-                attempts=count,
-                due_at=at + POLL_ACCEPTED,
-                ticket=ticket,
-                exchange=exchange,
-            )
-        case Rejected(code=code, detail=detail, exchange=exchange):
-            return Result(
-                state=State.DEAD,
-                outcome="rejected",
-                attempts=count,
-                due_at=at,
-                code=code,
-                error=detail,
-                exchange=exchange,
-            )
-        case Retry() | Unknown():
-            later, code = retry(count, at, jitter), "unknown"
-            state = State.UNKNOWN
-            if isinstance(outcome, Retry):
-                state, code = State.PENDING, "retry"
-                if outcome.after_s is not None or outcome.paused:
-                    # The ERP's own wish, or no fault of this message: it is not counted.
-                    count, later = row.attempts, at + timedelta(seconds=outcome.after_s or 0)
-            return Result(
-                state=state if later else State.DEAD,
-                outcome=code,
-                attempts=count,
-                due_at=later or at,
-                code=code if later else "attempts_used_up",
-                error=outcome.reason,
-                exchange=outcome.exchange,
-            )
 
 
 class Relay:

@@ -18,10 +18,10 @@ from core.ledger.entry import Entry
 from erp.adapters.webhook import WebhookErp
 from erp.bridges.tryton_server import TrytonServer
 from erp.contract import Message
+from erp.judging import posting_of
 from erp.messages import Known, Site, translate
 from erp.port import Accepted, ErpAdapter, Outcome, Posted, Posting, Tickets
 from erp.profile import SANDBOX, TRYTON
-from erp.relay import posting_of
 from erp.rows import Row, State
 from erp.signing import Keys, new_secret
 from tests.erp_plant import SITE, Sandbox

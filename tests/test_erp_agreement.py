@@ -230,7 +230,7 @@ def test_the_sandbox_answers_as_the_contract_says(erp: Sandbox) -> None:
 
 
 def _posting(made: Message) -> Any:
-    from erp.relay import posting_of
+    from erp.judging import posting_of
     from erp.rows import Row, State
 
     return posting_of(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from erp.judging import judge
 from erp.port import Accepted, Duplicate, Outcome, Posted, Rejected, Retry, Unknown
-from erp.relay import judge
 from erp.rows import Row, State
 from erp.schedule import DELAYS_S, next_attempt
 from tests.erp_plant import AT

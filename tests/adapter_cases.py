@@ -1,0 +1,49 @@
+"""The table of the manual: which cases of the conformance suite hold for which peer, and how."""
+
+from __future__ import annotations
+
+CASES = {
+    "test_a_batch_is_booked_with_its_general_ledger": "A batch is booked and read back",
+    "test_an_answer_lost_after_the_commit_ends_in_the_same_documents": "Answer lost after commit",
+    "test_a_request_that_never_arrived_is_booked_once_by_the_next": "Request lost",
+    "test_a_request_delivered_twice_is_booked_once": "Request delivered twice by the network",
+    "test_twins_at_the_same_instant_are_booked_once": "Six twins at one instant",
+    "test_a_key_with_other_bytes_is_refused_as_an_alarm": "A key with other bytes",
+    "test_unknown_order_item_lot_and_unit_are_refused_by_name": "Unknown order, item, lot, unit",
+    "test_a_quantity_finer_than_the_erp_keeps_is_refused_before_it_is_sent": "Quantity too fine",
+    "test_closed_missing_and_future_periods_are_known_before_and_refused": "Closed, missing period",
+    "test_an_order_that_is_over_takes_nothing": "Order that is over",
+    "test_a_reversal_undoes_its_original_once_and_both_stay": "Reversal, once",
+    "test_finished_goods_in_parts_sum_to_the_whole": "Finished goods in parts",
+    "test_the_wish_to_wait_is_heard": "Told to wait",
+    "test_a_secret_that_ran_out_pauses_and_books_nothing": "Secret ran out",
+    "test_master_data_comes_whole_once_and_then_as_nothing_new": "Master data, and nothing new",
+    "test_a_crash_of_the_erp_between_two_facts_loses_and_doubles_nothing": "ERP crashes in between",
+}
+COLUMNS = {
+    "sandbox": "Sandbox",
+    "tryton": "Tryton",
+    "sap-plain": "SAP",
+    "sap": "SAP, repeatability",
+}
+# (case, peer) -> the letter of the note that says how it differs
+DIFFERS = {
+    ("test_a_batch_is_booked_with_its_general_ledger", "sap-plain"): "a",
+    ("test_a_batch_is_booked_with_its_general_ledger", "sap"): "a",
+    ("test_a_request_delivered_twice_is_booked_once", "sap-plain"): "b",
+    ("test_closed_missing_and_future_periods_are_known_before_and_refused", "sap-plain"): "c",
+    ("test_closed_missing_and_future_periods_are_known_before_and_refused", "sap"): "c",
+    ("test_master_data_comes_whole_once_and_then_as_nothing_new", "sap-plain"): "d",
+    ("test_master_data_comes_whole_once_and_then_as_nothing_new", "sap"): "d",
+}
+
+
+def rows() -> list[str]:
+    """Return the table's lines."""
+    found = [f"| Case | {' | '.join(COLUMNS.values())} |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for case, title in CASES.items():
+        marks = [
+            f"differs ({DIFFERS[case, it]})" if (case, it) in DIFFERS else "yes" for it in COLUMNS
+        ]
+        found.append(f"| {title} | {' | '.join(marks)} |")
+    return found
