@@ -20,10 +20,11 @@ from erp import evidence
 from erp.derive import Deriver
 from erp.drill.plan import erp_seed, write_ledger
 from erp.drill.run import Peers, sandbox
+from erp.judging import posting_of
 from erp.messages import Site
 from erp.outbox import Outbox
 from erp.port import Posted
-from erp.relay import Relay, posting_of
+from erp.relay import Relay
 from erp.rows import Row, State
 
 WORKERS = 4  # as the relay has by default
