@@ -39,6 +39,7 @@ MENU = (
     _entry("/reconcile", "Reconcile", "Every fact of the floor beside its posting", "finance"),
     _entry("/books", "Books", "Plant notebooks: figures with their proof"),
     _entry("/audit", "Audit", "Who did what, when and why; verify the ledger", "qa"),
+    _entry("/people", "People", "Who has access, badges, keys", "admin", "qa", "supervisor"),
     _entry("/help", "Help", "The manual"),
 )
 # Reached by its address alone, and served only where scales are simulated.

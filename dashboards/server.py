@@ -30,6 +30,7 @@ from dashboards.headers import Headers
 from dashboards.limits import LARGEST_HEADERS, Guard, Impatient, Limits
 from dashboards.login import LoginPages
 from dashboards.pages import PAGES
+from dashboards.people.routes import PeoplePages
 from dashboards.plant import PlantServices
 from dashboards.record import routes as record_routes
 from dashboards.security import Gate, PageFunction
@@ -76,6 +77,7 @@ def create_app(
     app.include_router(_watch(plant, gate))
     app.include_router(LoginPages(plant, gate).router())
     app.include_router(own_account.router(plant, gate))
+    app.include_router(PeoplePages(plant, gate).router())
     app.include_router(help.router(plant, gate))
     app.include_router(record_routes.router(plant, gate))
     for router in routers:

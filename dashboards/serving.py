@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 
+from pydantic import SecretStr
+
 from config.accounts import accounts_of
 from config.actions import missing_text
 from config.load import load_plant
@@ -15,6 +17,7 @@ from config.settings import Settings
 from config.targets import is_this_host, passkey_site
 from core.authority import PlantRules
 from core.ledger.timestamp import certificates
+from core.vault import ERP_RECEIVE, ERP_SEND, ERP_TOKEN, Vault
 from dashboards import logs
 from dashboards.boundary import ErpLink
 from dashboards.compose import Plant, Wiring, open_execution
@@ -23,17 +26,28 @@ from erp.timestamp import Authority
 
 
 def erp_link(settings: Settings) -> ErpLink | None:
-    """Return the ERP that the settings name; None where they name none, or not all of it."""
-    send, receive = settings.erp_secret, settings.erp_receipt_secret
-    if settings.erp_address is None or send is None or receive is None:
+    """Return the ERP that the settings name; None where they name none, or not all of it.
+
+    A secret that the environment does not give is read from the vault of the data folder.
+    """
+    if settings.erp_address is None:
+        return None
+    vault = Vault(settings.data_dir / "keys")
+    send = _secret(settings.erp_secret) or vault.get(ERP_SEND)
+    receive = _secret(settings.erp_receipt_secret) or vault.get(ERP_RECEIVE)
+    if send is None or receive is None:
         return None
     return ErpLink(
         address=settings.erp_address,
-        send=send.get_secret_value(),
-        receive=receive.get_secret_value(),
-        token=None if settings.erp_token is None else settings.erp_token.get_secret_value(),
-        stream=None if settings.nats_url is None else settings.nats_url.get_secret_value(),
+        send=send,
+        receive=receive,
+        token=_secret(settings.erp_token) or vault.get(ERP_TOKEN),
+        stream=_secret(settings.nats_url),
     )
+
+
+def _secret(given: SecretStr | None) -> str | None:
+    return None if given is None else given.get_secret_value()
 
 
 def authority(settings: Settings) -> Authority | None:

@@ -314,20 +314,26 @@ def locked(here: Here) -> Section:
             word="Locked",
             lines=(
                 f"{one.failures} failed attempts in a row · {', '.join(one.roles)}",
-                "Unlock with the command person.unlock, after asking the person.",
+                "Ask the person who it was that tried, then unlock.",
             ),
+            href=f"/people/{one.person}",
         )
         for one in here.execution.nouns.all(Person)
         if one.state is PersonState.LOCKED
     ]
-    return Section(title="People locked out", tasks=tuple(tasks), empty="Nobody is locked out.")
+    return Section(
+        title="People locked out",
+        tasks=tuple(tasks),
+        empty="Nobody is locked out.",
+        more=("Security alerts", "/people"),
+    )
 
 
 type Part = Callable[[Here], Section]
 BY_ROLE: dict[str, tuple[Part, ...]] = {
     "operator": (at_station,),
     "supervisor": (to_dispatch, at_work),
-    "qa": (to_disposition, to_review),
+    "qa": (to_disposition, to_review, locked),
     "director": (deviations_today,),
     "engineer": (equipment_due,),
     "admin": (locked,),

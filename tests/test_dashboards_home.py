@@ -28,7 +28,7 @@ from tests.browser import Screen, grave_findings
 from tests.plant import PEOPLE, ZONE, LivingPlant, running_plant
 from tests.reviewing import SAYS, over_weighed
 
-PLAIN = {"/help"}  # served as plain HTML, not as a live page
+PLAIN = {"/help", "/people"}  # served as plain HTML, not as a live page
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def titled(sections: list[Section], start: str) -> Section:
     [
         ("olga", ["Batches in all rooms"]),
         ("sana", ["Orders to dispatch", "Batches at work"]),
-        ("quinn", ["Deviations to disposition", "Batches to review"]),
+        ("quinn", ["Deviations to disposition", "Batches to review", "People locked"]),
         ("dora", ["Deviations of "]),
         ("erik", ["Scales due within 30 days, or not usable now"]),
         ("finn", []),

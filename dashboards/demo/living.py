@@ -25,6 +25,7 @@ from config.targets import passkey_site
 from core.clock import micros, now
 from core.equipment import EquipmentKind
 from core.execution import Execution
+from core.vault import ERP_RECEIVE, ERP_SEND, Vault
 from dashboards.boundary import ErpLink
 from dashboards.collect import source
 from dashboards.compose import Plant, Wiring, open_execution
@@ -195,13 +196,13 @@ class Demo:
         )
 
     def _erp_secrets(self) -> dict[str, str]:
-        path = self.data / "keys" / "erp.json"
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(json.dumps({"send": new_secret(), "receive": new_secret()}), "utf-8")
-        found: dict[str, str] = json.loads(path.read_text("utf-8"))
-        return found
+        vault = Vault(self.data / "keys")
+        found = {"send": vault.get(ERP_SEND), "receive": vault.get(ERP_RECEIVE)}
+        for way, name in (("send", ERP_SEND), ("receive", ERP_RECEIVE)):
+            if found[way] is None:
+                found[way] = new_secret()
+                vault.put(name, str(found[way]))
+        return {way: str(secret) for way, secret in found.items()}
 
     def _start_devices(self) -> dict[str, dict[str, list[int]]]:
         scales = {one.id: one for one in self.pack.equipment(EquipmentKind.SCALE)}

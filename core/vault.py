@@ -1,0 +1,152 @@
+"""Secrets that the server must know in clear, kept wrapped: ERP keys, a provider's client secret.
+
+Each is encrypted by Fernet under a master key that lies elsewhere: in the environment, or in a
+file for its owner only. The first master key wraps, all of them open, so that one can take the
+place of another. A backup of the vault without the master key gives nothing away.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from core.errors import Refused
+
+MASTER_VARIABLE = "BATCHWRIGHT_MASTER_KEY"
+OWNER_ONLY = 0o077  # bits that nobody else may have
+ERP_SEND, ERP_RECEIVE, ERP_TOKEN = "erp-send", "erp-receive", "erp-token"
+KNOWN = (ERP_SEND, ERP_RECEIVE, ERP_TOKEN)
+
+
+class MasterKeyUnfit(Refused):
+    """Without a good master key no secret can be kept or read."""
+
+    def __init__(self, where: str, what: str, next_step: str) -> None:
+        super().__init__(f"Master key, {where}: {what}. {next_step}", where=where)
+
+
+class SecretSealed(Refused):
+    """A secret is wrapped under a master key that is not here."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Secret {name}: none of the master keys opens it. Give the key that it was wrapped"
+            " under, or set the secret anew.",
+            name=name,
+        )
+
+
+class UnknownSecret(Refused):
+    """A name that no part of the server asks for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Secret {name}: not one of {', '.join(KNOWN)}. Choose from these.")
+
+
+class Vault:
+    """The wrapped secrets of one data folder; a fresh one makes its master key."""
+
+    def __init__(self, keys: Path, environ: Mapping[str, str] | None = None) -> None:
+        """Open the vault in a folder of keys.
+
+        Raises:
+            MasterKeyUnfit: a master key is no key, or others may read its file.
+        """
+        self._path, self._master = keys / "vault.json", keys / "master.key"
+        self._given = (os.environ if environ is None else environ).get(MASTER_VARIABLE, "")
+        keys.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._fernet = MultiFernet([Fernet(key) for key in self._keys()])
+
+    def _keys(self) -> list[bytes]:
+        if self._given:
+            texts, where = self._given.split(","), MASTER_VARIABLE
+        else:
+            if not self._master.exists():
+                _write(self._master, Fernet.generate_key().decode() + "\n")
+            if self._master.stat().st_mode & OWNER_ONLY:
+                raise MasterKeyUnfit(
+                    str(self._master), "others may read it", "Run: chmod 600 on it."
+                )
+            texts, where = self._master.read_text("utf-8").split(), str(self._master)
+        keys = [text.strip().encode() for text in texts if text.strip()]
+        try:
+            [Fernet(key) for key in keys]
+        except ValueError as fault:
+            raise MasterKeyUnfit(
+                where, "is no Fernet key", "Give 32 random bytes as URL-safe base64."
+            ) from fault
+        if not keys:
+            raise MasterKeyUnfit(where, "is empty", "Restore it, or set the secrets anew.")
+        return keys
+
+    def _wrapped(self) -> dict[str, str]:
+        if not self._path.exists():
+            return {}
+        found: dict[str, str] = json.loads(self._path.read_text("utf-8"))
+        return found
+
+    def names(self) -> tuple[str, ...]:
+        """Return which secrets are kept."""
+        return tuple(sorted(self._wrapped()))
+
+    def get(self, name: str) -> str | None:
+        """Return a secret in clear, None where it is not kept.
+
+        Raises:
+            SecretSealed: no master key here opens it.
+        """
+        token = self._wrapped().get(name)
+        if token is None:
+            return None
+        try:
+            return self._fernet.decrypt(token).decode()
+        except InvalidToken as fault:
+            raise SecretSealed(name) from fault
+
+    def put(self, name: str, secret: str) -> None:
+        """Keep a secret in the place of the one before."""
+        wrapped = self._wrapped() | {name: self._fernet.encrypt(secret.encode()).decode()}
+        _write(self._path, json.dumps(wrapped, indent=1) + "\n")
+
+    def drop(self, name: str) -> None:
+        """Forget a secret."""
+        wrapped = {one: token for one, token in self._wrapped().items() if one != name}
+        _write(self._path, json.dumps(wrapped, indent=1) + "\n")
+
+    def rotate(self) -> int:
+        """Wrap every secret under the newest master key; return how many there are.
+
+        A master key in a file is made anew here, and the old one goes once nothing needs it.
+        One in the environment is whoever set it: the first of several is the newest.
+
+        Raises:
+            SecretSealed: no master key here opens one of them; then nothing is changed.
+        """
+        for name in self.names():
+            self.get(name)
+        new = ""
+        if not self._given:
+            new = Fernet.generate_key().decode() + "\n"
+            _write(self._master, new + self._master.read_text("utf-8"))
+            self._fernet = MultiFernet([Fernet(key) for key in self._keys()])
+        wrapped = {
+            name: self._fernet.rotate(token).decode() for name, token in self._wrapped().items()
+        }
+        _write(self._path, json.dumps(wrapped, indent=1) + "\n")
+        if new:
+            _write(self._master, new)
+            self._fernet = MultiFernet([Fernet(key) for key in self._keys()])
+        return len(wrapped)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file for its owner only; a crash leaves the one before whole."""
+    part = path.with_suffix(".part")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

@@ -1,0 +1,65 @@
+"""Secrets at rest: `secrets list`, `secrets set`, `secrets drop`, `secrets rotate`."""
+
+from typing import Annotated
+
+import typer
+
+from core.errors import MesError
+from dashboards.cli.terminal import Data, give_up, say
+
+app = typer.Typer()
+secrets = typer.Typer(no_args_is_help=True, help="Secrets that the server keeps, wrapped.")
+app.add_typer(secrets, name="secrets")
+
+Name = Annotated[str, typer.Argument(help="erp-send, erp-receive or erp-token")]
+
+
+@secrets.command("list")
+def list_secrets(data: Data) -> None:
+    """Name the secrets that are kept; never show one."""
+    from core.vault import Vault
+
+    try:
+        names = Vault(data / "keys").names()
+    except MesError as fault:
+        raise give_up(fault) from fault
+    say("\n".join(names) or "No secret is kept. Set one with: batchwright secrets set NAME.")
+
+
+@secrets.command("set")
+def set_secret(name: Name, data: Data) -> None:
+    """Keep a secret; it is asked for, or read from standard input, never an argument."""
+    from core.vault import KNOWN, UnknownSecret, Vault
+
+    try:
+        if name not in KNOWN:
+            raise UnknownSecret(name)
+        vault = Vault(data / "keys")
+        vault.put(name, typer.prompt(f"Secret {name}", hide_input=True))
+    except MesError as fault:
+        raise give_up(fault) from fault
+    say(f"{name}: kept. A server that runs reads it at its next start.")
+
+
+@secrets.command("drop")
+def drop_secret(name: Name, data: Data) -> None:
+    """Forget a secret."""
+    from core.vault import Vault
+
+    try:
+        Vault(data / "keys").drop(name)
+    except MesError as fault:
+        raise give_up(fault) from fault
+    say(f"{name}: not kept any more.")
+
+
+@secrets.command("rotate")
+def rotate_secrets(data: Data) -> None:
+    """Wrap every secret under a new master key, and let the old key go."""
+    from core.vault import Vault
+
+    try:
+        count = Vault(data / "keys").rotate()
+    except MesError as fault:
+        raise give_up(fault) from fault
+    say(f"{count} secrets are wrapped under the newest master key. Make a backup of it now.")

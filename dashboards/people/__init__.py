@@ -1,0 +1,1 @@
+"""The page `/people`: who has access, by which means, and everything that changes it."""

@@ -1,0 +1,122 @@
+"""Secrets at rest: wrapped under a master key that lies elsewhere, and re-wrapped by rotation."""
+
+from __future__ import annotations
+
+import logging
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from typer.testing import CliRunner
+
+from config.settings import Settings
+from core.vault import MASTER_VARIABLE, MasterKeyUnfit, SecretSealed, Vault
+from dashboards.cli import app
+from dashboards.serving import erp_link
+from erp.signing import new_secret
+from tests.hands import refusal
+
+KEY, OTHER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+
+
+def vault(folder: Path, *keys: str) -> Vault:
+    return Vault(folder, {MASTER_VARIABLE: ",".join(keys)} if keys else {})
+
+
+@pytest.mark.requirement("K3")
+def test_secret_is_read_back_and_lies_in_no_file(tmp_path: Path) -> None:
+    vault(tmp_path).put("erp-send", "whsec_hush")
+    assert vault(tmp_path).get("erp-send") == "whsec_hush"
+    assert vault(tmp_path).get("erp-receive") is None
+    for path in tmp_path.iterdir():
+        assert b"hush" not in path.read_bytes()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    vault(tmp_path).drop("erp-send")
+    assert vault(tmp_path).names() == ()
+
+
+@pytest.mark.requirement("K3")
+def test_rotation_wraps_all_anew_and_the_old_key_opens_nothing(tmp_path: Path) -> None:
+    kept = vault(tmp_path)
+    kept.put("erp-send", "one")
+    kept.put("erp-receive", "two")
+    old, before = (tmp_path / "master.key").read_text(), (tmp_path / "vault.json").read_text()
+    assert kept.rotate() == 2
+    assert (tmp_path / "master.key").read_text() != old
+    assert len((tmp_path / "master.key").read_text().split()) == 1
+    assert not set(before.split('"')) & {t for t in text(tmp_path).split('"') if len(t) > 60}
+    assert [vault(tmp_path).get(name) for name in ("erp-send", "erp-receive")] == ["one", "two"]
+    refusal(SecretSealed, lambda: vault(tmp_path, old.strip()).get("erp-send"))
+
+
+def text(folder: Path) -> str:
+    return (folder / "vault.json").read_text()
+
+
+@pytest.mark.requirement("K3")
+def test_rotation_that_was_cut_short_loses_nothing(tmp_path: Path) -> None:
+    kept = vault(tmp_path)
+    kept.put("erp-send", "one")
+    master = tmp_path / "master.key"
+    master.write_text(f"{KEY}\n{master.read_text()}")
+    assert vault(tmp_path).get("erp-send") == "one"
+    assert vault(tmp_path).rotate() == 1
+    assert vault(tmp_path).get("erp-send") == "one"
+
+
+@pytest.mark.requirement("K3")
+def test_master_key_of_the_environment_rotates_by_its_order(tmp_path: Path) -> None:
+    vault(tmp_path, KEY).put("erp-send", "one")
+    assert not (tmp_path / "master.key").exists()
+    assert vault(tmp_path, OTHER, KEY).rotate() == 1
+    assert vault(tmp_path, OTHER).get("erp-send") == "one"
+    said = refusal(SecretSealed, lambda: vault(tmp_path, KEY).rotate())
+    assert said == (
+        "Secret erp-send: none of the master keys opens it. Give the key that it was wrapped"
+        " under, or set the secret anew."
+    )
+
+
+def test_master_key_that_others_may_read_or_that_is_none_is_refused(tmp_path: Path) -> None:
+    vault(tmp_path).put("erp-send", "one")
+    (tmp_path / "master.key").chmod(0o640)
+    assert "others may read it. Run: chmod 600" in refusal(MasterKeyUnfit, lambda: vault(tmp_path))
+    refusal(MasterKeyUnfit, lambda: vault(tmp_path, "no key at all"))
+    said = refusal(MasterKeyUnfit, lambda: vault(tmp_path, KEY, "no key at all"))
+    assert "no key at all" not in said
+
+
+def test_changed_wrapping_is_refused(tmp_path: Path) -> None:
+    vault(tmp_path).put("erp-send", "one")
+    path = tmp_path / "vault.json"
+    path.write_text(path.read_text().replace("gAAAA", "gAAAB", 1))
+    refusal(SecretSealed, lambda: vault(tmp_path).get("erp-send"))
+
+
+@pytest.mark.requirement("K3")
+def test_command_line_keeps_lists_and_rotates_without_showing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(MASTER_VARIABLE, raising=False)
+    send, receive = new_secret(), new_secret()
+    run = CliRunner()
+    data = ["--data", str(tmp_path)]
+    with caplog.at_level(logging.DEBUG):
+        told = [
+            run.invoke(app, ["secrets", "set", "erp-send", *data], input=f"{send}\n"),
+            run.invoke(app, ["secrets", "set", "erp-receive", *data], input=f"{receive}\n"),
+            run.invoke(app, ["secrets", "list", *data]),
+            run.invoke(app, ["secrets", "rotate", *data]),
+            run.invoke(app, ["secrets", "set", "nothing", *data], input="x\n"),
+        ]
+    assert [one.exit_code for one in told] == [0, 0, 0, 0, 1]
+    assert told[2].output == "erp-receive\nerp-send\n"
+    assert "2 secrets are wrapped" in told[3].output
+    said = caplog.text + "".join(one.output for one in told)
+    assert send not in said
+    assert receive not in said
+    settings = Settings(data_dir=tmp_path, erp_address="https://erp.example")
+    link = erp_link(settings)
+    assert link is not None
+    assert (link.send, link.receive) == (send, receive)
