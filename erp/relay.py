@@ -23,6 +23,7 @@ from core.ledger.checkpoint import Checkpoint
 from erp import evidence
 from erp.contract import SentCheckpoint
 from erp.derive import Deriver, Entries, Manner
+from erp.errors import ErpUnreachable
 from erp.judging import judge, posting_of
 from erp.messages import Site
 from erp.outbox import Outbox
@@ -252,6 +253,8 @@ class Relay:
                 if period is not PeriodState.OPEN:
                     return Rejected(f"period_{period}", f"{posting.posting_date}: {period}.")
             return self._port.post(posting)
+        except ErpUnreachable as fault:  # a question before the posting: nothing was sent
+            return Retry(reason=str(fault))
         except Exception as fault:
             log.exception("event=adapter-broken id=%s", row.event_id)
             return Unknown(f"{type(fault).__name__}: {fault}")
