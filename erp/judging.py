@@ -90,7 +90,9 @@ def judge(
             later, code = retry(count, at, jitter), "unknown"
             state = State.UNKNOWN
             if isinstance(outcome, Retry):
-                state, code = State.PENDING, "retry"
+                # What may be booked already stays unknown: it is looked up before it is sent.
+                state = State.PENDING if row.state is not State.UNKNOWN else State.UNKNOWN
+                code = "retry"
                 if outcome.after_s is not None or outcome.paused:
                     # The ERP's own wish, or no fault of this message: it is not counted.
                     count, later = row.attempts, at + timedelta(seconds=outcome.after_s or 0)

@@ -218,7 +218,8 @@ class Relay:
             self._set(Endpoint.PAUSED, outcome.reason)
         elif _is_silent(outcome) and not self._port.health().up:
             # Not this message's fault: state as judged, but neither counted nor put off.
-            state = State.UNKNOWN if isinstance(outcome, Unknown) else State.PENDING
+            is_open = isinstance(outcome, Unknown) or row.state is State.UNKNOWN
+            state = State.UNKNOWN if is_open else State.PENDING
             result = replace(
                 result, state=state, attempts=row.attempts, due_at=at, code="unreachable"
             )

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from erp import evidence
 from erp.outbox import Outbox
+from erp.port import (
+    Accepted,
+    DocumentRef,
+    ErpProfile,
+    Health,
+    Outcome,
+    Posted,
+    Posting,
+    Rejected,
+    Unknown,
+)
 from erp.reconcile import collect
 from erp.relay import Relay
 from erp.rows import State
 from erp.signing import Keys, new_secret
 from tests.erp_peers import ORDERS
-from tests.erp_plant import SITE, Written
+from tests.erp_plant import SITE, Clock, Written
 from tests.erp_simulated import simulated
 
 
@@ -69,3 +84,103 @@ def test_a_receipt_that_nobody_signed_says_so_and_has_our_digest(tmp_path: Path)
         assert evidence.newest_anchor(outbox) is None
         port.close()
         outbox.close()
+
+
+@dataclass
+class Queueing:
+    """An ERP that takes a message first and books it when its own people's batch job runs."""
+
+    profile: ErpProfile
+    posts: list[str] = field(default_factory=list)
+    answers: list[Outcome] = field(default_factory=list)
+    found: list[DocumentRef] = field(default_factory=list)
+    ticket: Outcome | None = None
+
+    def health(self) -> Health:
+        return Health(up=True)
+
+    def find_posting(self, ref: str) -> list[DocumentRef]:
+        return self.found
+
+    def post(self, posting: Posting) -> Outcome:
+        self.posts.append(posting.ref)
+        return self.answers.pop(0)
+
+    def accepted(self, ticket: str) -> Outcome | None:
+        return self.ticket
+
+
+@contextmanager
+def queueing(folder: Path, *answers: Outcome, longest_s: int = 0) -> Iterator[Any]:
+    """Run a relay with one message for an ERP without a key of ours; time is moved by hand."""
+    profile = ErpProfile(
+        "queueing", supports=frozenset(), scales={"KGM": 6}, lengths={},
+        takes=frozenset({"mes.material_consumed.v1"}), longest_s=longest_s,
+    )  # fmt: skip
+    port, outbox, clock = Queueing(profile), Outbox(f"sqlite:///{folder / 'outbox.db'}"), Clock()
+    port.answers = list(answers)
+    clock.pass_s(60)  # after the facts
+    relay = Relay(plant("9001"), outbox, port, site=SITE, clock=clock)  # type: ignore[arg-type]
+    try:
+        yield port, relay, clock, lambda: evidence.messages(outbox)[0]
+    finally:
+        outbox.close()
+
+
+DOCUMENT = DocumentRef("journal", "J-1", "2026", "1")
+
+
+@pytest.mark.requirement("K1")
+def test_what_the_erp_only_took_is_asked_after_and_never_sent_again(tmp_path: Path) -> None:
+    with queueing(tmp_path, Accepted("T-1")) as (port, relay, clock, row):
+        relay.step()
+        assert (row().state, row().ticket) == (State.ACCEPTED, "T-1")
+        clock.pass_s(61)
+        relay.step()
+        assert row().state is State.ACCEPTED
+        port.found = [DOCUMENT]
+        clock.pass_s(61)
+        relay.step()
+        assert row().state is State.DONE
+        assert len(port.posts) == 1
+
+
+@pytest.mark.requirement("K1")
+def test_a_ticket_that_the_erp_refuses_in_the_end_is_dead_with_its_code(tmp_path: Path) -> None:
+    with queueing(tmp_path, Accepted("T-1")) as (port, relay, clock, row):
+        relay.step()
+        port.ticket = Rejected("lot_unknown", "Lot L-1 is not known.")
+        clock.pass_s(61)
+        relay.step()
+        assert (row().state, row().last_code) == (State.DEAD, "lot_unknown")
+        assert len(port.posts) == 1
+
+
+@pytest.mark.requirement("K2")
+def test_a_lost_answer_is_given_its_time_before_not_found_is_believed(tmp_path: Path) -> None:
+    posted = Posted((DOCUMENT,), "2026-11")
+    with queueing(tmp_path, Unknown("no answer"), posted, longest_s=300) as made:
+        port, relay, clock, row = made
+        relay.step()
+        assert row().state is State.UNKNOWN
+        clock.pass_s(120)
+        relay.step()
+        assert len(port.posts) == 1  # it may still be under way there
+        clock.pass_s(400)
+        relay.step()
+        assert row().state is State.DONE
+        assert len(port.posts) == 2
+
+
+@pytest.mark.requirement("K2")
+def test_a_lost_answer_that_comes_late_is_found_and_not_sent_again(tmp_path: Path) -> None:
+    with queueing(tmp_path, Unknown("no answer"), longest_s=300) as (port, relay, clock, row):
+        relay.step()
+        assert row().state is State.UNKNOWN
+        clock.pass_s(120)
+        relay.step()
+        port.found = [DOCUMENT]
+        clock.pass_s(400)
+        relay.step()
+        assert row().state is State.DONE
+        assert len(port.posts) == 1
