@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     `nats_url` names a NATS server with JetStream that gets the same messages for other systems.
     `origin` is the address that people open, where a proxy gives the server another one:
     passkeys are bound to its host name for ever.
+    `oidc_issuer` with its client id and secret lets people sign in by a provider as well.
     `tls_cert` and `tls_key` name the files with which the server itself speaks TLS.
     `tsa_url` names a time-stamp authority (RFC 3161) and `tsa_certificates` the PEM file that its
     certificate leads to; checkpoints are stamped every `tsa_hours`, or `tsa_entries` if sooner.
@@ -39,6 +40,10 @@ class Settings(BaseSettings):
     erp_receipt_secret: SecretStr | None = None
     erp_token: SecretStr | None = None
     nats_url: SecretStr | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_label: str = "Sign in with the company account"
     tsa_url: str | None = None
     tsa_certificates: Path | None = None
     tsa_hours: int = Field(default=24, ge=1)
@@ -49,7 +54,7 @@ class Settings(BaseSettings):
     def _store_is_private(cls, value: str | None) -> str | None:
         return None if value is None else database_url(f"{PREFIX}STORE", value)
 
-    @field_validator("erp_address", "origin")
+    @field_validator("erp_address", "origin", "oidc_issuer")
     @classmethod
     def _address_is_safe(cls, value: str | None, info: ValidationInfo) -> str | None:
         return None if value is None else web_address(f"{PREFIX}{info.field_name}".upper(), value)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
 
-from core.access import RecordSecretChange
+from core.access import ProviderIdentity, RecordSecretChange, identity_name
 from core.authority import PlantRules
 from core.clock import iso
 from core.credentials import Secrets, SecretUsedBefore, new_code
@@ -80,6 +80,25 @@ class EnrolmentEnded(Refused):
         super().__init__(
             f"{person.name}: the enrolment code has ended. Ask an administrator for a new one.",
             person=person.person,
+        )
+
+
+class NotLinked(Refused):
+    """The provider vouches for somebody whom no signed entry links to a person."""
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(
+            f"{issuer}: this identity is linked to nobody here. Ask an administrator to link it.",
+            issuer=issuer,
+        )
+
+
+class LocalSignInOff(Refused):
+    """The plant takes the provider's word alone at the door."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Sign-in: this plant signs in by the company account only. Use its button."
         )
 
 
@@ -227,6 +246,23 @@ class Authentication:
         if end is not None and at >= end:
             days = self.policy.secret_days
             raise MustChangeSecret(person, f"the secret is older than {days} days")
+
+    def linked(self, issuer: str, subject: str, *, station: str | None) -> Person:
+        """Return the person that a provider's identity is linked to.
+
+        Raises:
+            NotLinked: nobody, however well the provider knows them.
+            Locked: the person may not act now; the try is recorded.
+        """
+        identity = self._nouns.get(ProviderIdentity, identity_name(issuer, subject))
+        person = None if identity is None else self._nouns.get(Person, identity.person)
+        if person is None:
+            raise NotLinked(issuer)
+        if person.state is not PersonState.ACTIVE:
+            failed = RecordFailedAuthentication(person=person.person, purpose=SIGN_IN)
+            self._record(failed, SECURITY, station)
+            raise Locked(person)
+        return person
 
     def change(self, person: Person, secret: str, *, station: str | None) -> None:
         """Set the secret that a person, who has just been checked, has chosen.

@@ -17,7 +17,8 @@ from core.errors import Refused
 MASTER_VARIABLE = "BATCHWRIGHT_MASTER_KEY"
 OWNER_ONLY = 0o077  # bits that nobody else may have
 ERP_SEND, ERP_RECEIVE, ERP_TOKEN = "erp-send", "erp-receive", "erp-token"
-KNOWN = (ERP_SEND, ERP_RECEIVE, ERP_TOKEN)
+OIDC = "oidc-client-secret"
+KNOWN = (ERP_SEND, ERP_RECEIVE, ERP_TOKEN, OIDC)
 
 
 class MasterKeyUnfit(Refused):

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from core.access import IssueEnrolment
+from core.authentication import LocalSignInOff
 from core.client import CLIENT, Client, IssueKey, key_id
 from core.clock import now
 from core.errors import MesError
@@ -40,16 +41,29 @@ class PlantAccounts:
         # A session may run out on the event loop, which must not wait for a disk.
         self._later = ThreadPoolExecutor(1, thread_name_prefix="sign-out")
         self._key_used: dict[str, datetime] = {}
+        self.has_provider = False
 
     def authenticate(self, user: str, secret: str, station: str | None) -> Viewer:
         """Return the person behind a user id or badge and a secret, and record the sign-in.
 
         Raises:
+            LocalSignInOff: the plant signs in by its provider alone.
             MustChangeSecret: they fit, and the person must choose a secret first.
             core.errors.Refused: they do not fit, or the person may not act.
         """
+        if self.has_provider and not self._execution.authentication.policy.local_with_provider:
+            raise LocalSignInOff
         person = self._execution.authenticate(user, secret, station=station)
         return self.signed_in(person, station)
+
+    def by_provider(self, issuer: str, subject: str, station: str | None) -> Viewer:
+        """Return the person that a provider's identity is linked to, and record the sign-in.
+
+        Raises:
+            core.errors.Refused: the identity is linked to nobody, or the person may not act.
+        """
+        person = self._execution.authentication.linked(issuer, subject, station=station)
+        return self.signed_in(person, station, means=f"provider {issuer}"[:64])
 
     def signed_in(self, person: Person, station: str | None, *, means: str = "secret") -> Viewer:
         """Record the sign-in of a person who has just been proven.

@@ -28,6 +28,7 @@ from dashboards.boundary import Boundary, ErpLink
 from dashboards.collect import Machines
 from dashboards.floor import Floor, Weighs, published_scale
 from dashboards.live import Hub, Tailer
+from dashboards.oidc.provider import ProviderLink
 from dashboards.plant import PlantServices
 from dashboards.record.closing import Archive
 from dashboards.security import Gate
@@ -51,6 +52,8 @@ class Wiring:
     lines: tuple[LineDevice, ...] = ()
     erp: ErpLink | None = None
     authority: Authority | None = None
+    provider: ProviderLink | None = None
+    origin: str | None = None
     notice: str = ""
 
 
@@ -125,6 +128,7 @@ class Plant:
         self._stack = ExitStack()
         self._tailer = Tailer(execution.ledger, self.hub, heard=self._heard)
         self.accounts = PlantAccounts(execution)
+        self.accounts.has_provider = wiring.provider is not None
         self.gate = Gate(Sessions(ended=self.accounts.signed_out))
         self.archive = Archive(execution)
         self._scales = {one.scale: self._scale(one) for one in wiring.scales}
@@ -208,6 +212,8 @@ class Plant:
             readers=readers,
             api_keys=self.accounts.by_key,
             shown_once=self.accounts.shown_once,
+            provider=self._wiring.provider,
+            origin=self._wiring.origin,
             health=self._health,
             notice=self._wiring.notice or "Sign in to see what waits for you.",
         )

@@ -66,7 +66,7 @@ class LoginPages:
         body = theme.plain(
             "Sign in", Markup(""), login=None, plant=self._plant.name, zone=str(self._plant.zone),
             chosen=chosen_scheme(request), template="login.html", notice=self._plant.notice,
-            stations=sorted(self._plant.stations.items()),
+            stations=sorted(self._plant.stations.items()), provider=self._plant.provider_label,
             station=station if station in self._plant.stations else "",
             **({"refusal": "", "user": "", "next": "/"} | values),
         )  # fmt: skip

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from dashboards.floor import Floor
 from dashboards.live import Hub
+from dashboards.oidc.provider import ProviderLink
 from dashboards.session import Accounts, Viewer
 
 
@@ -33,6 +34,7 @@ class PlantServices:
         secret_key: signs page tokens; kept over restarts.
         health: named checks, each value JSON; raises when the plant cannot record.
         api_keys: who acts behind an API key, or None.
+        provider: the sign-in provider, None for none; `origin` is the address people open.
         shown_once: what a command's answer holds beside its receipt, this one time.
         floor: the devices around each station; where there is none, nothing can be weighed.
         keys: the folder of the plant's own keys; without one, records are not printed.
@@ -53,4 +55,11 @@ class PlantServices:
     health: Callable[[], Mapping[str, object]] = _healthy
     api_keys: Callable[[str], Viewer | None] = _nobody
     shown_once: Callable[[Any, Any], Mapping[str, str]] = _nothing
+    provider: ProviderLink | None = None
+    origin: str | None = None
     notice: str = "Sign in to see what waits for you."
+
+    @property
+    def provider_label(self) -> str:
+        """What the provider's button says, empty where there is none."""
+        return "" if self.provider is None else self.provider.label

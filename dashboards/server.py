@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from dashboards.answers import add_answers
 from dashboards.headers import Headers
 from dashboards.limits import LARGEST_HEADERS, Guard, Impatient, Limits
 from dashboards.login import LoginPages
+from dashboards.oidc.provider import Provider
+from dashboards.oidc.routes import ProviderPages
 from dashboards.pages import PAGES
 from dashboards.people.routes import PeoplePages
 from dashboards.plant import PlantServices
@@ -75,12 +77,7 @@ def create_app(
     add_answers(app, plant, gate)
     app.include_router(_assets())
     app.include_router(_watch(plant, gate))
-    app.include_router(LoginPages(plant, gate).router())
-    app.include_router(own_account.router(plant, gate))
-    app.include_router(PeoplePages(plant, gate).router())
-    app.include_router(help.router(plant, gate))
-    app.include_router(record_routes.router(plant, gate))
-    for router in routers:
+    for router in (*_doors(plant, gate), *_sheets(plant, gate), *routers):
         app.include_router(router)
     app.include_router(api.Api(plant, gate).router())
     add_applications(
@@ -101,6 +98,23 @@ def create_app(
     app.add_middleware(Guard, limits=limits or Limits())
     app.add_middleware(Headers, sessions=gate.sessions)
     return app
+
+
+def _doors(plant: PlantServices, gate: Gate) -> Iterator[APIRouter]:
+    """Yield the routes by which people come in and look after their access."""
+    door = LoginPages(plant, gate)
+    yield door.router()
+    if plant.provider is not None:
+        provider = Provider(plant.provider)
+        yield ProviderPages(plant, door, provider, origin=plant.origin).router()
+    yield own_account.router(plant, gate)
+    yield PeoplePages(plant, gate).router()
+
+
+def _sheets(plant: PlantServices, gate: Gate) -> Iterator[APIRouter]:
+    """Yield the routes that only show: the manual, and records on paper."""
+    yield help.router(plant, gate)
+    yield record_routes.router(plant, gate)
 
 
 def _assets() -> APIRouter:

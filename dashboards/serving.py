@@ -13,14 +13,15 @@ from config.accounts import accounts_of
 from config.actions import missing_text
 from config.load import load_plant
 from config.seed import Seeder
-from config.settings import Settings
-from config.targets import is_this_host, passkey_site
+from config.settings import PREFIX, Settings
+from config.targets import SettingFaulty, is_this_host, passkey_site
 from core.authority import PlantRules
 from core.ledger.timestamp import certificates
-from core.vault import ERP_RECEIVE, ERP_SEND, ERP_TOKEN, Vault
+from core.vault import ERP_RECEIVE, ERP_SEND, ERP_TOKEN, OIDC, Vault
 from dashboards import logs
 from dashboards.boundary import ErpLink
 from dashboards.compose import Plant, Wiring, open_execution
+from dashboards.oidc.provider import ProviderLink
 from dashboards.web import Web
 from erp.timestamp import Authority
 
@@ -43,6 +44,27 @@ def erp_link(settings: Settings) -> ErpLink | None:
         receive=receive,
         token=_secret(settings.erp_token) or vault.get(ERP_TOKEN),
         stream=_secret(settings.nats_url),
+    )
+
+
+def provider_link(settings: Settings) -> ProviderLink | None:
+    """Return the sign-in provider that the settings name, None for none.
+
+    Raises:
+        SettingFaulty: an issuer is named, its client is not.
+    """
+    if settings.oidc_issuer is None:
+        return None
+    secret = _secret(settings.oidc_client_secret) or Vault(settings.data_dir / "keys").get(OIDC)
+    if settings.oidc_client_id is None or secret is None:
+        raise SettingFaulty(
+            f"{PREFIX}OIDC_ISSUER", "is named without its client", "OIDC_CLIENT_ID and its secret"
+        )
+    return ProviderLink(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=secret,
+        label=settings.oidc_label,
     )
 
 
@@ -88,6 +110,8 @@ def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
             scales=pack.devices.scales,
             lines=pack.devices.lines,
             erp=erp_link(settings),
+            provider=provider_link(settings),
+            origin=settings.origin,
             authority=authority(settings),
         )
         plant = Plant(execution, pack, wiring, data=data)

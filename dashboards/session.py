@@ -47,6 +47,14 @@ class Accounts(Protocol):
         """
         ...
 
+    def by_provider(self, issuer: str, subject: str, station: str | None) -> Viewer:
+        """Return the person that a provider's identity is linked to.
+
+        Raises:
+            core.errors.Refused: nobody, or the person may not act.
+        """
+        ...
+
     def change_secret(self, person: Person, secret: str, station: str | None) -> None:
         """Set the secret that a person, who has just been proven, has chosen.
 

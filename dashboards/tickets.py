@@ -22,9 +22,9 @@ class Tickets[Promise]:
         self._lock = threading.Lock()
         self._open: dict[str, tuple[float, Promise]] = {}
 
-    def give(self, promise: Promise) -> str:
-        """Return a new ticket for a promise."""
-        ticket, at = secrets.token_urlsafe(32), self._clock()
+    def give(self, promise: Promise, *, ticket: str = "") -> str:
+        """Return a new ticket for a promise; `ticket` is one that nobody else can guess."""
+        ticket, at = ticket or secrets.token_urlsafe(32), self._clock()
         with self._lock:
             while len(self._open) >= MOST:  # the oldest; whoever asks chooses how many
                 del self._open[next(iter(self._open))]

@@ -44,7 +44,8 @@ HOME: dict[str, tuple[str, ...]] = {
     "pymodbus": ("capture/",),
     "serial": ("capture/",),
     "biip": ("capture/",),
-    "httpx": ("erp/", "dashboards/demo", "dashboards/crew"),
+    "httpx": ("erp/", "dashboards/demo", "dashboards/crew", "dashboards/oidc/"),
+    "joserfc": ("dashboards/oidc/",),
     "nats": ("erp/stream",),
     "websockets": SCREENS,
     "sqlalchemy": ("core/", "erp/", "capture/telemetry"),
@@ -194,7 +195,7 @@ PLANTED = [
     (
         "analytics/oee.py",
         "def f():\n    import httpx",
-        "httpx belongs in erp/, dashboards/demo, dashboards/crew",
+        "httpx belongs in erp/, dashboards/demo, dashboards/crew, dashboards/oidc/",
     ),
     ("dashboards/api.py", "__import__('duckdb')", "duckdb belongs in analytics/"),
     ("core/execution.py", "import_module('erp.relay')", "core may not import erp"),

@@ -11,7 +11,7 @@ app = typer.Typer()
 secrets = typer.Typer(no_args_is_help=True, help="Secrets that the server keeps, wrapped.")
 app.add_typer(secrets, name="secrets")
 
-Name = Annotated[str, typer.Argument(help="erp-send, erp-receive or erp-token")]
+Name = Annotated[str, typer.Argument(help="erp-send, erp-receive, erp-token or oidc-client-secret")]
 
 
 @secrets.command("list")

@@ -1,0 +1,1 @@
+"""Signing in by the company's own provider (OpenID Connect): the client and its two routes."""
