@@ -1,7 +1,7 @@
-"""People as screens print them, and what a person gave when signing."""
+"""People as screens print them."""
 
-from core.execution import Credentials, Execution
-from core.people import SERVICE, BadgeOwner, Person
+from core.execution import Execution
+from core.people import SERVICE, Person
 
 
 class Names:
@@ -27,17 +27,3 @@ class Names:
         """Return the printed name with the id that the ledger holds."""
         name = self.name(person)
         return name if not person or name == person else f"{name} ({person})"
-
-    def signer(self, user_or_badge: str) -> str | None:
-        """Return the printed name behind a badge that works or a user id, else None."""
-        owner = self._execution.nouns.get(BadgeOwner, user_or_badge)
-        if owner is not None and owner.dead is not None:
-            return None
-        person = self._execution.nouns.get(Person, owner.person if owner else user_or_badge)
-        return None if person is None else person.name
-
-    def credentials(self, user_or_badge: str, secret: str) -> Credentials:
-        """Return what a signer gave, told apart into badge and user id."""
-        if self._execution.nouns.get(BadgeOwner, user_or_badge) is not None:
-            return Credentials(secret, badge=user_or_badge)
-        return Credentials(secret, user=user_or_badge)

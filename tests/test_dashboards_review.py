@@ -12,19 +12,34 @@ from core.deviation import Disposition
 from core.errors import Refused
 from core.execution import Actor
 from core.release import ReviewException
-from dashboards.names import Names
+from core.signature import RecordMoved
+from core.signing import NotShown
 from dashboards.palette import State
 from dashboards.review import dossier, figures
-from dashboards.review.desk import ATTEMPTS, DECISION, RULES, TRAIL, NotWritten, ReviewDesk
+from dashboards.review.desk import (
+    ATTEMPTS,
+    DECISION,
+    RULES,
+    TRAIL,
+    NotWritten,
+    ReviewAsk,
+    ReviewDesk,
+)
 from dashboards.review.dossier import Measured
 from dashboards.review.queue import read_queue
-from tests.plant import PEOPLE, PIN, LivingPlant, running_plant
+from tests.plant import PIN, LivingPlant, running_plant
 from tests.reviewing import SAYS, WHY, dispositioned, finished, over_weighed
 
 
 def desk(plant: LivingPlant, batch: str, at: str = "") -> ReviewDesk:
-    names = Names(plant.execution)
-    return ReviewDesk(plant.execution, Actor("quinn"), batch, names=names, at=at)
+    return ReviewDesk(plant.execution, Actor("quinn"), batch, at=at)
+
+
+def signed(mine: ReviewDesk, ask: ReviewAsk, who: str = "quinn", pin: str = PIN) -> None:
+    """Have it prepared for a person, signed as shown, and told on the desk."""
+    act = mine.act(lambda: ask)
+    act.sign(act.prepare(who, meaning=None, comment="").pending, secret=pin)
+    mine.signed(ask)
 
 
 @pytest.fixture(scope="module")
@@ -207,29 +222,36 @@ def test_the_signature_shows_the_very_words_that_are_recorded(
         "Assessment": "No effect.",
         "Record": "",
     }
-    assert ask.meaning == "I disposition this deviation"
-    assert ask.command.seen.stream == ask.seen.stream
+    shown = desk(plant, held).act(lambda: ask).prepare("quinn", meaning=None, comment="")
+    assert shown.manifest.meaning == "I disposition this deviation"
+    assert shown.manifest.words.endswith("Assessment: No effect.")
 
 
 def test_record_that_moved_is_not_signed_and_says_what_is_new(plant: LivingPlant) -> None:
     batch = over_weighed(plant)
-    mine = desk(plant, batch)
-    ask = mine.ask_disposition("use_as_is", "No effect.")
-    dispositioned(plant, batch, Disposition.REWORK)
-    answer = mine.sign(ask, PEOPLE["quinn"][1], PIN)
-    assert str(answer).endswith("Read the decision on its page.")
-    mine.answered(ask, answer)
-    assert mine.tone is State.BAD
-    assert "rework" in mine.message
-    assert mine.deviation is not None
-    assert mine.deviation.disposition is Disposition.REWORK
+    dispositioned(plant, batch, Disposition.USE_AS_IS)
+    finished(plant, batch)
+    mine = desk(plant, batch, at="trail")
+    act = mine.act(mine.ask_trail)
+    shown = act.prepare("quinn", meaning=None, comment="")
+    reviewed = ReviewException(batch=batch, exception="X1", assessment="Seen.")
+    plant.do(reviewed, "quinn")
+    with pytest.raises(RecordMoved) as moved:
+        act.sign(shown.pending, secret=PIN)
+    assert act.news(moved.value) == ("X1 reviewed: Seen.",)
+    assert mine.refresh() is True
+    again = act.prepare("quinn", meaning=None, comment="")
+    assert again.manifest.ver == shown.manifest.ver + 1
+    with pytest.raises(NotShown):  # what the screen no longer shows is not signed
+        act.sign(shown.pending, secret=PIN)
+    act.sign(again.pending, secret=PIN)
 
 
 def test_wrong_secret_is_refused_and_changes_nothing(plant: LivingPlant, held: str) -> None:
     mine = desk(plant, held)
     before = plant.execution.seen(f"deviation/{plant.batch(held).deviations[0]}")
     with pytest.raises(Refused, match="do not fit"):
-        mine.sign(mine.ask_disposition("reject", "No."), "quinn", "000000")
+        signed(mine, mine.ask_disposition("reject", "No."), pin="000000")
     assert plant.execution.seen(before.stream) == before
     assert mine.refresh() is False
 
@@ -239,17 +261,17 @@ def test_a_batch_goes_from_exception_to_release(plant: LivingPlant) -> None:
     batch = over_weighed(plant)
     mine = desk(plant, batch)
     ask = mine.ask_disposition("use_as_is", "Disintegration was tested: conforms.")
-    mine.answered(ask, mine.sign(ask, "quinn", PIN))
+    signed(mine, ask)
     assert mine.message == f"Recorded: {plant.batch(batch).deviations[0]}, use as is."
     finished(plant, batch)
     assert mine.refresh() is True
     mine.tried(mine.review("Same assessment as the deviation."))
     assert [gate.gate for gate in mine.file.red] == ["audit trail reviewed"]
     ask = mine.ask_trail()
-    mine.answered(ask, mine.sign(ask, "quinn", PIN))
+    signed(mine, ask)
     assert mine.file.red == []
     ask = mine.ask_release()
-    mine.answered(ask, mine.sign(ask, "quinn", PIN))
+    signed(mine, ask)
     assert plant.batch(batch).state is BatchState.RELEASED
     assert mine.message == f"Recorded: batch {batch} is released. Its record is closed."
     assert mine.items()[-1].word == "Released"
@@ -260,7 +282,7 @@ def test_a_red_gate_refuses_the_release_whatever_the_screen_did(
 ) -> None:
     mine = desk(plant, complete)
     with pytest.raises(Refused) as refusal:
-        mine.sign(mine.ask_release(), "quinn", PIN)
+        signed(mine, mine.ask_release())
     assert str(refusal.value) == (
         f"Batch {complete}: cannot be released. The audit trail was not reviewed."
         " Clear these gates first."

@@ -43,6 +43,7 @@ def sign(page: Page, person: str = "quinn", pin: str = PIN) -> None:
     expect(dialog).to_be_visible()
     page.keyboard.type(PEOPLE[person][1])
     page.keyboard.press("Enter")
+    expect(page.get_by_test_id("signature-words")).to_be_visible()
     page.keyboard.type(pin)
     page.keyboard.press("Enter")
 

@@ -3,8 +3,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.signing_gates import CommentRule, Gate
 from tests.browser import Screen, grave_findings
-from tests.ui_bench import PAGES, PLANT, SIGNED, WEIGHTS, forget
+from tests.ui_bench import PAGES, PLANT, SIGNED, WEIGHTS, BenchAct, forget
 from tests.ui_plant import SECRET, create_app, running
 
 
@@ -32,6 +33,14 @@ def focused(page: Page) -> str:
     )
 
 
+def named(page: Page, badge: str = "B-1") -> None:
+    """Give a badge and wait until what would be signed is on the screen."""
+    page.get_by_test_id("signature-badge").fill(badge)
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("signature-pin")).to_be_focused()
+    expect(page.get_by_test_id("signature-words")).to_be_visible()
+
+
 @pytest.mark.requirement("F1")
 def test_signature_dialog_names_itself_and_what_is_signed(page: Page) -> None:
     page.get_by_role("button", name="Ask").click()
@@ -40,25 +49,31 @@ def test_signature_dialog_names_itself_and_what_is_signed(page: Page) -> None:
     expect(page.get_by_test_id("signature-badge")).to_be_focused()
     expect(page.get_by_test_id("signature-what")).to_contain_text("Batch B26-0178, weigh lactose")
     expect(page.get_by_test_id("signature-what")).to_contain_text("10.000 kg")
+    expect(page.get_by_test_id("signature-states")).to_be_hidden()
+    named(page)
+    expect(page.get_by_test_id("signature-words")).to_contain_text("Lactose net 10.000 kg")
     expect(page.get_by_test_id("signature-time")).to_contain_text("Europe/Zurich")
+    expect(page.get_by_test_id("signature-time")).to_contain_text("batch/B26-0178, version 3")
     expect(page.get_by_test_id("signature-meaning")).to_contain_text("I weighed this material.")
     expect(page.get_by_test_id("signature-sign")).to_be_disabled()
+    expect(page.get_by_test_id("signature-passkey")).to_be_hidden()
     assert grave_findings(page) == []
 
 
 def test_focus_stays_inside_the_dialog(page: Page) -> None:
     page.get_by_role("button", name="Ask").click()
     expect(page.get_by_test_id("signature-badge")).to_be_focused()
-    page.get_by_label("Badge").fill("B-1")
+    named(page)
     page.get_by_label("PIN", exact=True).fill("1")
+    page.get_by_label("Badge").focus()
     seen = []
     for _ in range(6):
         page.keyboard.press("Tab")
         seen.append(focused(page))
-    names = ["cancel", "sign", "badge", "pin", "cancel", "sign"]
+    names = ["pin", "cancel", "sign", "badge", "pin", "cancel"]
     assert seen == [f"signature-{name}" for name in names]
     page.keyboard.press("Shift+Tab")
-    assert focused(page) == "signature-cancel"
+    assert focused(page) == "signature-pin"
 
 
 def test_wrong_secret_keeps_the_dialog_open_and_empties_the_field(page: Page) -> None:
@@ -85,7 +100,7 @@ def test_wrong_secret_keeps_the_dialog_open_and_empties_the_field(page: Page) ->
 
 def test_two_presses_of_sign_are_one_signature(page: Page) -> None:
     page.get_by_role("button", name="Ask").click()
-    page.get_by_label("Badge").fill("B-1")
+    named(page)
     page.get_by_label("PIN", exact=True).fill(SECRET)
     page.get_by_test_id("signature-sign").dblclick()
     expect(page.get_by_role("dialog")).to_be_hidden()
@@ -110,3 +125,46 @@ def test_cancel_leaves_without_a_signature(page: Page) -> None:
     assert SIGNED == []
     page.get_by_role("button", name="Ask").click()  # a second time it starts empty
     expect(page.get_by_test_id("signature-badge")).to_have_value("")
+
+
+@pytest.mark.requirement("H3")
+def test_what_is_not_on_the_screen_cannot_be_signed(page: Page) -> None:
+    page.get_by_role("button", name="Ask").click()
+    named(page)
+    page.get_by_label("PIN", exact=True).fill(SECRET)
+    expect(page.get_by_test_id("signature-sign")).to_be_enabled()
+    page.get_by_label("Badge").fill("B-404")  # another person: what was shown is off at once
+    expect(page.get_by_test_id("signature-words")).to_be_hidden()
+    expect(page.get_by_test_id("signature-sign")).to_be_disabled()
+    page.get_by_label("PIN", exact=True).focus()
+    expect(page.get_by_test_id("signature-refusal")).to_contain_text("not known here")
+    page.keyboard.press("Enter")
+    assert SIGNED == []
+
+
+@pytest.mark.requirement("H4")
+def test_signer_chooses_the_meaning_and_writes_the_comment_that_the_gate_asks(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(meanings=("I saw it", "I did it"), comment=CommentRule.REQUIRED)
+    monkeypatch.setattr(BenchAct, "gate", gate)
+    page.get_by_role("button", name="Ask").click()
+    page.get_by_test_id("signature-badge").fill("B-1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Meaning")).to_be_focused()
+    expect(page.get_by_label("Meaning")).to_have_value("")
+    page.get_by_label("Meaning").select_option("I did it")
+    expect(page.get_by_test_id("signature-refusal")).to_contain_text("is empty. Write one.")
+    page.get_by_label("Comment (needed)").fill("Twice.")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("signature-meaning")).to_contain_text("I did it")
+    expect(page.get_by_test_id("signature-refusal")).to_be_hidden()
+    page.get_by_label("Comment (needed)").fill("Three times.")
+    expect(page.get_by_test_id("signature-words")).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("signature-words")).to_be_visible()
+    assert grave_findings(page) == []
+    page.keyboard.type(SECRET)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert SIGNED == [("B-1", SECRET)]

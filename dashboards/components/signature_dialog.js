@@ -14,6 +14,12 @@ export function render({ model }) {
     label { display: block; font-size: 18px; font-weight: 600; margin-bottom: 4px; }
     input { width: 100%; box-sizing: border-box; min-height: 64px; font: inherit; font-size: 26px; padding: 0 14px; border: 3px solid var(--bw-control); border-radius: 8px; background: var(--bw-page); color: var(--bw-text); }
     input:focus { border-color: var(--bw-primary); outline: 3px solid var(--bw-primary); outline-offset: 1px; }
+    select { width: 100%; box-sizing: border-box; min-height: 56px; font: inherit; font-size: 19px; padding: 0 10px; border: 3px solid var(--bw-control); border-radius: 8px; background: var(--bw-page); color: var(--bw-text); }
+    select:focus { border-color: var(--bw-primary); outline: 3px solid var(--bw-primary); outline-offset: 1px; }
+    #sign-comment { min-height: 52px; font-size: 19px; }
+    .states { border-left: 6px solid var(--bw-primary); background: var(--bw-raised); border-radius: 8px; padding: 10px 16px; display: grid; gap: 6px; }
+    .states p { margin: 0; font-size: 18px; overflow-wrap: anywhere; } .states .words { font-weight: 600; }
+    .states .at { font-size: 16px; color: var(--bw-muted); font-variant-numeric: tabular-nums; } [hidden] { display: none !important; }
     .fields { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; } @media (max-width: 560px) { .fields { grid-template-columns: 1fr; } }
     .who { margin: 0; font-size: 18px; min-height: 26px; } .who b { font-weight: 650; }
     .meaning { margin: 0; font-size: 20px; } .meaning b { font-weight: 700; }
@@ -36,33 +42,59 @@ export function render({ model }) {
   make('label', two, { for: 'sign-pin' }, 'PIN');
   const pin = make('input', two, { id: 'sign-pin', type: 'password', maxlength: 128, autocomplete: 'off', 'data-testid': 'signature-pin' });
   const name = make('p', left, { class: 'who', id: 'sign-name', role: 'status', 'data-testid': 'signature-name' });
-  const meaning = make('p', left, { class: 'meaning', 'data-testid': 'signature-meaning' });
+  const pick = make('div', left);
+  make('label', pick, { for: 'sign-meaning' }, 'Meaning');
+  const meanings = make('select', pick, { id: 'sign-meaning', 'data-testid': 'signature-meanings' });
+  const remark = make('div', left);
+  const remarkLabel = make('label', remark, { for: 'sign-comment' });
+  const comment = make('input', remark, { id: 'sign-comment', type: 'text', maxlength: 500, autocomplete: 'off', 'data-testid': 'signature-comment' });
+  const states = make('div', left, { class: 'states', 'data-testid': 'signature-states' });
+  const words = make('p', states, { class: 'words', 'data-testid': 'signature-words' });
+  const meaning = make('p', states, { class: 'meaning', 'data-testid': 'signature-meaning' });
+  const when = make('p', states, { class: 'at', 'data-testid': 'signature-time' });
   const no = make('p', left, { class: 'no', role: 'alert', 'data-testid': 'signature-refusal' });
   const pad = make('div', form, { class: 'pad', role: 'group', 'aria-label': 'Digits of the PIN' });
   const row = make('div', form, { class: 'row' });
   const cancel = make('button', row, { type: 'button', 'data-testid': 'signature-cancel' }, 'Cancel');
+  const key = make('button', row, { type: 'button', 'data-testid': 'signature-passkey' }, 'Sign with passkey');
+  const other = make('button', row, { type: 'button', 'data-testid': 'signature-other' }, 'Another person');
   const sign = make('button', row, { type: 'submit', class: 'sign', 'data-testid': 'signature-sign' }, 'Sign');
 
-  let busy = false, sent = 0, timer = 0;
-  const ready = () => { sign.disabled = busy || !who.value.trim() || !pin.value; sign.textContent = busy ? 'Recording …' : 'Sign'; };
+  let busy = false, sent = 0, timer = 0, shown = null, waits = false, asks = true;
   const asked = () => model.ask || {};
-  const instant = () => {
-    const { zone, skew } = asked();
-    const at = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' }).format(new Date(Date.now() + (skew || 0)));
-    return `${at} ${zone}`;
+  const canKey = () => shown && shown.passkeys.length && window.PublicKeyCredential && location.hostname === shown.rp_id;
+  const ready = () => {
+    sign.disabled = busy || waits || !shown || !pin.value;
+    sign.textContent = busy ? 'Recording …' : 'Sign';
+    key.hidden = !canKey(); key.disabled = busy || waits;
+    other.hidden = asks; other.disabled = busy;
+    one.hidden = asks ? false : true; states.hidden = !shown;
   };
+  // Nothing may be signed that is not on the screen: whatever changes is shown anew first.
+  const unshow = () => { shown = null; clearTimeout(timer); ready(); };
+  const askFor = () => {
+    const who_ = asks ? who.value.trim() : '';
+    if (asks && !who_) { unshow(); name.textContent = ''; return; }
+    waits = true; unshow();
+    model.send_msg({ kind: 'who', n: asked().n, who: who_, meaning: pick.hidden ? '' : meanings.value, comment: remark.hidden ? '' : comment.value.trim() });
+  };
+  const facts = lines => { list.replaceChildren(); for (const [k, v] of lines) { make('dt', list, {}, k); make('dd', list, {}, v); } };
+  const offer = (offered, chosen) => {
+    pick.hidden = offered.length < 2;
+    if (pick.hidden) return;
+    meanings.replaceChildren(); make('option', meanings, { value: '' }, 'Choose what you state');
+    for (const one_ of offered) make('option', meanings, { value: one_ }, one_);
+    meanings.value = chosen || '';
+  };
+  const COMMENT = { optional: 'Comment (optional)', required: 'Comment (needed)', required_when_not_compliant: 'Comment (needed where something was outside its rules)' };
   const draw = () => {
     const a = asked();
-    clearInterval(timer);
-    if (!a.n) { if (dialog.open) dialog.close(); who.value = pin.value = ''; return; }
-    subject.textContent = a.subject; list.replaceChildren();
-    for (const [k, v] of a.lines) { make('dt', list, {}, k); make('dd', list, {}, v); }
-    a.skew = a.now_ms - Date.now();
-    make('dt', list, {}, 'Date and time'); const when = make('dd', list, { 'data-testid': 'signature-time' }, instant());
-    timer = setInterval(() => { when.textContent = instant(); }, 1000);
-    meaning.replaceChildren('By pressing Sign I state: '); make('b', meaning, {}, a.meaning);
-    who.value = a.user || ''; pin.value = ''; name.textContent = ''; no.textContent = ''; busy = false; ready();
-    const open = () => { if (!dialog.isConnected) return; if (!dialog.open) dialog.showModal(); (who.value ? pin : who).focus(); if (who.value) askName(); };
+    clearTimeout(timer);
+    if (!a.n) { if (dialog.open) dialog.close(); who.value = pin.value = comment.value = ''; return; }
+    subject.textContent = a.subject; facts(a.lines);
+    asks = a.asks; shown = null; waits = false; busy = false;
+    who.value = pin.value = comment.value = ''; name.textContent = no.textContent = ''; pick.hidden = remark.hidden = true; ready();
+    const open = () => { if (!dialog.isConnected) return; if (!dialog.open) dialog.showModal(); (asks ? who : pin).focus(); if (!asks) askFor(); };
     if (dialog.isConnected) open(); else setTimeout(open, 0);
   };
   // For screens without keys. The keys take no focus: whoever has keys has digits.
@@ -78,24 +110,59 @@ export function render({ model }) {
       pin.focus(); ready();
     });
   }
-  const askName = () => { const text = who.value.trim(); if (text) model.send_msg({ kind: 'who', n: asked().n, who: text }); else name.textContent = ''; };
   const answer = () => {
-    const { n, refusal, printed, closes } = model.answer || {};
-    if (n !== asked().n) return;
-    if (printed !== undefined) { name.replaceChildren('Signs as: '); make('b', name, {}, printed || 'not known here'); }
-    if (refusal !== undefined) { busy = false; pin.value = ''; no.textContent = refusal; ready(); (who.value ? pin : who).focus(); }
-    if (closes) { busy = false; ready(); }
+    const it = model.answer || {};
+    if (it.n !== asked().n) return;
+    waits = false;
+    if (it.refusal !== undefined) no.textContent = it.refusal;
+    if (it.asks) { asks = true; ready(); who.focus(); return; }
+    if (it.meanings) { offer(it.meanings, ''); ready(); meanings.focus(); return; }
+    if (it.lines) facts(it.lines);
+    if (it.shown) {
+      shown = it.shown;
+      name.replaceChildren('Signs as: '); make('b', name, {}, shown.name);
+      offer(shown.meanings, shown.meaning);
+      remark.hidden = !shown.takes_comment; remarkLabel.textContent = COMMENT[shown.comment] || 'Comment';
+      words.textContent = shown.words;
+      meaning.replaceChildren('By signing I state: '); make('b', meaning, {}, shown.meaning);
+      when.textContent = `${shown.when} · ${shown.record}`;
+      timer = setTimeout(() => { if (!busy) askFor(); }, shown.life_ms);
+    } else if (!busy && !shown) { remark.hidden = !/^Comment/.test(it.refusal || ''); if (!remark.hidden) remarkLabel.textContent = 'Comment (needed)'; }
+    if (busy) { busy = false; pin.value = ''; pin.focus(); }
+    ready();
   };
   const press = () => {
     if (busy || sign.disabled) return;
     busy = true; no.textContent = ''; ready();
-    model.send_msg({ kind: 'sign', n: asked().n, press: ++sent, who: who.value.trim(), secret: pin.value });
+    model.send_msg({ kind: 'sign', n: asked().n, press: ++sent, pending: shown.pending, secret: pin.value });
     pin.value = '';
   };
+  const bytes = text => Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), c => c.charCodeAt(0));
+  const text64 = buffer => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+  const pressKey = async () => {
+    if (busy || !canKey()) return;
+    const { pending, challenge, rp_id, passkeys } = shown;
+    busy = true; no.textContent = ''; ready();
+    try {
+      const got = await navigator.credentials.get({ publicKey: {
+        challenge: Uint8Array.from(challenge.match(/../g), hex => parseInt(hex, 16)), rpId: rp_id, userVerification: 'required', timeout: 60000,
+        allowCredentials: passkeys.map(id => ({ type: 'public-key', id: bytes(id) })) } });
+      const it = got.response;
+      model.send_msg({ kind: 'sign', n: asked().n, press: ++sent, pending, passkey: { credential: text64(got.rawId), authenticator_data: text64(it.authenticatorData), client_data: text64(it.clientDataJSON), signature: text64(it.signature) } });
+    } catch (fault) {
+      busy = false; no.textContent = 'Passkey: the device gave no answer. Try again, or use badge and PIN.'; ready();
+    }
+  };
   form.addEventListener('submit', e => { e.preventDefault(); press(); });
-  who.addEventListener('keydown', e => { if (e.key === 'Enter') { e.preventDefault(); askName(); if (who.value.trim()) pin.focus(); } });
-  who.addEventListener('change', askName);
-  who.addEventListener('input', () => { name.textContent = ''; ready(); });
+  who.addEventListener('keydown', e => { if (e.key === 'Enter') { e.preventDefault(); if (who.value.trim()) pin.focus(); } });  // leaving the field asks
+  who.addEventListener('change', askFor);
+  who.addEventListener('input', () => { name.textContent = no.textContent = ''; unshow(); });
+  meanings.addEventListener('change', () => { if (meanings.value) askFor(); else unshow(); });
+  comment.addEventListener('input', unshow);
+  comment.addEventListener('change', askFor);
+  comment.addEventListener('keydown', e => { if (e.key === 'Enter') { e.preventDefault(); pin.focus(); } });
+  key.addEventListener('click', pressKey);
+  other.addEventListener('click', () => { asks = true; pin.value = ''; name.textContent = ''; unshow(); who.focus(); });
   pin.addEventListener('input', ready);
   cancel.addEventListener('click', () => { if (!busy) model.send_msg({ kind: 'cancel', n: asked().n }); });
   dialog.addEventListener('cancel', e => e.preventDefault());
@@ -103,12 +170,12 @@ export function render({ model }) {
     e.stopPropagation();
     if (e.key === 'Escape') e.preventDefault();          // a signature is left by Cancel, not by accident
     if (e.key !== 'Tab') return;                          // keep Tab inside, also past the last control
-    const stops = [who, pin, cancel, sign].filter(x => !x.disabled), at = stops.indexOf(dialog.getRootNode().activeElement);
+    const stops = [who, pin, meanings, comment, cancel, other, key, sign].filter(x => !x.disabled && x.offsetParent !== null), at = stops.indexOf(dialog.getRootNode().activeElement);
     e.preventDefault();
     stops[(at + (e.shiftKey ? -1 : 1) + stops.length) % stops.length].focus();
   });
   model.on('ask', draw); model.on('answer', answer);
-  model.on('remove', () => clearInterval(timer));
+  model.on('remove', () => clearTimeout(timer));
   wrap.append(css);
   draw();
   return wrap;

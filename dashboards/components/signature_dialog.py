@@ -1,35 +1,71 @@
 """The signature dialog: who signs, when, with which meaning, and exactly what (21 CFR 11.50).
 
-Badge (or user id) and PIN leave the browser in one message, when Sign is pressed, and are kept
-nowhere. A refusal is shown inside the dialog, which stays open with the PIN emptied.
+The core prepares what a person would sign as soon as the person is named; it is shown word for
+word, and that is what the secret or the passkey then signs. The secret leaves the browser in one
+message, when Sign is pressed, and is kept nowhere. A refusal is shown inside the dialog, which
+stays open; a record that moved is shown anew with what happened to it.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import param
 from panel.custom import JSComponent
 
+from core.clock import now, parse_iso
 from core.errors import MesError
+from core.signature import FirstSigningNeedsBoth, MeaningNeeded, RecordMoved
+from core.signing import PasskeyAnswer, Preparation
+from core.signing_gates import CommentRule
 from dashboards import visit
+from dashboards.signing_act import Ask
 
-type Sign = Callable[[str, str], Any]
-type Done = Callable[[Any], None]
-type NameOf = Callable[[str], str | None]
-
-LONGEST = 128
+LONGEST, LONGEST_COMMENT, LONGEST_ANSWER = 128, 500, 4000
+FAULT = "Not recorded: the server had a fault. Try again, then call help."
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class Act(Protocol):
+    """What is signed: `dashboards.signing_act.SigningAct`, or a test's own."""
+
+    def ask(self) -> Ask:
+        """Return what is asked."""
+        ...
+
+    @property
+    def is_in_period(self) -> bool:
+        """Whether the secret alone may be enough."""
+        ...
+
+    def prepare(self, who: str | None, *, meaning: str | None, comment: str) -> Preparation:
+        """Return what would be signed."""
+        ...
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what was shown can still be signed."""
+        ...
+
+    def sign(self, pending: str, *, secret: str = "", passkey: PasskeyAnswer | None = None) -> Any:
+        """Sign what was shown."""
+        ...
+
+    def news(self, moved: RecordMoved) -> tuple[str, ...]:
+        """Return what happened to a record."""
+        ...
+
+
+@dataclass(slots=True)
+class _Open:
     n: int
-    sign: Sign
-    done: Done | None
-    cancelled: Callable[[], None] | None
+    act: Act
+    renew: Callable[[], object]
+    done: Callable[[Any], None] | None
+    cancelled: Callable[[], object] | None
+    named: tuple[str | None, str | None, str] = (None, None, "")
 
 
 class SignatureDialog(JSComponent):
@@ -40,100 +76,175 @@ class SignatureDialog(JSComponent):
 
     _esm = (Path(__file__).parent / "signature_dialog.js").read_text("utf-8")
 
-    def __init__(self, *, zone: object, name_of: NameOf | None = None, **params: Any) -> None:
-        """Make the dialog.
-
-        Args:
-            zone: the plant's time zone.
-            name_of: the printed name behind a badge or user id, None where it is not known.
-        """
+    def __init__(self, **params: Any) -> None:
+        """Make the dialog."""
         super().__init__(**params)
-        self._zone, self._name_of = str(zone), name_of
         self._count = self._answers = 0
-        self._pending: _Pending | None = None
+        self._open: _Open | None = None
         self._busy = False
 
     def request(
         self,
-        subject: str,
-        lines: Sequence[tuple[str, str]],
+        act: Act,
         *,
-        meaning: str,
-        sign: Sign,
-        done: Done | None = None,
-        cancelled: Callable[[], None] | None = None,
-        user: str = "",
+        done: Callable[[Any], None] | None = None,
+        cancelled: Callable[[], object] | None = None,
+        renew: Callable[[], object] = lambda: None,
     ) -> None:
         """Open the dialog.
 
         Args:
-            subject: the record that is signed, as `Batch B26-0178, step 3`.
-            lines: exactly what is signed, label and value with unit.
-            meaning: the statement in words.
-            sign: called with badge or user id, and secret, in a worker thread; it must not
-                touch widgets. What it raises as `MesError` is shown inside the dialog.
-            done: called on the page's turn with what `sign` returned, after closing.
-            user: fills the first field, where a continuous period needs the secret only.
+            act: what is signed; its methods run in worker threads and must not touch widgets.
+            done: called on the page's turn with what signing returned, after closing.
+            cancelled: called on the page's turn after Cancel.
+            renew: called on the page's turn when the record moved, before it is shown anew.
         """
         self._count += 1
         self._busy = False
-        self._pending = _Pending(self._count, sign, done, cancelled)
+        self._open = _Open(self._count, act, renew, done, cancelled)
+        asked = act.ask()
         self.ask = {
             "n": self._count,
-            "subject": subject,
-            "lines": [[label, value] for label, value in lines],
-            "meaning": meaning,
-            "user": user,
-            "zone": self._zone,
-            "now_ms": int(time.time() * 1000),
+            "subject": asked.subject,
+            "lines": [[label, value] for label, value in asked.lines],
+            "asks": not act.is_in_period,
         }
 
     def close(self) -> None:
         """Close without signing."""
-        self._pending, self._busy = None, False
+        self._open, self._busy = None, False
         self.ask = {}
 
     @property
     def is_open(self) -> bool:
         """Whether somebody is asked to sign."""
-        return self._pending is not None
+        return self._open is not None
 
     def _say(self, **answer: Any) -> None:
         self._answers += 1  # two equal refusals in a row are two answers
         self.answer = {"n": self._count, "answer": self._answers, **answer}
 
     def _handle_msg(self, msg: Any) -> None:
-        pending = self._pending
-        if not isinstance(msg, dict) or pending is None or msg.get("n") != pending.n:
+        it = self._open
+        if not isinstance(msg, dict) or it is None or msg.get("n") != it.n:
             return
-        kind, who, secret = msg.get("kind"), msg.get("who"), msg.get("secret")
+        kind = msg.get("kind")
         if kind == "cancel" and not self._busy:
             self.close()
-            if pending.cancelled is not None:
-                pending.cancelled()
-        elif kind == "who" and isinstance(who, str) and 0 < len(who) <= LONGEST:
-            if self._name_of is not None:
-                self._say(printed=self._name_of(who) or "")
+            if it.cancelled is not None:
+                it.cancelled()
+        elif kind == "who" and not self._busy:
+            who, meaning, comment = msg.get("who"), msg.get("meaning"), msg.get("comment")
+            fits = _text(who or "", LONGEST) and _text(meaning or "", LONGEST_COMMENT)
+            if fits and _text(comment or "", LONGEST_COMMENT):
+                it.named = (who or None, meaning or None, comment or "")
+                visit.soon(lambda: self._prepare(it, it.named))
         elif kind == "sign" and not self._busy:
-            if not all(isinstance(x, str) and 0 < len(x) <= LONGEST for x in (who, secret)):
-                self._say(refusal="Signature: needs badge and PIN. Give both.")
+            given = _given(msg)
+            if given is None:
+                self._say(refusal="Signature: needs the PIN or a passkey. Give one of them.")
                 return
             self._busy = True
-            visit.soon(lambda: self._sign(pending, str(who), str(secret)))
+            visit.soon(lambda: self._sign(it, str(msg.get("pending")), given))
 
-    async def _sign(self, pending: _Pending, who: str, secret: str) -> None:
+    async def _prepare(
+        self, it: _Open, named: tuple[str | None, str | None, str], *, told: str = ""
+    ) -> None:
+        """Show what the named person would sign, or why they cannot; `told` stands beside it."""
+        who, meaning, comment = named
+        for _ in range(2):  # a record that moved is read again, once
+            try:
+                shown = await asyncio.to_thread(
+                    it.act.prepare, who, meaning=meaning, comment=comment
+                )
+            except RecordMoved as moved:
+                told = moved_words(await asyncio.to_thread(it.act.news, moved))
+                it.renew()
+                continue
+            except MeaningNeeded as needed:
+                self._tell(it, named, meanings=list(needed.meanings), refusal=told)
+            except FirstSigningNeedsBoth:
+                self._tell(it, named, asks=True, refusal=told)
+            except MesError as no:
+                self._tell(it, named, refusal=f"{told} {no}".strip())
+            except Exception:
+                self._tell(it, named, refusal=FAULT)
+                raise
+            else:
+                lines = [list(line) for line in it.act.ask().lines]
+                self._tell(it, named, shown=_shown(shown), lines=lines, refusal=told)
+            return
+        self._tell(it, named, refusal=told)
+
+    def _tell(self, it: _Open, named: object, **answer: Any) -> None:
+        if self._open is it and it.named == named:  # else somebody else is named meanwhile
+            self._say(**answer)
+
+    async def _sign(self, it: _Open, pending: str, given: dict[str, Any]) -> None:
         """Have it signed off the page's thread, then close or show the refusal."""
         try:
-            result = await asyncio.to_thread(pending.sign, who, secret)
+            result = await asyncio.to_thread(lambda: it.act.sign(pending, **given))
+        except RecordMoved as moved:
+            self._busy = False
+            it.renew()
+            news = await asyncio.to_thread(it.act.news, moved)
+            await self._prepare(it, it.named, told=f"Not signed. {moved_words(news)}")
+            return
         except MesError as refusal:
             self._busy = False
-            self._say(refusal=str(refusal))
+            if it.act.is_ready:
+                self._say(refusal=str(refusal))
+            else:  # what was shown is used up or too old: show it again
+                await self._prepare(it, it.named, told=str(refusal))
             return
         except Exception:
             self._busy = False
-            self._say(refusal="Not recorded: the server had a fault. Try again, then call help.")
+            self._say(refusal=FAULT)
             raise
-        if self._pending is pending:
+        if self._open is it:
             self.close()
-        if pending.done is not None:
-            pending.done(result)
+        if it.done is not None:
+            it.done(result)
+
+
+def moved_words(news: tuple[str, ...]) -> str:
+    """Return what a signer is told of a record that moved."""
+    return f"The record changed while you looked: {' '.join(news)} Read it again, then sign."
+
+
+def _text(value: Any, longest: int) -> bool:
+    return isinstance(value, str) and len(value) <= longest
+
+
+def _given(msg: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the secret or the passkey's answer in a message, None where neither fits."""
+    answer = msg.get("passkey")
+    if isinstance(answer, dict):
+        names = PasskeyAnswer.__dataclass_fields__
+        if set(answer) == set(names) and all(_text(v, LONGEST_ANSWER) for v in answer.values()):
+            return {"passkey": PasskeyAnswer(**answer)}
+        return None
+    secret = msg.get("secret")
+    return {"secret": secret} if _text(secret, LONGEST) and secret else None
+
+
+def _shown(it: Preparation) -> dict[str, Any]:
+    """Return a prepared manifest as the browser draws it."""
+    manifest = it.manifest
+    at = parse_iso(manifest.at).astimezone(ZoneInfo(manifest.zone))
+    return {
+        "pending": it.pending,
+        "words": manifest.words,
+        "meaning": manifest.meaning,
+        "name": manifest.name,
+        "when": f"{at:%Y-%m-%d %H:%M:%S} {manifest.zone}",
+        "record": f"{manifest.record}, version {manifest.ver}",
+        "life_ms": max(int((it.expires_at - now()).total_seconds() * 1000), 1000),
+        "comment": it.gate.comment.value,
+        "takes_comment": it.gate.comment is not CommentRule.NONE,
+        "meanings": list(it.gate.meanings),
+        "secret_is_enough": it.secret_is_enough,
+        "rp_id": it.rp_id or "",
+        "passkeys": list(it.passkeys),
+        "challenge": it.sha256,
+    }

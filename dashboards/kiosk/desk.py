@@ -14,7 +14,7 @@ from core.batch.state import Batch
 from core.clock import now
 from core.equipment import Station
 from core.errors import MesError, Refused
-from core.execution import Actor, Credentials, Execution
+from core.execution import Actor, Execution
 from core.fact import Command
 from core.ledger.writer import Receipt
 from core.reading import ScaleReading
@@ -27,6 +27,7 @@ from dashboards.kiosk.board import Place
 from dashboards.kiosk.look import StepLook, look
 from dashboards.plant import PlantServices
 from dashboards.session import Viewer
+from dashboards.signing_act import Ask, SigningAct
 
 log = logging.getLogger(__name__)
 NOT_RECORDED = "Not recorded: the server had a fault. Try again, then call the supervisor."
@@ -60,7 +61,7 @@ class Desk:
         self.execution: Execution = plant.execution
         self.login = visit.login()
         self.bar = RefusalBar(margin=0)
-        self.dialog = SignatureDialog(zone=plant.zone, name_of=self._printed)
+        self.dialog = SignatureDialog()
         self.said = draw.piece(draw.said("", ""), align="center")
         self.at: dict[str, str] = {}
         self.redraw: Callable[[], object] = lambda: None
@@ -175,13 +176,9 @@ class Desk:
             command, actor=self.actor, idem=f"kiosk-{press}", reason=reason
         )
 
-    def signed(self, command: Command, who: str, secret: str, *, press: str) -> Receipt:
-        """Record a signed command; for the signature dialog, in a worker thread."""
-        self._alive()
-        credentials = Credentials(secret, badge=who)
-        return self.execution.submit(
-            command, actor=self.actor, idem=f"kiosk-{press}", credentials=credentials
-        )
+    def act(self, ask: Callable[[], Ask]) -> SigningAct:
+        """Return an act to be signed here, for the signature dialog."""
+        return SigningAct(self.execution, self.actor, ask, alive=self._alive)
 
     @property
     def actor(self) -> Actor:
@@ -193,6 +190,3 @@ class Desk:
             raise SessionEnded
         # Work at a kiosk comes by websocket, which the login's own clock does not see.
         self.login.seen_s = time.monotonic()
-
-    def _printed(self, user_or_badge: str) -> str | None:
-        return self.plant.accounts.name_of(user_or_badge)

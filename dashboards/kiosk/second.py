@@ -6,6 +6,7 @@ from dashboards.kiosk.desk import Desk, Screen
 from dashboards.kiosk.look import Doing, StepLook
 from dashboards.kiosk.press import Press, primary
 from dashboards.palette import State
+from dashboards.signing_act import Ask
 
 MEANING = "I verify that this step was done as written"
 
@@ -29,26 +30,21 @@ def _ask(desk: Desk, seen: StepLook) -> None:
         desk.bar.show("The step changed while you looked. Read it again.", word="Changed")
         return
 
-    def sign(who: str, secret: str) -> object:
-        command = VerifyStep(batch=seen.batch, step=seen.step, seen=shown[1])
-        return desk.signed(command, who, secret, press=desk.new_press())
+    def asked() -> Ask:
+        now = desk.execution.shown(f"batch/{seen.batch}")
+        assert now is not None, seen.batch
+        return Ask(
+            subject=f"Batch {seen.batch}, step {seen.step}",
+            lines=(("Done by", seen.performer),),
+            command=VerifyStep(batch=seen.batch, step=seen.step, seen=now[1]),
+        )
 
     def done(_: object) -> None:
         desk.told(f"Verification of step {seen.step}, {seen.title}")
         desk.redraw()
 
-    def cancelled() -> None:
-        desk.redraw()
-
     desk.bar.clear()
-    desk.dialog.request(
-        f"Batch {seen.batch}, step {seen.step}",
-        [("What", seen.words), ("Done by", seen.performer)],
-        meaning=MEANING,
-        sign=sign,
-        done=done,
-        cancelled=cancelled,
-    )
+    desk.dialog.request(desk.act(asked), done=done, cancelled=desk.redraw, renew=desk.redraw)
 
 
 def held_screen(desk: Desk, seen: StepLook) -> Screen:

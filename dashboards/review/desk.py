@@ -1,30 +1,26 @@
 """What a reviewer sees of one batch and may do about it, without any widget."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import param
 
 from core.deviation import Deviation, DeviationState, Disposition, DispositionDeviation
-from core.errors import MesError, Refused, WrongState
+from core.errors import MesError, Refused
 from core.execution import Actor, Execution
-from core.fact import Command
-from core.ledger.writer import Receipt
 from core.release import (
     RejectBatch,
     ReleaseBatch,
     ReviewAuditTrail,
     ReviewException,
-    release_words,
 )
-from core.signature import RecordMoved, Seen
-from dashboards.entry_words import summary
-from dashboards.names import Names
 from dashboards.palette import State
 from dashboards.review import dossier
 from dashboards.review.dossier import Dossier
 from dashboards.review.walk import Item
+from dashboards.signing_act import Ask, SigningAct
 
 RULES, ATTEMPTS, TRAIL, DECISION = "rules", "attempts", "trail", "decision"
 
@@ -37,14 +33,9 @@ class NotWritten(Refused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """What somebody is asked to sign: shown in words, then sent as the command."""
+class ReviewAsk(Ask):
+    """What a reviewer is asked to sign, and what is said when it is recorded."""
 
-    subject: str
-    lines: tuple[tuple[str, str], ...]
-    meaning: str
-    command: Command
-    seen: Seen
     recorded: str
 
 
@@ -56,11 +47,9 @@ class ReviewDesk(param.Parameterized):
     message = param.String(default="", constant=True)
     tone = param.ClassSelector(class_=State, default=State.INFO, constant=True)
 
-    def __init__(
-        self, execution: Execution, actor: Actor, batch: str, *, names: Names, at: str = ""
-    ) -> None:
+    def __init__(self, execution: Execution, actor: Actor, batch: str, *, at: str = "") -> None:
         super().__init__(file=dossier.read(execution, batch))
-        self._execution, self._actor, self._names = execution, actor, names
+        self._execution, self._actor = execution, actor
         by_deviation = {one.deviation: one.exception for one in self.file.batch.exceptions}
         wanted = by_deviation.get(at, at)
         known = {item.id for item in self.items()}
@@ -156,7 +145,7 @@ class ReviewDesk(param.Parameterized):
         self._set(file=dossier.read(self._execution, name))
         return True
 
-    def ask_disposition(self, disposition: str | None, assessment: str) -> Ask:
+    def ask_disposition(self, disposition: str | None, assessment: str) -> ReviewAsk:
         """Return what is signed for a disposition of the deviation looked at.
 
         Raises:
@@ -168,7 +157,7 @@ class ReviewDesk(param.Parameterized):
             raise NotWritten("Disposition", "Choose what becomes of the material.")
         said = _written("Assessment", assessment, "Write what the deviation means for the batch.")
         seen = self.file.deviations_seen[found.deviation]
-        return Ask(
+        return ReviewAsk(
             subject=f"Deviation {found.deviation} of batch {found.batch}, step {found.step}",
             lines=(
                 ("What happened", found.says),
@@ -177,51 +166,44 @@ class ReviewDesk(param.Parameterized):
                 ("Assessment", said),
                 ("Record", f"version {seen.ver}"),
             ),
-            meaning="I disposition this deviation",
             command=DispositionDeviation(
                 deviation=found.deviation,
                 disposition=Disposition(disposition),
                 assessment=said,
                 seen=seen,
             ),
-            seen=seen,
             recorded=f"Recorded: {found.deviation}, {disposition.replace('_', ' ')}.",
         )
 
-    def ask_trail(self) -> Ask:
+    def ask_trail(self) -> ReviewAsk:
         """Return what is signed for the audit-trail review."""
         file = self.file
-        return Ask(
+        return ReviewAsk(
             subject=f"Batch {file.batch.batch}, audit trail",
             lines=(
                 ("Entries of the record", f"{file.seen.ver}, up to version {file.seen.ver}"),
                 ("Entries of higher risk", str(len(file.risky))),
                 ("Refused attempts", str(len(file.attempts))),
             ),
-            meaning="I reviewed the audit trail",
             command=ReviewAuditTrail(batch=file.batch.batch, seen=file.seen),
-            seen=file.seen,
             recorded="Recorded: audit trail reviewed.",
         )
 
-    def ask_release(self) -> Ask:
+    def ask_release(self) -> ReviewAsk:
         """Return what is signed for the release."""
         file = self.file
-        return Ask(
+        return ReviewAsk(
             subject=f"Release of batch {file.batch.batch}",
             lines=(
-                ("What you sign", release_words(file.batch)),
                 ("Rules passed", f"{len(file.passed)} of {file.judged}"),
                 ("Gates", f"{len(file.gates)} of {len(file.gates)} green"),
                 ("Record", f"version {file.seen.ver}"),
             ),
-            meaning="I release this batch",
             command=ReleaseBatch(batch=file.batch.batch, seen=file.seen),
-            seen=file.seen,
             recorded=f"Recorded: batch {file.batch.batch} is released. Its record is closed.",
         )
 
-    def ask_reject(self, why: str) -> Ask:
+    def ask_reject(self, why: str) -> ReviewAsk:
         """Return what is signed for a rejection.
 
         Raises:
@@ -229,46 +211,25 @@ class ReviewDesk(param.Parameterized):
         """
         said = _written("Reason", why, "Write why the batch is rejected.")
         batch = self.file.batch
-        return Ask(
+        return ReviewAsk(
             subject=f"Rejection of batch {batch.batch}",
             lines=(
                 ("Product", batch.content.product_name),
                 ("Reason", said),
                 ("Record", f"version {self.file.seen.ver}"),
             ),
-            meaning="I reject this batch",
             command=RejectBatch(batch=batch.batch, why=said, seen=self.file.seen),
-            seen=self.file.seen,
             recorded=f"Recorded: batch {batch.batch} is rejected. Its record is closed.",
         )
 
-    def sign(self, ask: Ask, who: str, secret: str) -> Receipt | MesError:
-        """Send a signed command; safe in a worker thread. A record that moved is an answer.
+    def act(self, made: Callable[[], ReviewAsk]) -> SigningAct:
+        """Return an act to be signed here; `made` reads what this desk shows."""
+        return SigningAct(self._execution, self._actor, made)
 
-        Raises:
-            Refused: a rule says no, or the signer could not be told.
-        """
-        try:
-            return self._execution.submit(
-                ask.command,
-                actor=self._actor,
-                idem=f"review:{secrets.token_hex(16)}",
-                credentials=self._names.credentials(who, secret),
-            )
-        except (RecordMoved, WrongState) as answer:
-            if self._execution.seen(ask.seen.stream) == ask.seen:
-                raise
-            return answer  # somebody was first: what was shown is no longer so
-
-    def answered(self, ask: Ask, answer: Receipt | MesError) -> None:
-        """Show what came of a signature, on the record as it is now."""
+    def signed(self, ask: ReviewAsk) -> None:
+        """Show that an act was signed, on the record as it is now."""
         self.refresh()
-        if isinstance(answer, MesError):
-            new = self._execution.ledger.stream(ask.seen.stream)[ask.seen.ver :]
-            told = " ".join(summary(entry) for entry in new[:3])
-            self.tell(f"Not signed. {answer} New: {told}", State.BAD)
-        else:
-            self.tell(ask.recorded, State.OK)
+        self.tell(ask.recorded, State.OK)
 
     def review(self, assessment: str) -> str:
         """Record what the exception means for the batch; safe in a worker thread.

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from core.deviation import DeviationState, Disposition
 from dashboards import parts
 from dashboards.palette import State
-from dashboards.review.desk import DECISION, TRAIL, Ask, ReviewDesk
+from dashboards.review.desk import DECISION, TRAIL, ReviewAsk, ReviewDesk
 from dashboards.review.evidence import owner, pane
 from dashboards.review.pick import Pick
 
@@ -49,7 +49,7 @@ class Forms:
         self,
         desk: ReviewDesk,
         *,
-        sign: Callable[[Callable[[], Ask]], None],
+        sign: Callable[[Callable[[], ReviewAsk]], None],
         act: Callable[[Callable[[], str]], Any],
     ) -> None:
         self._desk, self._sign, self._act = desk, sign, act

@@ -14,7 +14,7 @@ from dashboards.components.signature_dialog import SignatureDialog
 from dashboards.names import Names
 from dashboards.palette import State
 from dashboards.plant import PlantServices
-from dashboards.review.desk import ATTEMPTS, RULES, TRAIL, Ask, NotWritten, ReviewDesk
+from dashboards.review.desk import ATTEMPTS, RULES, TRAIL, NotWritten, ReviewAsk, ReviewDesk
 from dashboards.review.evidence import Draw, pane, panel
 from dashboards.review.forms import Forms
 from dashboards.review.full_record import record
@@ -31,14 +31,13 @@ def batch_page(plant: PlantServices, viewer: Viewer) -> Frame:
     names = Names(plant.execution)
     desk = ReviewDesk(
         plant.execution,
-        Actor(viewer.person, viewer.station),
+        Actor(viewer.person, viewer.station, _session(plant)),
         visit.part("batch"),
-        names=names,
         at=visit.query("at"),
     )
     draw = Draw(plant.execution, names, plant.zone)
     whole = visit.query("view") == "record"
-    page = RecordPage(desk, plant) if whole else ReviewPage(plant, desk, draw, names=names)
+    page = RecordPage(desk, plant) if whole else ReviewPage(desk, draw)
     batch = desk.file.batch
     topics = [f"batch/{batch.batch}", f"refusal/batch/{batch.batch}", "kind/deviation"]
     topics += [f"record/{batch.batch}", "kind/amendment"]
@@ -51,6 +50,18 @@ def batch_page(plant: PlantServices, viewer: Viewer) -> Frame:
         plant=plant.name,
         zone=plant.zone,
     )
+
+
+def _session(plant: PlantServices) -> str:
+    """Return the browser's session, in which a signing period can run until it ends."""
+    login = visit.login()
+
+    def ended() -> None:
+        plant.execution.end_session(login.id)
+
+    login.on_end.append(ended)
+    visit.on_leave(lambda: login.on_end.remove(ended))
+    return login.id
 
 
 class RecordPage:
@@ -82,12 +93,12 @@ class RecordPage:
 class ReviewPage:
     """The walk through one batch's exceptions."""
 
-    def __init__(self, plant: PlantServices, desk: ReviewDesk, draw: Draw, *, names: Names) -> None:
+    def __init__(self, desk: ReviewDesk, draw: Draw) -> None:
         self._desk, self._draw = desk, draw
         self._about, self._strip, self._message = pane(), pane(), pane(margin=0)
         self._list = WalkList(desk.choose, label="What to review")
         self._evidence, self._context = pane(margin=0), pane(margin=0)
-        self._dialog = SignatureDialog(zone=plant.zone, name_of=names.signer)
+        self._dialog = SignatureDialog()
         self._forms = Forms(desk, sign=self._sign, act=self._act)
         desk.param.watch(self._redraw, ["file", "at"])
         desk.param.watch(self._say, ["message", "tone"])
@@ -168,7 +179,7 @@ class ReviewPage:
         live = Markup('<div role="status" data-testid="answer">{}</div>').format(shown)
         self._message.object = parts.markup(live)
 
-    def _sign(self, made: Callable[[], Ask]) -> None:
+    def _sign(self, made: Callable[[], ReviewAsk]) -> None:
         """Ask for a signature over what the desk shows now."""
         desk = self._desk
         try:
@@ -178,11 +189,7 @@ class ReviewPage:
             return
         desk.tell("")
         self._dialog.request(
-            ask.subject,
-            ask.lines,
-            meaning=ask.meaning,
-            sign=lambda who, secret: desk.sign(ask, who, secret),
-            done=lambda answer: desk.answered(ask, answer),
+            desk.act(made), done=lambda _: desk.signed(ask), renew=lambda: desk.refresh()
         )
 
     async def _act(self, deed: Callable[[], str]) -> None:

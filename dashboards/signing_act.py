@@ -1,0 +1,105 @@
+"""One act of signing on a screen: what is asked, shown by the core, signed as it was shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from secrets import token_hex
+
+from core.clock import now
+from core.execution import Actor, Credentials, Execution
+from core.fact import Command
+from core.ledger.writer import Receipt
+from core.signature import RecordMoved
+from core.signing import NotShown, PasskeyAnswer, Preparation
+from dashboards.entry_words import summary
+
+MOST_NEWS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What somebody is asked to sign: about what, with which facts beside it, by which command."""
+
+    subject: str
+    lines: tuple[tuple[str, str], ...]
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    command: Command
+    idem: str
+    who: str | None
+    shown: Preparation
+
+
+class SigningAct:
+    """An act that is asked for; prepared as often as the signer or the record changes.
+
+    `ask` is called for each preparation, on a worker thread: it reads what the page shows.
+    """
+
+    def __init__(
+        self,
+        execution: Execution,
+        actor: Actor,
+        ask: Callable[[], Ask],
+        *,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._execution, self._actor, self._alive = execution, actor, alive
+        self._ask = ask
+        self._ready: _Ready | None = None
+
+    def ask(self) -> Ask:
+        """Return what is asked, as the page shows it now."""
+        return self._ask()
+
+    @property
+    def is_in_period(self) -> bool:
+        """Whether somebody's signing period runs here."""
+        return self._execution.signing.running(self._actor, now()) is not None
+
+    def prepare(self, who: str | None, *, meaning: str | None, comment: str) -> Preparation:
+        """Return what `who` would sign, None for the person whose period runs here.
+
+        Raises:
+            Refused, Conflict: what the rules say about it; see `Execution.prepare`.
+        """
+        self._alive()
+        command, idem = self._ask().command, f"signing:{token_hex(16)}"
+        shown = self._execution.prepare(
+            command, actor=self._actor, idem=idem, who=who, meaning=meaning, comment=comment
+        )
+        self._ready = _Ready(command, idem, who, shown)
+        return shown
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what was shown last can still be signed."""
+        ready = self._ready
+        return ready is not None and self._execution.signing.shown(ready.shown.pending) is not None
+
+    def sign(
+        self, pending: str, *, secret: str = "", passkey: PasskeyAnswer | None = None
+    ) -> Receipt:
+        """Sign what was shown last, if that is what the screen still shows.
+
+        Raises:
+            Refused, Conflict: what the rules say about it; see `Execution.submit`.
+        """
+        self._alive()
+        ready = self._ready
+        if ready is None or ready.shown.pending != pending:
+            raise NotShown
+        credentials = Credentials(secret, user=ready.who, pending=pending, passkey=passkey)
+        return self._execution.submit(
+            ready.command, actor=self._actor, idem=ready.idem, credentials=credentials
+        )
+
+    def news(self, moved: RecordMoved) -> tuple[str, ...]:
+        """Return in words what happened in a record since it was shown, the newest last."""
+        seqs = [change.seq for change in moved.changes]
+        entries = [self._execution.ledger.entry(seq) for seq in seqs]
+        told = [summary(entry) for entry in entries if entry is not None]
+        more = len(told) - MOST_NEWS
+        return (*(() if more <= 0 else (f"{more} more before these.",)), *told[-MOST_NEWS:])
