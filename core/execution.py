@@ -38,8 +38,7 @@ from core.signature import (
     ShownTooLongAgo,
     SignatureApplied,
 )
-from core.signing import Actor as Actor  # who submits takes these from here
-from core.signing import Credentials as Credentials
+from core.signing import Credentials as Credentials  # who submits takes these from here
 from core.signing import DoesNotFit as DoesNotFit
 from core.signing import (
     NothingToSign,
@@ -50,6 +49,8 @@ from core.signing import (
     UnknownSigner,
     told,
 )
+from core.signing_period import Actor as Actor
+from core.signing_period import Periods
 from core.states import Committed, States, UnderLock
 
 CLOCK = "service:clock"
@@ -104,12 +105,16 @@ class Execution:
         self.authentication = Authentication(
             self.nouns, secrets, self._record, plant=plant, now=now
         )
+        self.periods = Periods(
+            self.nouns,
+            steady=self._steady,
+            idle=lambda: signing_gates.in_force(self._committed, plant).idle,
+        )
         self.signing = Signing(
             self.nouns,
             self.ledger,
             now=now,
-            steady=self._steady,
-            idle=lambda: signing_gates.in_force(self._committed, plant).idle,
+            periods=self.periods,
             authenticate=lambda who, secret, station: self.authenticate(
                 who, secret, station=station, purpose=SIGNING
             ),
@@ -178,7 +183,7 @@ class Execution:
                 raise refused[-1]
             raise Recalled(said["rule"], said["says"], said["facts"])
         if signer is not None:
-            self.signing.signed(signer, actor, self._steady())
+            self.periods.signed(signer.person, actor)
         return receipt
 
     def prepare(
@@ -207,7 +212,7 @@ class Execution:
         """
         _check(command, reason)
         at = self._now()
-        person, components = self.signing.to_sign(who, actor, self._steady())
+        person, components = self.signing.to_sign(who, actor)
         signer = Signer(
             person=person.person, name=person.name, components=components,
             meaning=meaning, comment=comment,
@@ -343,15 +348,15 @@ class Execution:
 
     def end_signing_period(self, station: str) -> None:
         """Ask for all components again at this station: sign-out, user or station change."""
-        self.signing.end(("station", station))
+        self.periods.end(("station", station))
 
     def end_session(self, session: str) -> None:
         """Ask for all components again in this browser's session."""
-        self.signing.end(("session", session))
+        self.periods.end(("session", session))
 
     def end_signing_periods_of(self, person: str) -> None:
         """Ask for all components again wherever this person signed: a badge was lost."""
-        self.signing.end_of(person)
+        self.periods.end_of(person)
 
 
 def _draft(fact: Fact, reason: str | None) -> Draft:

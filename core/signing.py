@@ -1,17 +1,15 @@
-"""Signing acts before the queue: who acts, what was shown to them, and what was asked of them.
+"""Signing acts before the queue: who acts, what was shown to them, and what they gave.
 
-A continuous period of controlled access belongs to one person with one set of roles at one place
-(a station, or a browser's session). A prepared manifest is shown once, to one person at one
-place, for one command under one id. Both live in this process and are lost with it: then all
-components are asked again, and what is signed is shown again.
+A prepared manifest is shown once, to one person at one place, for one command under one id. It
+lives in this process and is lost with it: then what is signed is shown again.
 
 Source:
-    21 CFR 11.200(a)(1).
+    21 CFR 11.70, 11.200(a)(1).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from secrets import token_urlsafe
 from threading import Lock
 
@@ -34,25 +32,10 @@ from core.signature import (
     SignatureApplied,
 )
 from core.signing_gates import Gate
+from core.signing_period import Actor, Periods
 
 MOST_PENDING = 5_000
 SECRET, USER, BADGE, PASSKEY = "secret", "user", "badge", "passkey"
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who asks, from which station, and in which browser's session where there is no station."""
-
-    person: str
-    station: str | None = None
-    session: str | None = None
-
-    @property
-    def place(self) -> tuple[str, str] | None:
-        """Where a signing period can run; None where nothing tells two visits apart."""
-        if self.station is not None:
-            return ("station", self.station)
-        return None if self.session is None else ("session", self.session)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,15 +137,8 @@ class _Pending:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Period:
-    person: str
-    roles: tuple[str, ...]
-    last_at: datetime
-
-
 class Signing:
-    """Periods and pending manifests of this process; safe from any thread."""
+    """The desk where commands are signed; safe from any thread."""
 
     def __init__(
         self,
@@ -170,17 +146,14 @@ class Signing:
         ledger: Ledger,
         *,
         now: Callable[[], datetime],
-        steady: Callable[[], datetime],
-        idle: Callable[[], timedelta],
+        periods: Periods,
         authenticate: Callable[[str, str, str | None], Person],
         site: Site | None,
     ) -> None:
         """Make the desk of a plant whose pages are at `site`; without one it takes no passkeys."""
-        self._nouns, self._ledger, self._now, self._idle = nouns, ledger, now, idle
-        self._steady = steady  # a period is measured by it: no step of the clock lengthens one
+        self._nouns, self._ledger, self._now, self.periods = nouns, ledger, now, periods
         self._authenticate, self.site = authenticate, site
         self._lock = Lock()
-        self._periods: dict[tuple[str, str], _Period] = {}
         self._pending: dict[str, _Pending] = {}
 
     def person(self, user_or_badge: str) -> Person | None:
@@ -194,23 +167,7 @@ class Signing:
         """Return which component an identification is."""
         return USER if self._nouns.get(BadgeOwner, user_or_badge) is None else BADGE
 
-    def running(self, actor: Actor, at: datetime) -> str | None:
-        """Return whose period runs where the actor is, None where all components are asked."""
-        place = actor.place
-        with self._lock:
-            period = self._periods.get(place) if place is not None else None
-        if period is None:
-            return None
-        person = self._nouns.get(Person, period.person)
-        # A clock that was set back must not lengthen the period.
-        fresh = timedelta(0) <= at - period.last_at <= self._idle()
-        if fresh and person is not None and person.roles == period.roles:
-            return period.person
-        return None
-
-    def to_sign(
-        self, who: str | None, actor: Actor, at: datetime
-    ) -> tuple[Person, tuple[str, ...]]:
+    def to_sign(self, who: str | None, actor: Actor) -> tuple[Person, tuple[str, ...]]:
         """Return the person who is about to sign, and the components that they would give.
 
         Raises:
@@ -218,7 +175,7 @@ class Signing:
             Unknown, Locked: nobody has this badge or user id, or they may not act.
             BadgeIsDead: the badge was revoked.
         """
-        name = who if who is not None else self.running(actor, at)
+        name = who if who is not None else self.periods.running(actor)
         if name is None:
             raise FirstSigningNeedsBoth
         person = self.person(name)
@@ -227,33 +184,6 @@ class Signing:
         if person.state is not PersonState.ACTIVE:
             raise Locked(person)
         return person, (SECRET,) if who is None else (self.component(name), SECRET)
-
-    def met(self, person: str, actor: Actor) -> None:
-        """End the period of anybody else here: another person has come to sign."""
-        with self._lock:
-            period = self._periods.get(actor.place) if actor.place else None
-            if period is not None and period.person != person and actor.place:
-                del self._periods[actor.place]
-
-    def signed(self, signer: Signer, actor: Actor, at: datetime) -> None:
-        """Begin or renew the signer's period here, and end the one they had elsewhere."""
-        person = self._nouns.get(Person, signer.person)
-        with self._lock:
-            for place, period in tuple(self._periods.items()):
-                if period.person == signer.person:
-                    del self._periods[place]
-            if actor.place is not None and person is not None:
-                self._periods[actor.place] = _Period(person.person, person.roles, at)
-
-    def end(self, place: tuple[str, str]) -> None:
-        """Ask for all components again at a place."""
-        with self._lock:
-            self._periods.pop(place, None)
-
-    def end_of(self, person: str) -> None:
-        """Ask a person for all components again, wherever they signed."""
-        with self._lock:
-            self._periods = {at: it for at, it in self._periods.items() if it.person != person}
 
     def prepared(
         self, event: SignatureApplied, request: Request, *, at: datetime, gate: Gate
@@ -346,11 +276,11 @@ class Signing:
                 credentials.passkey, credentials.pending, actor, request=request
             )
         given = credentials.badge or credentials.user
-        who = given if given is not None else self.running(actor, self._steady())
+        who = given if given is not None else self.periods.running(actor)
         if who is None:
             raise FirstSigningNeedsBoth
         person = self._authenticate(who, credentials.secret, actor.station)
-        self.met(person.person, actor)
+        self.periods.met(person.person, actor)
         signer = Signer(
             person=person.person,
             name=person.name,
@@ -377,7 +307,7 @@ class Signing:
             raise NotShown
         shown = self.take(pending, person.person, request, at=self._now())
         assertion = self.asserted(key, answer, shown, site=self.site)
-        self.met(person.person, actor)
+        self.periods.met(person.person, actor)
         return replace(
             signer, meaning=shown.meaning, comment=shown.comment, prepared=shown,
             assertion=assertion,

@@ -1,7 +1,7 @@
 """People as screens print them."""
 
 from core.execution import Execution
-from core.people import SERVICE, Person
+from core.people import SERVICE, BadgeOwner, Person
 
 
 class Names:
@@ -27,3 +27,11 @@ class Names:
         """Return the printed name with the id that the ledger holds."""
         name = self.name(person)
         return name if not person or name == person else f"{name} ({person})"
+
+    def signer(self, user_or_badge: str) -> str | None:
+        """Return the printed name behind a badge that works or a user id, else None."""
+        owner = self._execution.nouns.get(BadgeOwner, user_or_badge)
+        if owner is not None and owner.dead is not None:
+            return None
+        person = self._execution.nouns.get(Person, owner.person if owner else user_or_badge)
+        return None if person is None else person.name

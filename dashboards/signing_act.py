@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from secrets import token_hex
 
-from core.clock import now
 from core.execution import Actor, Credentials, Execution
 from core.fact import Command
 from core.ledger.writer import Receipt
@@ -57,7 +56,7 @@ class SigningAct:
     @property
     def is_in_period(self) -> bool:
         """Whether somebody's signing period runs here."""
-        return self._execution.signing.running(self._actor, now()) is not None
+        return self._execution.periods.running(self._actor) is not None
 
     def prepare(self, who: str | None, *, meaning: str | None, comment: str) -> Preparation:
         """Return what `who` would sign, None for the person whose period runs here.
