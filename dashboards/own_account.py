@@ -51,10 +51,11 @@ class OwnAccount:
         changed = Markup("")
         if "changed" in request.query_params:
             changed = parts.notice(State.OK, "Changed.", "Sign and sign in with the new secret.")
-        body = Markup('<div class="bw-plain"><h1>Your account</h1>{}{}{}</div>').format(
+        body = Markup('<div class="bw-plain"><h1>Your account</h1>{}{}{}{}</div>').format(
             changed,
             parts.facts(_facts(self._plant, login, person), wide=True),
             Markup("<p>{}</p>").format(parts.link("Change your secret", "/account/secret")),
+            Markup("<p>{}</p>").format(parts.link("Your passkeys", "/account/passkeys")),
         )
         return HTMLResponse(self._document(request, "Your account", body=body))
 

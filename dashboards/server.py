@@ -24,7 +24,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from panel.io.fastapi import add_applications
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
-from dashboards import api, help, own_account, theme
+from dashboards import api, help, own_account, passkeys, theme
 from dashboards.answers import add_answers
 from dashboards.headers import Headers
 from dashboards.limits import LARGEST_HEADERS, Guard, Impatient, Limits
@@ -78,6 +78,13 @@ def create_app(
     app.include_router(_assets())
     app.include_router(_watch(plant, gate))
     for router in (*_doors(plant, gate), *_sheets(plant, gate), *routers):
+    app.include_router(LoginPages(plant, gate).router())
+    app.include_router(own_account.router(plant, gate))
+    app.include_router(PeoplePages(plant, gate).router())
+    app.include_router(passkeys.router(plant, gate))
+    app.include_router(help.router(plant, gate))
+    app.include_router(record_routes.router(plant, gate))
+    for router in routers:
         app.include_router(router)
     app.include_router(api.Api(plant, gate).router())
     add_applications(

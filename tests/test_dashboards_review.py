@@ -222,9 +222,18 @@ def test_the_signature_shows_the_very_words_that_are_recorded(
         "Assessment": "No effect.",
         "Record": "",
     }
-    shown = desk(plant, held).act(lambda: ask).prepare("quinn", meaning=None, comment="")
-    assert shown.manifest.meaning == "I disposition this deviation"
-    assert shown.manifest.words.endswith("Assessment: No effect.")
+
+
+@pytest.mark.requirement("H2", "H3")
+def test_statement_of_a_disposition_is_prepared_by_the_rule_itself(
+    plant: LivingPlant, held: str
+) -> None:
+    mine = desk(plant, held)
+    act = mine.act(lambda: mine.ask_disposition("use_as_is", "No effect."))
+    manifest = act.prepare("quinn", meaning=None, comment="").manifest
+    assert manifest.meaning == "I disposition this deviation"
+    assert manifest.words.endswith("Disposition: use as is. Assessment: No effect.")
+    assert manifest.record == f"deviation/{plant.batch(held).deviations[0]}"
 
 
 def test_record_that_moved_is_not_signed_and_says_what_is_new(plant: LivingPlant) -> None:
