@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from core.clock import iso, parse_iso
 from core.equipment import Station
-from core.errors import Conflict, LedgerBroken, Refused
+from core.errors import Conflict, Refused
 from core.fact import Context, Event, Plant, Signer
 from core.manifest import Assertion, manifest_digest
 from core.manifest import Manifest as Manifest  # nouns that are signed take these from here
@@ -202,10 +202,6 @@ class EverySigningNeedsBoth(Refused):
         )
 
 
-class SignatureBroken(LedgerBroken):
-    """A stored signature does not belong where it stands."""
-
-
 def sign(
     plant: Plant,
     context: Context,
@@ -362,26 +358,3 @@ def _meaning(gate: str, meanings: Sequence[str], chosen: str | None) -> str:
         raise MeaningNeeded(gate, meanings=meanings, given=chosen)
     assert chosen is not None
     return chosen
-
-
-def check_signature(
-    signature: SignatureApplied, *, stream: str, actor: str, head: Callable[[int], str | None]
-) -> None:
-    """Refuse a stored signature that is not of this record, version, person and statement.
-
-    `head` returns the leaf hash of the stream's entry at a version, None where there is none.
-    It needs the ledger's own entries only; that they were not changed is what the log proves.
-
-    Raises:
-        SignatureBroken: with the first thing that does not fit.
-    """
-    it = signature.manifest
-    where = f"{stream}: a signature of {it.name} over version {it.ver}"
-    if manifest_digest(it).hex() != signature.manifest_sha256:
-        raise SignatureBroken(f"{where} has another statement than its digest. Call QA.")
-    if it.record != stream:
-        raise SignatureBroken(f"{where} was made for {it.record}. Call QA.")
-    if it.signer != actor:
-        raise SignatureBroken(f"{where} stands under the name of {actor}. Call QA.")
-    if head(it.ver) != it.head:
-        raise SignatureBroken(f"{where} was made over other content. Call QA.")

@@ -12,6 +12,8 @@ from core.authority import NotAuthorized
 from core.batch.steps import SamePerson, VerifyStep
 from core.errors import WrongState
 from core.execution import Actor, Credentials, DoesNotFit
+from core.ledger.entry import encode
+from core.ledger.merkle import leaf_hash
 from core.material import ChangeLotStatus, Lot, LotStatus
 from core.people import ChangeRoles, RetirePerson
 from core.person_refusals import Locked
@@ -23,11 +25,10 @@ from core.signature import (
     RecordMoved,
     Seen,
     SignatureApplied,
-    SignatureBroken,
     WrongRecord,
-    check_signature,
     manifest_bytes,
 )
+from core.signature_check import SignatureBroken, check_signature, standing
 from tests.floor import Floor
 from tests.hands import refusal
 from tests.paper import Paper, paper
@@ -358,3 +359,18 @@ def test_failed_signing_is_an_entry(floor: Floor) -> None:
     assert (failed.data["purpose"], failed.station) == ("signing", "office")
     refusal(DoesNotFit, lambda: signs(floor, "quinn", "office", user="nobody"))
     assert attempts(floor) == ["FirstSigningNeedsBoth", "DoesNotFit"]
+
+
+@pytest.mark.requirement("H3")
+def test_signature_over_a_record_that_went_on_is_shown_as_such(floor: Floor) -> None:
+    def shown() -> str:
+        record = floor.execution.ledger.stream("lot/CC-3102")
+        heads = {one.ver: leaf_hash(encode(one)).hex() for one in record}
+        [entry, *_] = [one for one in record if one.type == "signature.applied"]
+        return str(standing(entry, record, head=heads.get))
+
+    signs(floor, "quinn", "office", user="quinn")
+    signed = floor.seen("lot/CC-3102").ver - 2
+    assert shown() == f"signed version {signed}"  # what the act itself wrote is no change
+    signs(floor, "ines", "office", user="ines")
+    assert shown() == f"signed version {signed}; current {signed + 4}"

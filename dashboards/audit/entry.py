@@ -12,6 +12,7 @@ from core.ledger.checkpoint import Checkpoint
 from core.ledger.entry import Entry, decode
 from core.ledger.merkle import leaf_hash, verify_inclusion
 from core.projections.nouns import fold
+from core.signature_check import SIGNED, SignatureBroken, Standing, signature_in, standing
 from dashboards import parts
 from dashboards.entry_words import changes, is_risky, summary
 from dashboards.names import Names
@@ -33,6 +34,7 @@ class Opened:
     leads_to: bytes
     newer: int | None
     older: int | None
+    signed: Standing | SignatureBroken | None = None
 
     @property
     def holds(self) -> bool:
@@ -68,7 +70,25 @@ def open_entry(execution: Execution, seq: int) -> Opened | None:
         leads_to=leads_to,
         newer=stream[entry.ver].seq if entry.ver < len(stream) else None,
         older=stream[entry.ver - 2].seq if entry.ver > 1 else None,
+        signed=_signed(execution, entry),
     )
+
+
+def _signed(execution: Execution, entry: Entry) -> Standing | SignatureBroken | None:
+    """Return how the signature in an entry stands, or why it does not; None where there is none."""
+    if entry.type != SIGNED:
+        return None
+    name = signature_in(entry).manifest.record
+    record = execution.ledger.stream(name)
+    bodies = execution.ledger.stream_raw(name)
+
+    def head(ver: int) -> str | None:
+        return leaf_hash(bodies[ver - 1][1]).hex() if 0 < ver <= len(bodies) else None
+
+    try:
+        return standing(entry, record, head=head)
+    except SignatureBroken as broken:
+        return broken
 
 
 def drawn(it: Opened, names: Names, zone: ZoneInfo, *, close: Markup) -> Markup:
@@ -84,10 +104,35 @@ def drawn(it: Opened, names: Names, zone: ZoneInfo, *, close: Markup) -> Markup:
         title,
         Markup('<p class="says-so">{}</p>').format(summary(entry)),
         parts.facts(_facts(it, names, zone)),
+        _signature(it.signed),
         _changes(it, zone),
         _body(it),
         _proof(it),
         testid="entry",
+    )
+
+
+def _signature(it: Standing | SignatureBroken | None) -> Markup:
+    """Return what a signature proves: who gave what, over what, under which rules."""
+    if it is None:
+        return Markup("")
+    if isinstance(it, SignatureBroken):
+        return parts.notice(State.BAD, "Signature broken.", str(it))
+    manifest, said = it.signature.manifest, it.signature
+    proof = (
+        "the ledger alone" if it.origin is None else f"passkey, checked now; used at {it.origin}"
+    )
+    rows: list[tuple[str, object]] = [
+        ("Statement", manifest.words),
+        ("Meaning", manifest.meaning),
+        ("Comment", manifest.comment or "none"),
+        ("Record", f"{manifest.record}, {it}"),
+        ("Given", " and ".join(said.components)),
+        ("Proof", proof),
+        ("Gate", f"{said.gate or 'not named'}, table version {said.gates_version}"),
+    ]
+    return Markup('<div data-testid="signature">{}{}</div>').format(
+        parts.heading("Signature"), parts.facts(rows)
     )
 
 

@@ -16,6 +16,7 @@ from core.ledger.entry import Entry
 from core.order import Gate
 from core.quantity import kg_text, plain
 from core.recipe import StepKind
+from core.signature_check import current_version, signature_in
 from dashboards import parts
 from dashboards.entry_words import is_risky, summary
 from dashboards.names import Names
@@ -175,11 +176,19 @@ class Draw:
 
     def signature(self, it: Signed) -> Markup:
         """Return a signature as 21 CFR 11.50 asks: printed name, time with zone, meaning."""
+        entry = self.execution.ledger.entry(it.seq)
+        assert entry is not None, it
+        manifest = signature_in(entry).manifest
+        record = self.execution.ledger.stream(manifest.record)
+        current = current_version(record, it.ver, idem=entry.idem)
+        versions = f"signed version {it.ver} of the record"
+        remark = parts.paragraph(f"Comment: {manifest.comment}") if manifest.comment else ""
         return Markup(
-            '<div class="signed"><p><b>{}</b> ({}): {}.</p><p>{}</p>'
-            '<p class="muted">{} · signed version {} of the record · {}</p></div>'
+            '<div class="signed"><p><b>{}</b> ({}): {}.</p><p>{}</p>{}'
+            '<p class="muted">{} · {} · {}</p></div>'
         ).format(
-            it.name, it.person, it.meaning, it.words, self.time(it.at), it.ver,
+            it.name, it.person, it.meaning, it.words, remark, self.time(it.at),
+            versions if current == it.ver else f"{versions}; current {current}",
             parts.link(f"entry {it.seq}", f"/audit?entry={it.seq}"),
         )  # fmt: skip
 

@@ -1,0 +1,113 @@
+"""Stored signatures looked at again: whose they are, over which version, and what came after.
+
+Source:
+    21 CFR 11.70.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from core.errors import LedgerBroken
+from core.ledger.entry import Entry
+from core.manifest import manifest_digest
+from core.passkey_proof import PasskeyRefused, check_stored
+from core.signature import SignatureApplied
+
+SIGNED = "signature.applied"
+
+
+class SignatureBroken(LedgerBroken):
+    """A stored signature does not belong where it stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A stored signature as it stands: the version it is over, and the record's newest one.
+
+    `current` counts no signatures and nothing that the signed act itself wrote. `origin` is where
+    a passkey was used, None where the signer gave a secret.
+    """
+
+    signature: SignatureApplied
+    signed: int
+    current: int
+    origin: str | None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the record went on after what was signed."""
+        return self.current > self.signed
+
+    def __str__(self) -> str:
+        """Return the versions in words."""
+        text = f"signed version {self.signed}"
+        return f"{text}; current {self.current}" if self.is_stale else text
+
+
+def signature_in(entry: Entry) -> SignatureApplied:
+    """Return the signature that an entry of type `signature.applied` holds."""
+    return msgspec.convert({**entry.data, "type": entry.type}, SignatureApplied)
+
+
+def current_version(record: Sequence[Entry], signed: int, *, idem: str | None) -> int:
+    """Return the version of the newest entry after `signed` that a signature does not cover.
+
+    `record` is the signed stream from its start, `idem` the id of the signed act.
+    """
+    after = (one.ver for one in record[signed:] if one.type != SIGNED and one.idem != idem)
+    return max(after, default=signed)
+
+
+def standing(
+    entry: Entry, record: Sequence[Entry], *, head: Callable[[int], str | None]
+) -> Standing:
+    """Return how a stored signature stands, after checking what it is bound to.
+
+    Args:
+        entry: the signature.
+        record: all entries of the stream that it names.
+        head: the leaf hash of that stream's entry at a version, None where there is none.
+
+    Raises:
+        SignatureBroken: it is not of this record, version, person or statement, or its passkey's
+            answer does not hold.
+    """
+    signature = signature_in(entry)
+    manifest = signature.manifest
+    # An amendment keeps the signature over the closed batch that it reopens.
+    reopens = entry.stream.startswith("amendment/") and manifest.record.startswith("batch/")
+    stream = manifest.record if reopens else entry.stream
+    check_signature(signature, stream=stream, actor=entry.actor, head=head)
+    origin = None
+    if signature.assertion is not None:
+        try:
+            origin = check_stored(signature.assertion, manifest)
+        except PasskeyRefused as fault:
+            raise SignatureBroken(f"{stream}: {fault}") from fault
+    current = current_version(record, manifest.ver, idem=entry.idem)
+    return Standing(signature=signature, signed=manifest.ver, current=current, origin=origin)
+
+
+def check_signature(
+    signature: SignatureApplied, *, stream: str, actor: str, head: Callable[[int], str | None]
+) -> None:
+    """Refuse a stored signature that is not of this record, version, person and statement.
+
+    `head` returns the leaf hash of the stream's entry at a version, None where there is none.
+    It needs the ledger's own entries only; that they were not changed is what the log proves.
+
+    Raises:
+        SignatureBroken: with the first thing that does not fit.
+    """
+    it = signature.manifest
+    where = f"{stream}: a signature of {it.name} over version {it.ver}"
+    if manifest_digest(it).hex() != signature.manifest_sha256:
+        raise SignatureBroken(f"{where} has another statement than its digest. Call QA.")
+    if it.record != stream:
+        raise SignatureBroken(f"{where} was made for {it.record}. Call QA.")
+    if it.signer != actor:
+        raise SignatureBroken(f"{where} stands under the name of {actor}. Call QA.")
+    if head(it.ver) != it.head:
+        raise SignatureBroken(f"{where} was made over other content. Call QA.")
