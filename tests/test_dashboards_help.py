@@ -14,7 +14,10 @@ from dashboards.menu import MENU
 
 PAGES = sorted(path.stem for path in manual.FOLDER.glob("*.md"))
 # Served beside the pages of the menu.
-ROUTES = {"/login", "/logout", "/api/docs", "/api/health", "/api/openapi.json", "/metrics"}
+ROUTES = {
+    "/login", "/logout", "/api/docs", "/api/health", "/api/openapi.json", "/metrics", "/account",
+    "/account/passkeys",
+}  # fmt: skip
 
 
 def text_of(page: str) -> str:
