@@ -163,7 +163,7 @@ def test_page_under_another_address_says_where_passkeys_belong(
 def test_second_signing_of_a_session_asks_for_the_secret_only(
     plant: LivingPlant, open_screen: Open
 ) -> None:
-    first, second = over_weighed(plant), over_weighed(plant)
+    first, second = over_weighed(plant, "B1"), over_weighed(plant, "B2")
     screen = plant.screen(open_screen, "quinn", width=1920, height=1080)
     page = asked(plant, screen, first)
     page.get_by_test_id("signature-pin").fill(PIN)

@@ -62,7 +62,7 @@ def test_a_whole_review_by_keyboard_alone(
     screen = plant.screen(open_screen, "quinn")
     page = screen.go(f"/review/batch/{batch}")
     expect(page.get_by_test_id("evidence")).to_contain_text(SAYS)
-    expect(page.get_by_test_id("evidence")).to_contain_text("CAL-B1-26")
+    expect(page.get_by_test_id("evidence")).to_contain_text("CAL-B2-26")
     page.keyboard.press("e")
     assert page.evaluate("Boolean(document.activeElement)")
     page.get_by_test_id("pick-use_as_is").focus()
