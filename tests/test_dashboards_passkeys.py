@@ -44,16 +44,16 @@ def device(page: Page) -> tuple[CDPSession, str]:
     return session, made["authenticatorId"]
 
 
-def registered(plant: LivingPlant, screen: Screen) -> str:
+def registered(plant: LivingPlant, screen: Screen, label: str) -> str:
     """Register a passkey on the person's own page; return its id."""
     page = screen.page
     page.goto(plant.url + "/account/passkeys")
-    page.get_by_label("Its name").fill("Laptop")
+    page.get_by_label("Its name").fill(label)
     page.get_by_role("button", name="Make it with this device").click()
-    expect(page.get_by_test_id("passkey-words")).to_contain_text("Passkey Laptop, key ")
+    expect(page.get_by_test_id("passkey-words")).to_contain_text(f"Passkey {label}, key ")
     page.get_by_label("Your secret").fill(PIN)
     page.get_by_role("button", name="Sign and register").click()
-    expect(page.get_by_role("rowheader", name="Laptop")).to_be_visible()
+    expect(page.get_by_role("rowheader", name=label)).to_be_visible()
     return plant.execution.nouns.get(Keyring, "quinn").credentials[-1]
 
 
@@ -76,7 +76,7 @@ def test_passkey_is_registered_signs_a_disposition_and_is_revoked(
     held = over_weighed(plant)
     screen = plant.screen(open_screen, "quinn", width=1920, height=1080)
     device(screen.page)
-    credential = registered(plant, screen)
+    credential = registered(plant, screen, "Laptop")
     assert grave_findings(screen.page) == []
     page = asked(plant, screen, held)
     expect(page.get_by_test_id("signature-sign")).to_be_disabled()  # no secret is needed
@@ -110,7 +110,7 @@ def test_device_that_does_not_verify_its_owner_signs_nothing(
     held = over_weighed(plant)
     screen = plant.screen(open_screen, "quinn", width=1920, height=1080)
     session, authenticator = device(screen.page)
-    registered(plant, screen)
+    registered(plant, screen, "Phone")
     page = asked(plant, screen, held)
     session.send(
         "WebAuthn.setUserVerified", {"authenticatorId": authenticator, "isUserVerified": False}
@@ -129,7 +129,7 @@ def test_answer_from_another_site_is_refused_and_recorded(
     held = over_weighed(plant)
     screen = plant.screen(open_screen, "quinn", width=1920, height=1080)
     device(screen.page)
-    registered(plant, screen)
+    registered(plant, screen, "Security key")
     page = asked(plant, screen, held)
     mine = plant.execution.signing.site
     plant.execution.signing.site = Site("localhost", ("https://mes.example",))
