@@ -144,15 +144,20 @@ def test_weight_in_tolerance_is_recorded_and_verified_by_a_second_person(
     words = f"Batch {batch}, step 30, Weigh Povidone K30. PVP net 1809 g from lot PV-3302."
     expect(page.get_by_test_id("words")).to_contain_text(words)
     page.get_by_test_id("verify").click()
-    expect(page.get_by_test_id("signature-what")).to_contain_text(words)
-    expect(page.get_by_test_id("signature-meaning")).to_contain_text(
-        "I verify that this step was done as written"
-    )
-    sign(page, "BADGE-OLGA")
+    expect(page.get_by_test_id("signature-what")).to_contain_text("Done by")
+    page.get_by_test_id("signature-badge").fill("BADGE-OLGA")
+    page.keyboard.press("Enter")
     expect(page.get_by_test_id("signature-refusal")).to_have_text(
         "Olga Ortmann did this step (30); a second person must verify."
     )
-    sign(page, "BADGE-VIKTOR")
+    page.get_by_test_id("signature-badge").fill("BADGE-VIKTOR")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("signature-words")).to_have_text(words)
+    expect(page.get_by_test_id("signature-meaning")).to_contain_text(
+        "I verify that this step was done as written"
+    )
+    page.get_by_test_id("signature-pin").fill(PIN)
+    page.get_by_test_id("signature-sign").click()
     ask(page, "Scan a container of Croscarmellose sodium.")
     signature = plant.batch(batch).signatures[-1]
     assert (signature.name, signature.words) == ("Viktor Vogel", words)
