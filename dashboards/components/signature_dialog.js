@@ -156,7 +156,7 @@ export function render({ model }) {
   form.addEventListener('submit', e => { e.preventDefault(); press(); });
   who.addEventListener('keydown', e => { if (e.key === 'Enter') { e.preventDefault(); if (who.value.trim()) pin.focus(); } });  // leaving the field asks
   who.addEventListener('change', askFor);
-  who.addEventListener('input', () => { name.textContent = no.textContent = ''; unshow(); });
+  who.addEventListener('input', () => { name.textContent = no.textContent = pin.value = ''; unshow(); });  // a secret is its person's
   meanings.addEventListener('change', () => { if (meanings.value) askFor(); else unshow(); });
   comment.addEventListener('input', unshow);
   comment.addEventListener('change', askFor);
