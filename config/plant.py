@@ -131,7 +131,7 @@ class SignaturesFile(Record, frozen=True, kw_only=True):
 
     gates: dict[str, Gate]
     idle_minutes: int = 10
-    kiosk_components: Components = Components.PERIOD
+    kiosk_components: Components = Components.ALWAYS
 
 
 class MaterialItem(Record, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ from core.signature import (
     Seen,
     ShownTooLongAgo,
     SignatureApplied,
+    asks_always,
 )
 from core.signing import Credentials as Credentials  # who submits takes these from here
 from core.signing import DoesNotFit as DoesNotFit
@@ -224,7 +225,7 @@ class Execution:
                 signer=signer,
             )  # fmt: skip
         except Refused as refusal:
-            if refusal.is_evidence:
+            if refusal.is_evidence and who is not None:  # else nobody has tried yet
                 self._attempted(command, refusal, actor)
             raise
         except RecordMoved as moved:
@@ -345,6 +346,13 @@ class Execution:
         receipt = self.submit(command, actor=actor, idem=idem)
         self.authentication.install(command.person, secret)
         return receipt
+
+    def secret_is_enough(self, actor: Actor) -> bool:
+        """Return whether a period runs where the actor is, and the place is no shared kiosk."""
+        table = signing_gates.in_force(self._committed, self.plant)
+        return self.periods.running(actor) is not None and not asks_always(
+            self._committed, table, actor.station
+        )
 
     def end_signing_period(self, station: str) -> None:
         """Ask for all components again at this station: sign-out, user or station change."""

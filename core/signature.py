@@ -332,9 +332,14 @@ def _check_components(
         return
     if gate.components is Components.ALWAYS:
         raise EverySigningNeedsBoth(name)
-    at_kiosk = context.station is not None and plant.get(Station, context.station) is not None
-    if at_kiosk and table.kiosk_components is Components.ALWAYS:
+    if asks_always(plant, table, context.station):
         raise EverySigningNeedsBoth(f"Kiosk {context.station}")
+
+
+def asks_always(plant: Plant, table: SigningGates, station: str | None) -> bool:
+    """Return whether a station is a shared kiosk where the secret alone is never enough."""
+    is_kiosk = station is not None and plant.get(Station, station) is not None
+    return is_kiosk and table.kiosk_components is Components.ALWAYS
 
 
 def _check_comment(name: str, gate: Gate, comment: str, *, compliant: bool) -> None:

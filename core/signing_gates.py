@@ -79,7 +79,7 @@ class AdoptSigningGates(Command, frozen=True, kw_only=True, tag="plant.adopt-sig
     plant: Name
     gates: dict[str, Gate]
     idle_minutes: int = 10
-    kiosk_components: Components = Components.PERIOD
+    kiosk_components: Components = Components.ALWAYS
 
 
 class SigningGatesAdopted(Event, frozen=True, kw_only=True, tag="signing-gates.adopted"):
@@ -101,7 +101,7 @@ class SigningGates:
     version: int = 0
     gates: dict[str, Gate]
     idle_minutes: int = 10
-    kiosk_components: Components = Components.PERIOD
+    kiosk_components: Components = Components.ALWAYS
 
     @property
     def idle(self) -> timedelta:

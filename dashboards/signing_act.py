@@ -55,8 +55,8 @@ class SigningAct:
 
     @property
     def is_in_period(self) -> bool:
-        """Whether somebody's signing period runs here."""
-        return self._execution.periods.running(self._actor) is not None
+        """Whether somebody's signing period runs here, and this is no shared kiosk."""
+        return self._execution.secret_is_enough(self._actor)
 
     def prepare(self, who: str | None, *, meaning: str | None, comment: str) -> Preparation:
         """Return what `who` would sign, None for the person whose period runs here.

@@ -16,6 +16,7 @@ from core.person_refusals import Locked
 from core.refusal import Refusals
 from core.signature import (
     LIFE,
+    EverySigningNeedsBoth,
     FirstSigningNeedsBoth,
     Manifest,
     MeaningNeeded,
@@ -242,3 +243,19 @@ def test_command_without_signature_cannot_be_prepared(floor: Floor) -> None:
     assert refusal(NothingToSign, act) == (
         "person.retire: takes no signature. Send it without one."
     )
+
+
+@pytest.mark.requirement("H1")
+def test_shared_kiosk_shows_nothing_for_a_period_and_records_no_attempt(floor: Floor) -> None:
+    command = change(floor)
+    shown = prepare(floor, command, station="kiosk-B1")
+    submit(floor, command, shown, station="kiosk-B1")
+    kiosk, office = Actor("quinn", "kiosk-B1"), Actor("quinn", "office")
+    assert not floor.execution.secret_is_enough(kiosk)
+    later = change(floor, LotStatus.ON_HOLD)
+    before = floor.size()
+    refusal(EverySigningNeedsBoth, lambda: prepare(floor, later, None, station="kiosk-B1"))
+    assert floor.size() == before
+    shown = prepare(floor, later, idem="act:2")
+    submit(floor, later, shown, idem="act:2")
+    assert floor.execution.secret_is_enough(office)

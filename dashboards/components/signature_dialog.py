@@ -18,7 +18,7 @@ from panel.custom import JSComponent
 
 from core.clock import now, parse_iso
 from core.errors import MesError
-from core.signature import FirstSigningNeedsBoth, MeaningNeeded, RecordMoved
+from core.signature import EverySigningNeedsBoth, FirstSigningNeedsBoth, MeaningNeeded, RecordMoved
 from core.signing import PasskeyAnswer, Preparation
 from core.signing_gates import CommentRule
 from dashboards import visit
@@ -163,7 +163,7 @@ class SignatureDialog(JSComponent):
                 continue
             except MeaningNeeded as needed:
                 self._tell(it, named, meanings=list(needed.meanings), refusal=told)
-            except FirstSigningNeedsBoth:
+            except (FirstSigningNeedsBoth, EverySigningNeedsBoth):
                 self._tell(it, named, asks=True, refusal=told)
             except MesError as no:
                 self._tell(it, named, refusal=f"{told} {no}".strip())
