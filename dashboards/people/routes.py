@@ -18,7 +18,8 @@ from core.errors import MesError
 from core.fact import Command
 from core.people import Person, PersonState
 from core.signature import Seen
-from core.signing import BADGE, Actor, Credentials, DoesNotFit, Preparation
+from core.signing import BADGE, Credentials, DoesNotFit, Preparation
+from core.signing_period import Actor
 from dashboards import parts, theme
 from dashboards.login import chosen_scheme
 from dashboards.palette import State

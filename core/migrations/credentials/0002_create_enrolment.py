@@ -7,11 +7,12 @@ revision, down_revision = "0002", "0001"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Make the tables; a database without a number may have them already."""
     op.create_table(
         "enrolment",
         sa.Column("person", sa.String, primary_key=True),
         sa.Column("hash", sa.String, nullable=False),
+        if_not_exists=True,
     )
     op.create_table(
         "former_credential",
@@ -19,6 +20,7 @@ def upgrade() -> None:
         sa.Column("person", sa.String, nullable=False, index=True),
         sa.Column("hash", sa.String, nullable=False),
         sa.Column("set_at", sa.String, nullable=False),
+        if_not_exists=True,
     )
     op.create_table(
         "api_key",
@@ -26,4 +28,5 @@ def upgrade() -> None:
         sa.Column("client", sa.String, nullable=False),
         sa.Column("sha256", sa.String, nullable=False),
         sa.Column("used_at", sa.String, nullable=True),
+        if_not_exists=True,
     )
