@@ -17,10 +17,13 @@ def upgrade() -> None:
     op.create_table(
         "former_credential",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("person", sa.String, nullable=False, index=True),
+        sa.Column("person", sa.String, nullable=False),
         sa.Column("hash", sa.String, nullable=False),
         sa.Column("set_at", sa.String, nullable=False),
         if_not_exists=True,
+    )
+    op.create_index(
+        "ix_former_credential_person", "former_credential", ["person"], if_not_exists=True
     )
     op.create_table(
         "api_key",
