@@ -78,13 +78,6 @@ def create_app(
     app.include_router(_assets())
     app.include_router(_watch(plant, gate))
     for router in (*_doors(plant, gate), *_sheets(plant, gate), *routers):
-    app.include_router(LoginPages(plant, gate).router())
-    app.include_router(own_account.router(plant, gate))
-    app.include_router(PeoplePages(plant, gate).router())
-    app.include_router(passkeys.router(plant, gate))
-    app.include_router(help.router(plant, gate))
-    app.include_router(record_routes.router(plant, gate))
-    for router in routers:
         app.include_router(router)
     app.include_router(api.Api(plant, gate).router())
     add_applications(
@@ -116,6 +109,7 @@ def _doors(plant: PlantServices, gate: Gate) -> Iterator[APIRouter]:
         yield ProviderPages(plant, door, provider, origin=plant.origin).router()
     yield own_account.router(plant, gate)
     yield PeoplePages(plant, gate).router()
+    yield passkeys.router(plant, gate)
 
 
 def _sheets(plant: PlantServices, gate: Gate) -> Iterator[APIRouter]:

@@ -290,5 +290,6 @@ def verification_words(batch: Batch, step: Step, run: StepRun) -> str:
     if step.kind is StepKind.WEIGH:
         lots = ", ".join(sorted({one.lot for one in run.partials}))
         return f"{what} {step.material} net {plain(run.net_g)} g from lot {lots}."
-    values = ", ".join(f"{name} {plain(value)}" for name, value in run.values.items())
+    # In order of their names: a state that was stored keeps no other.
+    values = ", ".join(f"{name} {plain(run.values[name])}" for name in sorted(run.values))
     return f"{what} {values}".strip()
