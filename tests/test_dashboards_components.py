@@ -92,6 +92,21 @@ def test_keypad_handles_keys_in_the_browser_and_sends_one_number(page: Page) -> 
     assert HEARD == ["1.25"]
 
 
+def test_keypad_keeps_digits_typed_before_the_server_has_answered(page: Page) -> None:
+    pad = page.get_by_test_id("keypad").first
+    pad.evaluate(
+        """(pad) => { const press = text => [...pad.querySelectorAll('button')]
+            .find(b => b.textContent === text).click();
+          for (const text of ['1', '2', 'OK', '3', 'OK', '4']) press(text); }"""
+    )
+    until(lambda: len(HEARD) == 2)
+    page.wait_for_timeout(300)
+    assert HEARD == ["12", "3"]
+    expect(pad.get_by_label("Tare")).to_have_value("4")
+    page.evaluate("document.dispatchEvent(new Event('bw-chosen'))")
+    expect(pad.get_by_label("Tare")).to_have_value("")
+
+
 def test_keypad_takes_a_comma_from_keys_and_no_letters(page: Page) -> None:
     field = page.get_by_label("Tare")
     field.click()

@@ -26,13 +26,12 @@ export function render({ model }) {
   const put = text => { if (fits(text) && text.length <= model.max_length) inp.value = text; };
   const send = () => {
     const text = inp.value.replace(',', '.');
-    if (ok.disabled || !text || text === '.') return;
-    ok.disabled = true;                      // one press, one message; the server takes the next one
-    if (isPin()) inp.value = '';
+    if (!text || text === '.') return;
+    empty();                                 // at once: a second tap sends nothing, the next digit begins a new value
     model.send_msg({ text });
-    setTimeout(() => { ok.disabled = false; }, 400);
   };
   let kept = '';
+  const empty = () => { inp.value = kept = ''; };
   inp.addEventListener('keydown', e => { if (e.key === 'Enter') { e.preventDefault(); e.stopPropagation(); send(); } });
   inp.addEventListener('input', () => {
     const text = inp.value.replace(',', '.');
@@ -45,7 +44,7 @@ export function render({ model }) {
     pad.append(b); return b;
   };
   for (const d of '789456123') key(d, () => put(inp.value + d));
-  key('C', () => { inp.value = ''; }, 'Clear');
+  key('C', empty, 'Clear');
   key('0', () => put(inp.value + '0'));
   const dot = key('.', () => put(inp.value + '.'), 'Decimal point');
   const back = key('⌫', () => { inp.value = inp.value.slice(0, -1); }, 'Delete the last digit');
@@ -58,7 +57,9 @@ export function render({ model }) {
   };
   dress();
   for (const name of ['label', 'unit', 'mode', 'ok_label']) model.on(name, dress);
-  model.on('cleared', () => { inp.value = kept = ''; });
+  // Emptied here and never by the server, whose message could come late and wipe what is typed next.
+  document.addEventListener('bw-chosen', empty);
+  model.on('remove', () => document.removeEventListener('bw-chosen', empty));
   wrap.append(css, pad);
   return wrap;
 }

@@ -9,14 +9,16 @@ from panel.custom import JSComponent
 
 
 class Keypad(JSComponent):
-    """Digits for a gloved hand: a decimal number, or a PIN that is never shown."""
+    """Digits for a gloved hand: a decimal number, or a PIN that is never shown.
+
+    The browser empties the field when it sends, and when another choice is taken on the page.
+    """
 
     label = param.String(default="Value")
     unit = param.String(default="")
     mode = param.Selector(default="decimal", objects=["decimal", "pin"])
     ok_label = param.String(default="OK")
     max_length = param.Integer(default=12, constant=True)
-    cleared = param.Integer(default=0, doc="Counted up to empty the field.")
 
     _esm = (Path(__file__).parent / "keypad.js").read_text("utf-8")
 
@@ -28,10 +30,6 @@ class Keypad(JSComponent):
     def on_ok(self, callback: Callable[[str], None]) -> None:
         """Call back with the digits; a decimal has at most one point and no exponent."""
         self._callbacks.append(callback)
-
-    def clear(self) -> None:
-        """Empty the field."""
-        self.cleared += 1
 
     def _handle_msg(self, msg: Any) -> None:
         text = msg.get("text") if isinstance(msg, dict) else None

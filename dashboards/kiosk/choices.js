@@ -48,7 +48,7 @@ export function render({ model }) {
         if (it.value) span('value', it.value, side);
         if (it.word) { const c = span('chip', '', side); c.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true">${SHAPE[it.tone] || SHAPE.info}</svg>`; span('', it.word, c); }
       }
-      b.addEventListener('click', () => { const at = Date.now(); if (at - last < 250) return; last = at; model.send_msg({ id: it.id }); });
+      b.addEventListener('click', () => { const at = Date.now(); if (at - last < 250) return; last = at; document.dispatchEvent(new Event('bw-chosen')); model.send_msg({ id: it.id }); });
       box.append(b);
       if (it.id === held) b.focus();
     }

@@ -159,7 +159,6 @@ def value_screen(desk: Desk, batch: Batch, run: StepRun) -> Screen:
 
     def choose(name: str) -> None:
         at[0] = name
-        pad.clear()
         show()
 
     def take(text: str) -> None:

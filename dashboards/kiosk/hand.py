@@ -203,7 +203,6 @@ def labels_screen(desk: Desk, seen: StepLook) -> Screen:
     def choose(key: str) -> None:
         at[0] = key
         pad.label = f"{LABELS[key]} in {seen.unit}"
-        pad.clear()
         fields.show(rows())
         _sum(total, record, given, unit=seen.unit)
 
