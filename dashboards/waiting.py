@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from core.batch.amendment import Amendment, AmendmentState
 from core.batch.state import Batch, BatchState, StepState
 from core.deviation import Deviation, DeviationState
 from core.dispatch import ready_gates
@@ -19,6 +20,7 @@ from core.scale import scale_faults
 from dashboards.names import Names
 from dashboards.palette import State
 from dashboards.parts import local_time
+from dashboards.review.amend import content_words
 from dashboards.review.dossier import age
 from dashboards.review.queue import read_queue
 from dashboards.session import Viewer
@@ -247,6 +249,33 @@ def to_review(here: Here) -> Section:
     )
 
 
+def to_decide_anew(here: Here) -> Section:
+    """Return reopened batches with what their amendment holds, the oldest first."""
+    opened = [
+        one for one in here.execution.nouns.all(Amendment) if one.state is AmendmentState.OPEN
+    ]
+    tasks = [
+        Task(
+            title=one.amendment,
+            href=f"/review/batch/{one.batch}?at=amendment",
+            tone=State.NEAR,
+            word=f"Batch {one.batch} is reopened, neither released nor rejected",
+            lines=(
+                f"Was {one.before}. Reopened by {here.names.name(one.opened_by)}: {one.why}",
+                f"So far: {content_words(one)}",
+            ),
+            since=f"for {age(one.opened_at, here.at)}",
+        )
+        for one in sorted(opened, key=lambda one: one.opened_at)
+    ]
+    return Section(
+        title="Reopened batches to decide",
+        tasks=tuple(tasks),
+        empty="No batch is reopened.",
+        more=("Reopened batches", "/review?show=reopened"),
+    )
+
+
 def deviations_today(here: Here) -> Section:
     """Return the deviations raised on the plant's calendar day, the newest first."""
     today = here.at.astimezone(here.zone).date()
@@ -333,7 +362,7 @@ type Part = Callable[[Here], Section]
 BY_ROLE: dict[str, tuple[Part, ...]] = {
     "operator": (at_station,),
     "supervisor": (to_dispatch, at_work),
-    "qa": (to_disposition, to_review, locked),
+    "qa": (to_disposition, to_review, to_decide_anew, locked),
     "director": (deviations_today,),
     "engineer": (equipment_due,),
     "admin": (locked,),

@@ -58,7 +58,15 @@ def titled(sections: list[Section], start: str) -> Section:
     [
         ("olga", ["Batches in all rooms"]),
         ("sana", ["Orders to dispatch", "Batches at work"]),
-        ("quinn", ["Deviations to disposition", "Batches to review", "People locked"]),
+        (
+            "quinn",
+            [
+                "Deviations to disposition",
+                "Batches to review",
+                "Reopened batches to decide",
+                "People locked",
+            ],
+        ),
         ("dora", ["Deviations of "]),
         ("erik", ["Scales due within 30 days, or not usable now"]),
         ("finn", []),

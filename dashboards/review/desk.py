@@ -7,9 +7,11 @@ from typing import Any
 
 import param
 
+from core.batch.amendment import Amendment, AmendmentState
 from core.deviation import Deviation, DeviationState, Disposition, DispositionDeviation
 from core.errors import MesError, Refused
 from core.execution import Actor, Execution
+from core.fact import Command
 from core.release import (
     RejectBatch,
     ReleaseBatch,
@@ -23,6 +25,7 @@ from dashboards.review.walk import Item
 from dashboards.signing_act import Ask, SigningAct
 
 RULES, ATTEMPTS, TRAIL, DECISION = "rules", "attempts", "trail", "decision"
+AMENDMENT = "amendment"
 
 
 class NotWritten(Refused):
@@ -60,7 +63,9 @@ class ReviewDesk(param.Parameterized):
             self.param.update(**values)
 
     def _first(self) -> str:
-        """Return what waits first: an open exception, then the trail, then the decision."""
+        """Return what waits first: an amendment, an open exception, the trail, the decision."""
+        if self.file.open_amendment is not None:
+            return AMENDMENT
         for one in self.file.open_exceptions:
             return one.exception
         if self.file.batch.audit_trail_reviewed_by is None and not self.file.is_decided:
@@ -95,6 +100,8 @@ class ReviewDesk(param.Parameterized):
         else:
             word = f"{len(file.risky)} entries to read first"
             items.append(self._read(TRAIL, "Audit trail", word, tone=State.NEAR))
+        if file.amendments:
+            items.append(self._amended(file.amendments[-1]))
         last = self._decision()
         items.append(Item(id=DECISION, group="Then decide", title="Gates and release", **last))
         return items
@@ -102,6 +109,17 @@ class ReviewDesk(param.Parameterized):
     @staticmethod
     def _read(id: str, title: str, word: str, *, tone: State = State.INFO) -> Item:
         return Item(id=id, group="Also read", title=title, word=word, tone=tone)
+
+    @staticmethod
+    def _amended(last: Amendment) -> Item:
+        is_open = last.state is AmendmentState.OPEN
+        return Item(
+            id=AMENDMENT,
+            group="After the decision",
+            title=f"Amendment {last.amendment}",
+            word="Open" if is_open else last.state.value.capitalize(),
+            tone=State.NEAR if is_open else State.INFO,
+        )
 
     def _state(self, deviation: str | None, reviewed_by: str | None) -> dict[str, Any]:
         found = self.file.deviations.get(deviation or "")
@@ -112,7 +130,7 @@ class ReviewDesk(param.Parameterized):
         return {"word": "To review", "tone": State.NEAR}
 
     def _decision(self) -> dict[str, Any]:
-        if self.file.is_decided:
+        if self.file.is_decided and self.file.open_amendment is None:
             return {"word": self.file.batch.state.value.capitalize(), "tone": State.OK}
         red = len(self.file.red)
         if not red:
@@ -137,7 +155,7 @@ class ReviewDesk(param.Parameterized):
     def refresh(self) -> bool:
         """Read the record again if it moved; return whether it did."""
         name, file = self.file.batch.batch, self.file
-        streams = [file.seen, *file.deviations_seen.values()]
+        streams = [file.seen, *file.deviations_seen.values(), file.amendment_seen]
         attempts = self._execution.seen(f"refusal/batch/{name}").ver
         same = all(self._execution.seen(one.stream) == one for one in streams)
         if same and attempts == len(file.attempts):
@@ -145,17 +163,25 @@ class ReviewDesk(param.Parameterized):
         self._set(file=dossier.read(self._execution, name))
         return True
 
-    def ask_disposition(self, disposition: str | None, assessment: str) -> ReviewAsk:
+    def ask_disposition(
+        self, disposition: str | None, assessment: str, instruction: str = ""
+    ) -> ReviewAsk:
         """Return what is signed for a disposition of the deviation looked at.
 
+        The instruction belongs to a reprocess alone; with another disposition it is left out.
+
         Raises:
-            NotWritten: nothing was chosen, or the assessment is empty.
+            NotWritten: nothing was chosen, the assessment is empty, or what a reprocess does.
         """
         found = self.deviation
         assert found is not None, self.at
         if not disposition:
             raise NotWritten("Disposition", "Choose what becomes of the material.")
-        said = _written("Assessment", assessment, "Write what the deviation means for the batch.")
+        said = written("Assessment", assessment, "Write what the deviation means for the batch.")
+        told = None
+        if disposition == Disposition.REPROCESS:
+            needed = "Name the procedure and what it changes."
+            told = written("Instruction", instruction, needed)
         seen = self.file.deviations_seen[found.deviation]
         return ReviewAsk(
             subject=f"Deviation {found.deviation} of batch {found.batch}, step {found.step}",
@@ -164,12 +190,14 @@ class ReviewDesk(param.Parameterized):
                 ("Reason given", found.why),
                 ("Disposition", disposition.replace("_", " ")),
                 ("Assessment", said),
+                *((("Instruction", told),) if told else ()),
                 ("Record", f"version {seen.ver}"),
             ),
             command=DispositionDeviation(
                 deviation=found.deviation,
                 disposition=Disposition(disposition),
                 assessment=said,
+                instruction=told,
                 seen=seen,
             ),
             recorded=f"Recorded: {found.deviation}, {disposition.replace('_', ' ')}.",
@@ -209,7 +237,7 @@ class ReviewDesk(param.Parameterized):
         Raises:
             NotWritten: the reason is empty.
         """
-        said = _written("Reason", why, "Write why the batch is rejected.")
+        said = written("Reason", why, "Write why the batch is rejected.")
         batch = self.file.batch
         return ReviewAsk(
             subject=f"Rejection of batch {batch.batch}",
@@ -238,11 +266,19 @@ class ReviewDesk(param.Parameterized):
             NotWritten: the assessment is empty.
             Refused, Conflict: a rule says no.
         """
-        said = _written("Assessment", assessment, "Write what the exception means for the batch.")
+        said = written("Assessment", assessment, "Write what the exception means for the batch.")
         command = ReviewException(batch=self.file.batch.batch, exception=self.at, assessment=said)
+        return self.record(command, f"{self.at} reviewed. J goes on to the next item.")
+
+    def record(self, command: Command, said: str) -> str:
+        """Record an act that needs no signature; safe in a worker thread.
+
+        Raises:
+            Refused, Conflict: a rule says no.
+        """
         idem = f"review:{secrets.token_hex(16)}"
         self._execution.submit(command, actor=self._actor, idem=idem)
-        return f"Recorded: {self.at} reviewed. J goes on to the next item."
+        return f"Recorded: {said}"
 
     def tried(self, answer: str | MesError) -> None:
         """Show what came of an act without a signature."""
@@ -250,7 +286,12 @@ class ReviewDesk(param.Parameterized):
         self.tell(answer, State.BAD if isinstance(answer, MesError) else State.OK)
 
 
-def _written(field: str, text: str, needed: str) -> str:
+def written(field: str, text: str, needed: str) -> str:
+    """Return what was written, without spaces around it.
+
+    Raises:
+        NotWritten: nothing was.
+    """
     said = (text or "").strip()
     if not said:
         raise NotWritten(field, needed)

@@ -50,7 +50,8 @@ class Dossier:
     """One batch with all that a reviewer looks at; `size` is the ledger's at that moment.
 
     `batch` reads as its amendments left it; `seen` is the head of its own stream. `gates` are those
-    of the open amendment where there is one, whose head is `amendment_seen`.
+    of the open amendment where there is one. `amendment_seen` is the head of that one, else of the
+    one that would come next.
     """
 
     batch: Batch
@@ -63,8 +64,8 @@ class Dossier:
     attempts: tuple[Attempt, ...]
     entries: tuple[Entry, ...]
     trail: tuple[Entry, ...]
-    amendments: tuple[Amendment, ...] = ()
-    amendment_seen: Seen | None = None
+    amendments: tuple[Amendment, ...]
+    amendment_seen: Seen
 
     @property
     def is_decided(self) -> bool:
@@ -142,6 +143,7 @@ def read(execution: Execution, name: str) -> Dossier:
     plant = _sketch(execution, batch, deviations, found=found_amendments)
     now = amended(batch, found_amendments)
     opened = next((it for it in found_amendments if it.state is AmendmentState.OPEN), None)
+    number = len(found_amendments) + (opened is None)
     gates = release_gates(plant, now) if opened is None else amendment_gates(plant, opened)
     return Dossier(
         batch=now,
@@ -155,7 +157,7 @@ def read(execution: Execution, name: str) -> Dossier:
         entries=tuple(entries),
         trail=tuple(sorted(trail, key=lambda entry: entry.seq)),
         amendments=found_amendments,
-        amendment_seen=execution.seen(f"amendment/{opened.amendment}") if opened else None,
+        amendment_seen=execution.seen(f"amendment/{name}.{number}"),
     )
 
 

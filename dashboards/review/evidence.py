@@ -309,6 +309,8 @@ def _evidence_of(file: Dossier, gate: Gate) -> Markup:
         waits = [one for one in file.batch.exceptions if one.reviewed_by is None]
         first = next(iter(waits or file.batch.exceptions), None)
         return inside(first.exception, first.exception, batch) if first else Markup("none raised")
+    if gate.gate in ("amended", "corrections assessed"):
+        return inside("Amendment", "amendment", batch)
     if gate.gate == "audit trail reviewed":
         return inside("Audit trail", "trail", batch)
     kinds = {"yield": StepKind.YIELD, "labels": StepKind.LABELS}

@@ -7,14 +7,22 @@ from typing import Any
 import panel.ui as pu
 from markupsafe import Markup
 
-from core.errors import MesError
+from core.errors import MesError, Refused
 from core.execution import Actor
 from dashboards import parts, visit
 from dashboards.components.signature_dialog import SignatureDialog
 from dashboards.names import Names
 from dashboards.palette import State
 from dashboards.plant import PlantServices
-from dashboards.review.desk import ATTEMPTS, RULES, TRAIL, NotWritten, ReviewAsk, ReviewDesk
+from dashboards.review.amend_draw import amendments_panel
+from dashboards.review.desk import (
+    AMENDMENT,
+    ATTEMPTS,
+    RULES,
+    TRAIL,
+    ReviewAsk,
+    ReviewDesk,
+)
 from dashboards.review.evidence import Draw, pane, panel
 from dashboards.review.forms import Forms
 from dashboards.review.full_record import record
@@ -155,6 +163,8 @@ class ReviewPage:
             return panel("Refused attempts", note, table, testid="evidence"), Markup("")
         if desk.at == TRAIL:
             return self._trail()
+        if desk.at == AMENDMENT:
+            return amendments_panel(draw, file), Markup("")
         return panel("Gates and release", draw.gates(file), testid="evidence"), Markup("")
 
     def _trail(self) -> tuple[Markup, Markup]:
@@ -184,7 +194,7 @@ class ReviewPage:
         desk = self._desk
         try:
             ask = made()
-        except NotWritten as missing:
+        except Refused as missing:
             desk.tell(missing, State.BAD)
             return
         desk.tell("")

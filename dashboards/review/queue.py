@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.batch.amendment import Amendment, standing
+from core.batch.amendment import Amendment, amendments, standing
 from core.batch.state import DECIDED, Batch, BatchState
 from core.deviation import Deviation, DeviationState
 from core.execution import Execution
@@ -83,6 +83,11 @@ def read_queue(
     )
 
 
+def reopened_at(execution: Execution, batch: str) -> datetime:
+    """Return since when the last amendment of a batch runs; it has one."""
+    return amendments(execution.nouns, batch)[-1].opened_at
+
+
 def _batches(execution: Execution) -> list[Batch]:
     """Return the newest batches as they stand, each with its amendments."""
     found: list[Batch] = [row.state for row in execution.nouns.rows(Batch.KIND, LIMIT)]
@@ -98,9 +103,10 @@ def _text(batch: Batch) -> str:
 
 def _queued(execution: Execution, batch: Batch, deviations: dict[str, Deviation]) -> Queued:
     own = {name: deviations[name] for name in batch.deviations}
+    is_reopened = batch.state is BatchState.REOPENED
     return Queued(
         batch=batch,
-        since=since(batch),
+        since=reopened_at(execution, batch.batch) if is_reopened else since(batch),
         open_exceptions=sum(one.reviewed_by is None for one in batch.exceptions),
         open_deviations=sum(one.state is DeviationState.OPEN for one in own.values()),
         passed=len(rules_passed(batch)),
