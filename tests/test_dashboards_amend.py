@@ -209,7 +209,7 @@ def test_quality_reopens_comments_and_releases_in_the_browser(
     page.get_by_test_id("item-amendment").click()
     expect(page.get_by_test_id("evidence")).to_contain_text(WHY)
     page.get_by_label("Step").click()
-    page.get_by_role("option", name="Step 90").click()
+    page.get_by_role("menuitem", name="Step 90").click()
     expect(page.get_by_label("Destroyed, recorded 4 EA")).to_be_visible()
     assert grave_findings(page) == []
     page.get_by_label("Comment").fill("The sheet was found; nothing changes.")
