@@ -34,7 +34,7 @@ class AmendForms:
         self._desk, self._sign, self._act = desk, sign, act
         self._why_open = area("Reason for reopening")
         self._step, self._about = _select("Step"), _select("About")
-        self._values = [pu.TextInput(width=250, margin=(6, 14, 6, 0)) for _ in range(MOST)]
+        self._values = [pu.TextInput(width=300, margin=(6, 14, 6, 0)) for _ in range(MOST)]
         self._why, self._said = area("Reason for the correction"), area("Comment")
         self._step.param.watch(self._ask_values, "value")
         self.boxes = {
