@@ -18,7 +18,8 @@ from dashboards.review.desk import AMENDMENT, DECISION, NotWritten, ReviewAsk, R
 from dashboards.review.queue import read_queue
 from dashboards.waiting import to_decide_anew
 from tests.browser import Screen, grave_findings
-from tests.plant import PEOPLE, PIN, LivingPlant, running_plant
+from tests.plant import LivingPlant, running_plant
+from tests.plant_data import PEOPLE, PIN
 from tests.test_dashboards_home import here
 
 WHY = "The yield was read from the wrong sheet."
