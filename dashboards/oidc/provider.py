@@ -104,7 +104,9 @@ class Provider:
         http: httpx.Client | None = None,
     ) -> None:
         self.link, self._clock = link, clock
-        self._http = http or httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
+        self._http = http or httpx.Client(
+            timeout=TIMEOUT_S, follow_redirects=False, trust_env=False
+        )
         self._lock = Lock()
         self._found: tuple[float, dict[str, Any]] | None = None
         self._keys: tuple[float, KeySet] | None = None
