@@ -19,7 +19,7 @@ from core.authentication import SIGN_IN, SIGNING, Authentication
 from core.catalogue import DECIDERS, event_type, to_data
 from core.clock_step import StepWatch
 from core.credentials import Secrets
-from core.errors import Refused
+from core.errors import Refused, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, Signer, Site
 from core.fields import check_fields, check_reason
 from core.ledger.checkpoint import LogKey
@@ -224,6 +224,8 @@ class Execution:
                 plant, command, at=at, actor=by, idem=f"{idem}:{token_hex(8)}", reason=reason,
                 signer=signer,
             )  # fmt: skip
+        except WrongState as refusal:  # by what happened meanwhile, where something did
+            raise self._moved(command) or refusal from refusal
         except Refused as refusal:
             if refusal.is_evidence and who is not None:  # else nobody has tried yet
                 self._attempted(command, refusal, actor)
@@ -236,6 +238,13 @@ class Execution:
         request = self._request(command, actor, idem=idem, reason=reason)
         gate = signing_gates.in_force(plant, self.plant).gate(signed[0].gate)
         return self.signing.prepared(signed[0], request, at=at, gate=gate)
+
+    def _moved(self, command: Command) -> RecordMoved | None:
+        """Return the conflict where the version that a command names has passed, else None."""
+        seen = getattr(command, "seen", None)
+        if not isinstance(seen, Seen) or (now := self.seen(seen.stream)) == seen:
+            return None
+        return told(RecordMoved(seen.stream, seen=seen.ver, current=now.ver), self.ledger)
 
     def _notice_step(self) -> None:
         if step := self._steps.look():

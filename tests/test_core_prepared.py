@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from core.batch.steps import SamePerson, VerifyStep
-from core.errors import Unknown
+from core.batch.steps import CompleteStep, SamePerson, VerifyStep
+from core.errors import Unknown, WrongState
 from core.execution import Actor, Credentials, DoesNotFit
 from core.fact import Command
 from core.ledger.writer import Receipt
@@ -28,7 +28,7 @@ from core.signature import (
 from core.signing import NothingToSign, NotShown, Preparation
 from core.signing_gates import AdoptSigningGates, Gate
 from tests.floor import Floor
-from tests.hands import refusal
+from tests.hands import VALUES, refusal
 
 LOT = "CC-3102"
 
@@ -259,3 +259,24 @@ def test_shared_kiosk_shows_nothing_for_a_period_and_records_no_attempt(floor: F
     shown = prepare(floor, later, idem="act:2")
     submit(floor, later, shown, idem="act:2")
     assert floor.execution.secret_is_enough(office)
+
+
+@pytest.mark.requirement("H3")
+def test_state_that_is_stored_words_a_step_as_the_one_in_memory_does(floor: Floor) -> None:
+    batch = floor.upto(floor.dispatched(), "14")
+    floor.act(CompleteStep(batch=batch, step="14", values=VALUES["14"]), "olga")
+    command = VerifyStep(batch=batch, step="14", seen=floor.seen(f"batch/{batch}"))
+    shown = prepare(floor, command, "viktor", station="kiosk-B1")
+    submit(floor, command, shown, by="viktor", station="kiosk-B1")
+    assert shown.manifest.words.endswith("destroyed 10, issued 5000, returned 70, used 4920")
+
+
+@pytest.mark.requirement("H3")
+def test_act_that_somebody_else_has_done_already_is_told_as_such(floor: Floor) -> None:
+    command = change(floor)
+    floor.sign(change(floor), "ines", station="laboratory")
+    with pytest.raises(RecordMoved) as moved:
+        prepare(floor, command)
+    assert [one.type for one in moved.value.changes] == ["signature.applied", "lot.status-changed"]
+    again = change(floor)  # of the record as it is now: there is nothing left to do
+    refusal(WrongState, lambda: prepare(floor, again, idem="act:2"))

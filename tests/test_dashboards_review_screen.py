@@ -139,8 +139,14 @@ def test_conflict_is_shown_and_the_page_is_fresh(
     press(page, "Sign the disposition …")
     expect(page.get_by_test_id("signature")).to_be_visible()
     dispositioned(plant, batch, Disposition.SCRAP)
-    sign(page)
-    expect(page.get_by_test_id("answer")).to_contain_text("Read the decision on its page. New:")
+    page.keyboard.type(PEOPLE["quinn"][1])
+    page.keyboard.press("Enter")
+    refusal = page.get_by_test_id("signature-refusal")
+    expect(refusal).to_contain_text("The record changed while you looked: Quinn Quast signed")
+    expect(refusal).to_contain_text("scrap. No effect.")
+    expect(refusal).to_contain_text("Read the decision on its page.")
+    expect(page.get_by_test_id("signature-words")).to_be_hidden()
+    page.get_by_test_id("signature-cancel").click()
     expect(page.get_by_test_id("evidence")).to_contain_text("scrap")
 
 
