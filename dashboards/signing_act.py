@@ -7,8 +7,8 @@ from secrets import token_hex
 from core.execution import Actor, Credentials, Execution
 from core.fact import Command
 from core.ledger.writer import Receipt
-from core.signature import RecordMoved
-from core.signing import NotShown, PasskeyAnswer, Preparation
+from core.signature import RecordMoved, Seen
+from core.signing import NotShown, PasskeyAnswer, Preparation, told
 from dashboards.entry_words import summary
 
 MOST_NEWS = 4
@@ -48,10 +48,22 @@ class SigningAct:
         self._execution, self._actor, self._alive = execution, actor, alive
         self._ask = ask
         self._ready: _Ready | None = None
+        self._looked: Seen | None = None
 
     def ask(self) -> Ask:
         """Return what is asked, as the page shows it now."""
-        return self._ask()
+        asked = self._ask()
+        if self._looked is None:
+            self._looked = _seen_by(asked.command)
+        return asked
+
+    def _look_again(self, command: Command) -> None:
+        """Refuse once what the page has taken in quietly since the signer looked."""
+        before, now = self._looked, _seen_by(command)
+        self._looked = now
+        if before is not None and now is not None and before != now:
+            moved = RecordMoved(now.stream, seen=before.ver, current=now.ver)
+            raise told(moved, self._execution.ledger)
 
     @property
     def is_in_period(self) -> bool:
@@ -66,6 +78,7 @@ class SigningAct:
         """
         self._alive()
         command, idem = self._ask().command, f"signing:{token_hex(16)}"
+        self._look_again(command)
         shown = self._execution.prepare(
             command, actor=self._actor, idem=idem, who=who, meaning=meaning, comment=comment
         )
@@ -102,3 +115,9 @@ class SigningAct:
         told = [summary(entry) for entry in entries if entry is not None]
         more = len(told) - MOST_NEWS
         return (*(() if more <= 0 else (f"{more} more before these.",)), *told[-MOST_NEWS:])
+
+
+def _seen_by(command: Command) -> Seen | None:
+    """Return the version of the record that a command names, None where it names none."""
+    seen = getattr(command, "seen", None)
+    return seen if isinstance(seen, Seen) else None
