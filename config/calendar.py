@@ -87,16 +87,23 @@ class ShiftCalendar:
 
     def shift_end(self, at_us: int) -> int | None:
         """Return when the last shift that holds a moment ends, on any line; None outside of all."""
+        return max((one.end_us for one in self._holding(at_us)), default=None)
+
+    def business_date(self, at_us: int) -> date:
+        """Return the day a moment counts for: that of the earliest shift that holds it, on any
+        line, so the small hours are of the day before; outside of all shifts the local day.
+        """
+        days = (one.business_date for one in self._holding(at_us))
+        return min(days, default=self._local(at_us))
+
+    def _holding(self, at_us: int) -> Iterator[ShiftInstance]:
         day = self._local(at_us)
-        ends = [
-            made.end_us
-            for number in (0, -1)
-            for shift in self.shifts
-            if EVERY_DAY[(day + timedelta(days=number)).weekday()] in shift.days
-            for made in (self._made(shift, day + timedelta(days=number)),)
-            if made.start_us <= at_us < made.end_us
-        ]
-        return max(ends, default=None)
+        for on in (day, day - timedelta(days=1)):
+            for shift in self.shifts:
+                if EVERY_DAY[on.weekday()] in shift.days:
+                    made = self._made(shift, on)
+                    if made.start_us <= at_us < made.end_us:
+                        yield made
 
     def _local(self, at_us: int) -> date:
         return instant(at_us).astimezone(self.zone).date()

@@ -166,9 +166,9 @@ def read_checkpoint(note: str, vkey: str, what: str) -> Checkpoint:
     head, gap, tail = note.rpartition("\n\n")
     if not gap or not tail.endswith("\n") or re.search("[\x00-\x09\x0b-\x1f\x7f]", note):
         raise Broken(f"{what} is no signed note")
-    origin, size, *rest = head.split("\n")
+    origin, size, *rest = *head.split("\n"), ""
     root = base64_of("".join(rest), what)
-    if origin != name or len(rest) != 1 or not COUNT.fullmatch(size) or len(root) != 32:
+    if origin != name or len(rest) != 2 or not COUNT.fullmatch(size) or len(root) != 32:
         raise Broken(f"{what} is not of the log {name}, or malformed")
     is_signed = False
     for line in tail[:-1].split("\n"):

@@ -1,6 +1,7 @@
 """A page's websocket as a stranger would try it: a handshake by hand, with anything in it."""
 
 import asyncio
+import contextlib
 import re
 import ssl
 from collections.abc import Callable
@@ -74,7 +75,10 @@ def stay(url: str, path: str, token: str, *, cookie: str, then: Callable[[], obj
         ) as socket:  # fmt: skip
             await asyncio.wait_for(socket.recv(), 5)
             await asyncio.to_thread(then)
-            await asyncio.wait_for(socket.wait_closed(), 5)
+            with contextlib.suppress(ConnectionClosed):
+                async with asyncio.timeout(5):
+                    while True:  # frames nobody reads would keep the closing one waiting
+                        await socket.recv()
             return socket.close_code
 
     return asyncio.run(attempt())

@@ -139,3 +139,12 @@ def test_shift_ends_for_those_who_work_and_not_where_nobody_does() -> None:
     assert end(6) == end(15, 59) == "24 16:00"
     assert end(5, 59) is end(16) is end(21, 59) is None
     assert (end(22), end(1, 59), end(2)) == ("25 02:00", "24 02:00", None)
+
+
+@pytest.mark.requirement("K1")
+def test_small_hours_count_for_the_day_on_which_their_shift_began() -> None:
+    night = ShiftItem(shift="night", start=time(22), end=time(6), days=EVERY_DAY, lines=("L2",))
+    calendar = ShiftCalendar((night,), BERLIN)
+    assert calendar.business_date(us(2026, 11, 24, 6) - 1) == date(2026, 11, 23)
+    assert calendar.business_date(us(2026, 11, 24, 6)) == date(2026, 11, 24)
+    assert calendar.business_date(us(2026, 11, 24, 22)) == date(2026, 11, 24)

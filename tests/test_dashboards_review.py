@@ -214,12 +214,14 @@ def test_nothing_is_signed_half_written(
 def test_the_signature_shows_the_very_words_that_are_recorded(
     plant: LivingPlant, held: str, how: Disposition
 ) -> None:
-    ask = desk(plant, held).ask_disposition(how.value, "No effect.")
+    told = "SOP-114, dry again for 2 h." if how is Disposition.REPROCESS else ""
+    ask = desk(plant, held).ask_disposition(how.value, "No effect.", told)
     assert dict(ask.lines) | {"Record": ""} == {
         "What happened": SAYS,
         "Reason given": WHY,
         "Disposition": how.value.replace("_", " "),
         "Assessment": "No effect.",
+        **({"Instruction": told} if told else {}),
         "Record": "",
     }
 

@@ -1,5 +1,6 @@
 """A page's socket under attack: whoever may not, or may no longer, opens nothing and is closed."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from bokeh.util.token import generate_jwt_token, get_session_id
 from config.accounts import Accounts, accounts_of
 from config.load import load_plant
 from config.seed import Seeder
+from core.authentication import person_pause
 from dashboards.compose import Plant, Wiring, open_execution, page_key
 from dashboards.session import COOKIE
 from dashboards.web import Web
@@ -85,7 +87,8 @@ def test_a_person_who_is_locked_or_retired_is_closed_out(
         elif end == "roles":
             send(ada, "person.change-roles", {"person": person, "roles": ["finance"]})
         else:
-            for _ in range(5):
+            for failures in range(5):
+                time.sleep(person_pause(failures).seconds)
                 httpx.post(url + "/login", data={"user": person, "password": "not-it"})
 
     where = "" if path == "/" else path

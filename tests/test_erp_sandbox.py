@@ -161,7 +161,8 @@ def test_business_refusals_say_why_and_leave_no_trace(erp: Sandbox) -> None:
     erp.admin("orders", id="PO-105", product="TAB", quantity="1", unit="C62")
     erp.admin("orders", id="PO-106", product="TAB", quantity="1", unit="C62", state="closed")
     ledger = Written()
-    step = {"order": "W", "erp_order": "PO-105", "material": "LAC", "lot": "L-1", "net_g": "1"}
+    step = {"order": "W", "batch": "B", "erp_order": "PO-105", "material": "LAC", "lot": "L-1"}
+    step["net_g"] = "1"
     refused = {
         "order_unknown": {**step, "erp_order": "PO-none"},
         "order_closed": {**step, "erp_order": "PO-106"},

@@ -70,6 +70,7 @@ def damaged(text: str) -> st.SearchStrategy[str]:
 @given(st.text(max_size=200) | damaged(NOTE))
 @example(NOTE.replace("\n20000\n", "\n2_0000\n"))
 @example("\n\n\n")
+@example("\n\n0\n")
 @example(NOTE.replace("\n\n", "\n\n\n\n"))
 def test_a_note_that_is_not_as_signed_is_refused_by_both_readers(text: str) -> None:
     if text == NOTE:

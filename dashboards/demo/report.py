@@ -8,7 +8,7 @@ from typing import Any
 
 from analytics.oee import oee
 from analytics.projector import Projector
-from core.clock import iso, now
+from core.clock import iso, micros, now
 from core.ledger.store import Ledger
 from dashboards.compose import Plant
 from dashboards.finance.matching import by_class
@@ -106,7 +106,7 @@ def _oee(
     """Return each line's ratios as decimal text; None where a figure is unknown."""
     projector: Projector = readers["analytics"]
     projector.wait_for(plant.execution.ledger.size())
-    first, last = (at.astimezone(plant.zone).date() for at in (since, now()))
+    first, last = (plant.calendar.business_date(micros(at)) for at in (since, now()))
     with projector.reader() as reader:
         rows = oee(reader, by=("line",), from_date=first, to_date=last)
     return {
