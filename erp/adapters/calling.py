@@ -7,7 +7,7 @@ it is kept for ever and shown to people.
 import base64
 import threading
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -39,6 +39,9 @@ class Login(Protocol):
     def headers(self) -> Mapping[str, str]:
         """Return the headers that say who calls; may fetch a token first."""
 
+    def renew(self, headers: Mapping[str, str]) -> bool:
+        """Return whether headers that were refused may be followed by fresh ones."""
+
 
 class Basic:
     """A technical user of the ERP with its secret."""
@@ -48,6 +51,9 @@ class Basic:
 
     def headers(self) -> Mapping[str, str]:
         return {"authorization": f"Basic {self._mark}"}
+
+    def renew(self, headers: Mapping[str, str]) -> bool:
+        return False  # a secret does not change by itself
 
 
 def shown(headers: Mapping[str, str]) -> dict[str, str]:
@@ -114,13 +120,10 @@ class Caller:
             Throttled: 429 or 503.
             ErpUnreachable: no answer, or a status that is not in `fine`.
         """
+        timeout = self._client.timeout if timeout_s is None else timeout_s
         try:
-            answer = self._client.get(
-                self._url(path),
-                params=dict(query or {}),
-                headers={"accept": "application/json", **self._login.headers(), **(headers or {})},
-                timeout=self._client.timeout if timeout_s is None else timeout_s,
-            )
+            given = self._headers(headers)
+            answer = self._call("GET", path, given=given, query=query, timeout=timeout)
         except httpx.HTTPError as fault:
             raise ErpUnreachable(self.address, f"{type(fault).__name__} at {path}") from fault
         status = answer.status_code
@@ -157,12 +160,10 @@ class Caller:
         Raises:
             LoginRefused, ErpUnreachable: no token to send with; nothing was sent.
         """
-        given = {"accept": "application/json", **self._login.headers(), **(headers or {})}
+        given = self._headers(headers)
         sent = shown(given)
         try:
-            answer = self._client.request(
-                method, self._url(path), content=body, params=dict(query or {}), headers=given
-            )
+            answer = self._call(method, path, given=given, query=query, content=body)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as fault:
             none = Exchange(sent)
             return none, Retry(reason=f"not sent: {type(fault).__name__}", exchange=none)
@@ -172,8 +173,28 @@ class Caller:
         kept = shown(answer.headers)
         return Exchange(sent, answer.status_code, kept, answer.content), None
 
-    def _url(self, path: str) -> str:
-        return path if path.startswith("http") else f"{self.address}/{path.lstrip('/')}"
+    def _headers(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        return {"accept": "application/json", **self._login.headers(), **(more or {})}
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        given: Mapping[str, str],
+        query: Mapping[str, str] | None,
+        **more: Any,
+    ) -> httpx.Response:
+        url = path if path.startswith("http") else f"{self.address}/{path.lstrip('/')}"
+        # An empty query would wipe the one that is in the address of a next page.
+        params = dict(query) if query else None
+        headers = dict(given)
+        answer = self._client.request(method, url, params=params, headers=headers, **more)
+        if answer.status_code == 401 and self._login.renew(given):
+            # Refused unread, because the token has ended: the same bytes may go once more.
+            headers |= self._login.headers()
+            answer = self._client.request(method, url, params=params, headers=headers, **more)
+        return answer
 
 
 class KeyLocks:

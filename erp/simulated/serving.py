@@ -56,6 +56,10 @@ class Asked:
         """
         return json.loads(self.body)
 
+    def is_form(self) -> bool:
+        """Return whether the body is a form; those that ask for a token hold a secret."""
+        return "form-urlencoded" in self.headers.get("content-type", "")
+
     def basic(self) -> tuple[str, str] | None:
         """Return user and secret of a basic login, None where there is none."""
         kind, _, mark = self.headers.get("authorization", "").partition(" ")
@@ -93,7 +97,7 @@ def build(records: Records, simulator: Simulator) -> Starlette:
                 headers=json.dumps(
                     {k: v for k, v in asked.headers.items() if k != "authorization"}
                 ),
-                body=asked.body.decode("utf-8", "replace"),
+                body="(kept back)" if asked.is_form() else asked.body.decode("utf-8", "replace"),
             )
         try:
             with records.work() as work:
