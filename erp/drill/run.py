@@ -28,7 +28,7 @@ from erp import evidence
 from erp.adapters.webhook import WebhookErp
 from erp.drill.network import STORM, Network
 from erp.drill.plan import erp_seed, write_ledger
-from erp.drill.relay import HURRY
+from erp.drill.relay import HURRY, LONGEST_PAUSE_S
 from erp.events import BY_FACT
 from erp.messages import identifier
 from erp.outbox import Outbox
@@ -174,6 +174,7 @@ def drill(
         "messages": messages,
         "relay_kills": KILLS,
         "retry_delays_divided_by": HURRY,
+        "longest_retry_delay_s": LONGEST_PAUSE_S,
         "network": found["network"],
         "attempts": found["attempts"],
         "seconds": found["seconds"],
