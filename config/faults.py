@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct
 from core.errors import MesError
 
 type Positive = Annotated[Decimal, "above zero"]
+type Count = Annotated[int, msgspec.Meta(ge=1)]
 EXPECTED = re.compile(r"Expected `([^`]+)`(?: ([^,]+?))?(?:, got.*)?( - at.*)?$")
 WORDS = {
     "str": "text", "int": "a whole number", "decimal": "a number", "date": "a date",

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config import plant as files
+from config.adapters import chosen
 from config.boundary import BoundaryPolicy, read_profile
 from config.calendar import ShiftCalendar
 from config.consistency import check_pack
@@ -61,6 +62,9 @@ def read_plant(where: str | Path) -> tuple[PlantPack | None, tuple[Fault, ...]]:
     for name, (file, kind) in FILES.items():
         parsed = _parsed(findings, folder, file)
         read[name] = None if parsed is None else read_record(findings, file, parsed, kind=kind)
+    if (folder / chosen.FILE).is_file():  # a plant without one may name its ERP in variables
+        parsed = _parsed(findings, folder, chosen.FILE)
+        read["link"] = None if parsed is None else chosen.read_setting(findings, parsed)
     if findings.faults:
         return None, tuple(findings.faults)
     pack = PlantPack(folder=folder, **read)

@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 from msgspec.structs import replace
 
-from config.faults import Positive, Record
+from config.adapters.setting import ErpSetting
+from config.faults import Count, Positive, Record
 from config.severity import SeverityItem
 from core.equipment import EquipmentKind
 from core.material import LotStatus
@@ -22,7 +23,6 @@ from core.recipe import StepKind
 from core.signing_gates import Components, Gate
 
 type Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-type Count = Annotated[int, Meta(ge=1)]
 EVERY_DAY: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -383,6 +383,7 @@ class PlantPack:
     erp: ErpFile
     rates: RatesFile
     devices: DevicesFile
+    link: ErpSetting | None = None
 
     @property
     def id(self) -> str:

@@ -19,7 +19,7 @@ class SettingFaulty(MesError):
 
     def __init__(self, setting: str, what: str, expected: str) -> None:
         super().__init__(f"{setting}: {what}, expected {expected}. Set it, then start again.")
-        self.setting = setting
+        self.setting, self.what, self.expected = setting, what, expected
 
 
 def is_this_host(host: str | None) -> bool:

@@ -7,6 +7,7 @@ place of another. A backup of the vault without the master key gives nothing awa
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +20,7 @@ OWNER_ONLY = 0o077  # bits that nobody else may have
 ERP_SEND, ERP_RECEIVE, ERP_TOKEN = "erp-send", "erp-receive", "erp-token"
 OIDC = "oidc-client-secret"
 KNOWN = (ERP_SEND, ERP_RECEIVE, ERP_TOKEN, OIDC)
+ERP_NAME = r"erp-[a-z0-9][a-z0-9-]{0,40}"  # a plant's `erp.toml` names the others
 
 
 class MasterKeyUnfit(Refused):
@@ -43,7 +45,21 @@ class UnknownSecret(Refused):
     """A name that no part of the server asks for."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"Secret {name}: not one of {', '.join(KNOWN)}. Choose from these.")
+        known = ", ".join(KNOWN)
+        super().__init__(
+            f"Secret {name}: not one of {known}, nor a name that erp.toml may use (erp-…). Choose"
+            " from these."
+        )
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no part of the server asks for.
+
+    Raises:
+        UnknownSecret: it is neither known nor one that `erp.toml` may use.
+    """
+    if name not in KNOWN and not re.fullmatch(ERP_NAME, name):
+        raise UnknownSecret(name)
 
 
 class Vault:

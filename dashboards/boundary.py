@@ -19,12 +19,10 @@ from core.quantity import UNITS, convert
 from core.recipe import BomLine
 from erp import evidence
 from erp import port as erp_port
-from erp.adapters.webhook import WebhookErp
+from erp.connected import Connected, Signs
 from erp.events import EventKind, told
 from erp.messages import Site
 from erp.outbox import Outbox
-from erp.port import ErpProfile
-from erp.profile import SANDBOX
 from erp.pull import Puller, Receivers
 from erp.reconcile import Collected, collect
 from erp.relay import Relay
@@ -40,13 +38,9 @@ RELEASED = erp_port.ErpOrderState.RELEASED  # others cannot be posted against
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErpLink:
-    """Where the ERP is, the secrets of both directions, what it can do, and who else listens."""
+    """The chosen adapter, how often the ERP is asked, and who else listens."""
 
-    address: str
-    send: str
-    receive: str
-    token: str | None = None
-    profile: ErpProfile = SANDBOX
+    port: Connected
     stream: str | None = field(default=None, repr=False)
     pull_every_s: float = 30.0
 
@@ -119,15 +113,11 @@ class Boundary:
         self._execution = execution
         self.site = Site(plant=plant, zone=calendar.zone)
         self.manner = PolicyManner(execution, calendar)
-        self.receipt_keys = Keys.of([link.receive])
-        self.outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
-        self.port = WebhookErp(
-            link.address,
-            send=Keys.of([link.send]),
-            receive=self.receipt_keys,
-            profile=link.profile,
-            token=link.token,
+        self.port = link.port
+        self.receipt_keys: Keys | None = (
+            link.port.receipts if isinstance(link.port, Signs) else None
         )
+        self.outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
         self.relay = Relay(
             execution.ledger,
             self.outbox,

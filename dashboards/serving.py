@@ -6,12 +6,15 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
 from config.accounts import accounts_of
 from config.actions import missing_text
+from config.adapters.webhook import WebhookSetting
 from config.load import load_plant
+from config.plant import PlantPack
 from config.seed import Seeder
 from config.settings import PREFIX, Settings
 from config.targets import SettingFaulty, is_this_host, passkey_site
@@ -23,27 +26,46 @@ from dashboards.boundary import ErpLink
 from dashboards.compose import Plant, Wiring, open_execution
 from dashboards.oidc.provider import ProviderLink
 from dashboards.web import Web
+from erp.adapters.chosen import connect
+from erp.adapters.given import Given
 from erp.timestamp import Authority
 
 
-def erp_link(settings: Settings) -> ErpLink | None:
-    """Return the ERP that the settings name; None where they name none, or not all of it.
+def erp_link(settings: Settings, pack: PlantPack) -> ErpLink | None:
+    """Return the ERP that the pack's `erp.toml` chooses; None where neither it nor a variable does.
 
-    A secret that the environment does not give is read from the vault of the data folder.
+    The variable's address wins over the file's. Without a file the ERP answers our contract. A
+    secret that the environment does not give is read from the vault of the data folder.
+
+    Raises:
+        SettingFaulty: an adapter is chosen, its address is nowhere.
+        SecretMissing: an adapter is chosen, a secret of it is not kept.
     """
-    if settings.erp_address is None:
-        return None
     vault = Vault(settings.data_dir / "keys")
-    send = _secret(settings.erp_secret) or vault.get(ERP_SEND)
-    receive = _secret(settings.erp_receipt_secret) or vault.get(ERP_RECEIVE)
-    if send is None or receive is None:
-        return None
+    given = {
+        ERP_SEND: _secret(settings.erp_secret),
+        ERP_RECEIVE: _secret(settings.erp_receipt_secret),
+        ERP_TOKEN: _secret(settings.erp_token),
+    }
+
+    def kept(name: str) -> str | None:
+        return given.get(name) or vault.get(name)
+
+    address = settings.erp_address or (pack.link.address if pack.link else None)
+    chosen = pack.link
+    if chosen is None:
+        if address is None or kept(ERP_SEND) is None or kept(ERP_RECEIVE) is None:
+            return None
+        chosen = WebhookSetting(adapter="webhook")
+    if address is None:
+        raise SettingFaulty(
+            f"{PREFIX}ERP_ADDRESS", "is missing, as is the address in erp.toml", "https://host"
+        )
+    zone = ZoneInfo(pack.plant.plant.zone)
     return ErpLink(
-        address=settings.erp_address,
-        send=send,
-        receive=receive,
-        token=_secret(settings.erp_token) or vault.get(ERP_TOKEN),
+        port=connect(chosen, Given(address=address, zone=zone, kept=kept)),
         stream=_secret(settings.nats_url),
+        pull_every_s=chosen.pull_every_s,
     )
 
 
@@ -109,7 +131,7 @@ def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
         wiring = Wiring(
             scales=pack.devices.scales,
             lines=pack.devices.lines,
-            erp=erp_link(settings),
+            erp=erp_link(settings, pack),
             provider=provider_link(settings),
             origin=settings.origin,
             authority=authority(settings),

@@ -111,7 +111,7 @@ def unsigned(exchange: Exchange | None) -> Exchange | None:
     return replace(exchange, headers={**exchange.headers, UNSIGNED: digest})
 
 
-def unproven(answer: ReceiptRow, keys: Keys) -> str | None:
+def unproven(answer: ReceiptRow, keys: Keys | None) -> str | None:
     """Return why a kept receipt is not proven to be the ERP's, or None where it is.
 
     The time limit of a signature is taken at the instant the receipt was stored.
@@ -121,6 +121,8 @@ def unproven(answer: ReceiptRow, keys: Keys) -> str | None:
         return f"not signed: this ERP signs no receipts; its answer is kept, SHA-256 {digest[:16]}…"
     if not answer.body:
         return "no signed bytes: the posting was found by looking it up"
+    if keys is None:
+        return "this ERP signs no receipts, so there is no key to prove one with"
     try:
         signed = verify(keys, answer.headers, at=parse_iso(answer.at), body=answer.body)
     except SignatureRefused as fault:

@@ -191,10 +191,8 @@ def composed_plant(data: Path) -> Iterator[ComposedPlant]:
             scales=tuple(
                 device.reached_at(scales[device.scale].url) for device in pack.devices.scales
             ),
-            erp=ErpLink(
-                address=erp.address, send=erp.events, receive=erp.receipts, pull_every_s=2
-            ),
-        )  # fmt: skip
+            erp=ErpLink(port=erp.port_to(timeout_s=20), pull_every_s=2),
+        )
         plant = Plant(execution, pack, wiring, data=data)
         plant.start()
         stack.callback(plant.stop)

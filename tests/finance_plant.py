@@ -94,7 +94,7 @@ def finance_plant(plant: LivingPlant, folder: Path) -> Iterator[FinancePlant]:
     plant.do(AdoptAuthority(plant="test", zone=str(ZONE), matrix=MATRIX | PULLED), "ada")
     erp = Sandbox(folder, seed=ERP_SEED)
     erp.start()
-    link = ErpLink(address=erp.address, send=erp.events, receive=erp.receipts, pull_every_s=2)
+    link = ErpLink(port=erp.port_to(timeout_s=20), pull_every_s=2)
     calendar = ShiftCalendar((), ZONE)
     boundary = Boundary(plant.execution, link, data=folder, plant="test", calendar=calendar)
     reader = ReconcileReader(boundary, look_s=0.3, reread_s=1)

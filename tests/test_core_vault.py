@@ -10,11 +10,13 @@ import pytest
 from cryptography.fernet import Fernet
 from typer.testing import CliRunner
 
+from config.load import load_plant
 from config.settings import Settings
 from core.vault import MASTER_VARIABLE, MasterKeyUnfit, SecretSealed, Vault
 from dashboards.cli import app
 from dashboards.serving import erp_link
-from erp.signing import new_secret
+from erp.connected import Signs
+from erp.signing import Keys, new_secret
 from tests.hands import refusal
 
 KEY, OTHER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -117,6 +119,9 @@ def test_command_line_keeps_lists_and_rotates_without_showing(
     assert send not in said
     assert receive not in said
     settings = Settings(data_dir=tmp_path, erp_address="https://erp.example")
-    link = erp_link(settings)
+    link = erp_link(settings, load_plant("tablets"))
     assert link is not None
-    assert (link.send, link.receive) == (send, receive)
+    assert link.port.address == "https://erp.example"
+    assert isinstance(link.port, Signs)
+    assert link.port.receipts == Keys.of([receive])
+    link.port.close()

@@ -14,10 +14,13 @@ from analytics.books.lint import lint
 from analytics.store import open_store
 from config.boundary import PROFILES, read_profile
 from config.faults import Findings, read_record
+from config.load import load_plant
 from config.plant import ScaleDevice
 from config.settings import Settings
 from dashboards.cli import app
 from dashboards.serving import erp_link
+from erp.connected import Signs
+from erp.signing import new_secret
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text("utf-8")
@@ -118,13 +121,18 @@ def test_the_scale_of_the_readme_can_be_read() -> None:
     assert findings.faults == []
 
 
-def test_the_settings_of_the_readme_connect_an_erp(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_of_the_readme_connect_an_erp(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name, value in [line.split()[1].split("=") for line in lines() if EXPORT.match(line)]:
-        monkeypatch.setenv(name, value)
-    link = erp_link(Settings())
+        # what stands there as whsec_… is for the reader to fill in
+        monkeypatch.setenv(name, new_secret() if value.startswith("whsec_") else value)
+    monkeypatch.setenv("BATCHWRIGHT_DATA_DIR", str(tmp_path))
+    link = erp_link(Settings(), load_plant("tablets"))
     assert link is not None
-    assert link.address == "https://erp.example"
-    assert link.send != link.receive
+    assert link.port.address == "https://erp.example"
+    assert isinstance(link.port, Signs)
+    link.port.close()
 
 
 def test_the_book_of_the_readme_has_twelve_lines_and_no_fault() -> None:

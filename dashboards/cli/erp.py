@@ -1,4 +1,4 @@
-"""The boundary to the ERP: `erp status`, `erp contract`, `erp tryton up`."""
+"""The boundary to the ERP: `erp status | peer | contract | drill`, `erp tryton up`."""
 
 import json
 import signal
@@ -6,14 +6,17 @@ import threading
 from pathlib import Path
 from secrets import randbelow
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
+from config.load import load_plant
 from core.errors import MesError
 from dashboards.cli.terminal import Data, give_up, ledger_of, say
 
 if TYPE_CHECKING:
     from erp.agreement.policy import Terms
+    from erp.port import ErpProfile
 
 app = typer.Typer()
 erp = typer.Typer(no_args_is_help=True, help="The boundary to the ERP.")
@@ -35,6 +38,41 @@ def erp_status(data: Data) -> None:
     say(json.dumps({"messages": counts, "oldest_open_at": oldest}, indent=1))
 
 
+@erp.command("peer")
+def erp_peer(
+    *,
+    plant: Annotated[str, typer.Option(help="a plant pack, with its erp.toml")],
+    data: Data,
+) -> None:
+    """Say which ERP a plant is connected to, what fits into it, and whether it answers."""
+    from config.settings import Settings
+    from dashboards.serving import erp_link
+
+    try:
+        link = erp_link(Settings(data_dir=data), load_plant(plant))
+    except MesError as fault:
+        raise give_up(fault) from fault
+    if link is None:
+        raise give_up("No ERP: neither erp.toml nor BATCHWRIGHT_ERP_ADDRESS names one.")
+    profile, health = link.port.profile, link.port.health()
+    found = {
+        "erp": profile.name,
+        "address": link.port.address,
+        "answers": health.up,
+        "detail": health.detail,
+        "supports": sorted(profile.supports),
+        "takes": "all messages" if profile.takes is None else sorted(profile.takes),
+        "digits": dict(profile.scales),
+        "characters": dict(profile.lengths),
+        "signs_receipts": profile.signs_receipts,
+        "reads_gl": profile.reads_gl,
+        "longest_s": profile.longest_s,
+    }
+    link.port.close()
+    say(json.dumps(found, indent=1))
+    raise typer.Exit(0 if health.up else 1)
+
+
 @erp.command("contract")
 def erp_contract(
     *,
@@ -45,18 +83,33 @@ def erp_contract(
     profile: Annotated[
         str | None, typer.Option(help="a profile, as a proposal that nobody has signed")
     ] = None,
+    plant: Annotated[
+        str | None, typer.Option(help="a plant pack: what fits into its ERP is told as well")
+    ] = None,
 ) -> None:
     """Write the contract for the ERP's team, made from the boundary policy."""
+    from dataclasses import replace
+
     from erp.agreement.write import write
 
     if (data is None) == (profile is None):
         raise give_up("Name one of --data and --profile: a signed policy, or a proposal.")
     try:
         terms = _proposed(profile) if profile is not None else _signed(ledger_of(data or Path()))
-        written = write(terms, out)
+        written = write(replace(terms, peer=_peer(plant)), out)
     except MesError as fault:
         raise give_up(fault) from fault
     say(f"{out}: {len(written)} files from {terms.title}. Begin with {out / 'contract.md'}.")
+
+
+def _peer(plant: str | None) -> "ErpProfile | None":
+    """Return what fits into the ERP that a pack chooses, None where it chooses none."""
+    from erp.adapters.chosen import profile_of
+
+    pack = None if plant is None else load_plant(plant)
+    if pack is None or pack.link is None:
+        return None
+    return profile_of(pack.link, ZoneInfo(pack.plant.plant.zone))
 
 
 def _signed_by(data: Path, body: bytes) -> str:
@@ -139,7 +192,7 @@ def tryton_up(
     port: Annotated[int | None, typer.Option(help="where it listens; else a free port")] = None,
 ) -> None:
     """Install Tryton in its own environment, fill it with a plant, run it until Ctrl-C."""
-    from config.load import erp_seed, load_plant
+    from config.load import erp_seed
     from core.clock import now
     from erp.bridges.tryton_server import TrytonNotStarted, TrytonServer
 

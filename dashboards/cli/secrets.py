@@ -1,5 +1,6 @@
 """Secrets at rest: `secrets list`, `secrets set`, `secrets drop`, `secrets rotate`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,13 @@ app = typer.Typer()
 secrets = typer.Typer(no_args_is_help=True, help="Secrets that the server keeps, wrapped.")
 app.add_typer(secrets, name="secrets")
 
-Name = Annotated[str, typer.Argument(help="erp-send, erp-receive, erp-token or oidc-client-secret")]
+Name = Annotated[
+    str,
+    typer.Argument(help="erp-send, erp-receive, erp-token, oidc-client-secret, or one of erp.toml"),
+]
+File = Annotated[
+    Path | None, typer.Option("--file", exists=True, dir_okay=False, help="a key of many lines")
+]
 
 
 @secrets.command("list")
@@ -27,15 +34,17 @@ def list_secrets(data: Data) -> None:
 
 
 @secrets.command("set")
-def set_secret(name: Name, data: Data) -> None:
-    """Keep a secret; it is asked for, or read from standard input, never an argument."""
-    from core.vault import KNOWN, UnknownSecret, Vault
+def set_secret(name: Name, data: Data, file: File = None) -> None:
+    """Keep a secret; it is asked for, or read from standard input or a file, never an argument."""
+    from core.vault import Vault, check_name
 
     try:
-        if name not in KNOWN:
-            raise UnknownSecret(name)
+        check_name(name)
         vault = Vault(data / "keys")
-        vault.put(name, typer.prompt(f"Secret {name}", hide_input=True))
+        if file is None:
+            vault.put(name, typer.prompt(f"Secret {name}", hide_input=True))
+        else:
+            vault.put(name, file.read_text("utf-8"))
     except MesError as fault:
         raise give_up(fault) from fault
     say(f"{name}: kept. A server that runs reads it at its next start.")

@@ -34,9 +34,10 @@ from dashboards.demo.bench import Bench, bench_page
 from dashboards.demo.processes import Child
 from dashboards.demo.report import report
 from dashboards.web import Web
+from erp.adapters.webhook import WebhookErp
 from erp.bridges.tryton_server import TrytonServer
 from erp.profile import TRYTON
-from erp.signing import new_secret
+from erp.signing import Keys, new_secret
 
 LOOPBACK = "127.0.0.1"
 NOTICE = (
@@ -176,9 +177,8 @@ class Demo:
         self._stack.callback(erp.stop)
         self._erp = erp
         address = f"http://{LOOPBACK}:{port}"
-        return ErpLink(
-            address=address, send=secrets["send"], receive=secrets["receive"], pull_every_s=5
-        )
+        send, receive = Keys.of([secrets["send"]]), Keys.of([secrets["receive"]])
+        return ErpLink(port=WebhookErp(address, send=send, receive=receive), pull_every_s=5)
 
     def _start_tryton(self, folder: Path, seed: dict[str, Any]) -> ErpLink:
         """Run a real ERP beside the plant; the first start makes its environment and database."""
@@ -186,14 +186,14 @@ class Demo:
         server = TrytonServer(folder / "tryton", seed, say=self._say)
         server.start()
         self._stack.callback(server.stop)
-        return ErpLink(
-            address=server.address,
-            send=server.events,
-            receive=server.receipts,
-            token=server.token,
+        port = WebhookErp(
+            server.address,
+            send=Keys.of([server.events]),
+            receive=Keys.of([server.receipts]),
             profile=TRYTON,
-            pull_every_s=5,
+            token=server.token,
         )
+        return ErpLink(port=port, pull_every_s=5)
 
     def _erp_secrets(self) -> dict[str, str]:
         vault = Vault(self.data / "keys")
@@ -291,7 +291,7 @@ class Demo:
         crew, visitor = rooms[CREW_STATION], rooms[VISITOR_STATION]
         plan = {
             "base": self.web.base,
-            "erp": link.address if self.options.erp == "sandbox" else None,
+            "erp": link.port.address if self.options.erp == "sandbox" else None,
             "station": crew.id,
             "room": crew.room,
             "spare_room": visitor.room,

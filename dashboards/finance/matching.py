@@ -49,7 +49,7 @@ class BoundarySide(Protocol):
     """The ERP boundary of a running plant, as far as finance reads it."""
 
     outbox: Outbox
-    receipt_keys: Keys
+    receipt_keys: Keys | None
 
     @property
     def relay(self) -> Relays: ...

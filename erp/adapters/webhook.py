@@ -123,7 +123,7 @@ class WebhookErp:
         self.address = address.rstrip("/")
         self.profile = profile
         self._send = send
-        self._receive = receive
+        self.receipts = receive
         # trust_env off: a proxy in somebody's environment must not see a plant's messages.
         self._client = httpx.Client(
             timeout=timeout_s,
@@ -220,7 +220,7 @@ class WebhookErp:
     def post(self, posting: Posting) -> Outcome:
         """Send a posting's bytes once."""
         url = f"{self.address}/events"
-        return deliver(self._client, url, posting=posting, send=self._send, receive=self._receive)
+        return deliver(self._client, url, posting=posting, send=self._send, receive=self.receipts)
 
     def reverse(self, doc: DocumentRef, key: str, on: date) -> Outcome:
         """Refuse: a reversal is a message of its own here, `mes.posting_reversed.v1`."""

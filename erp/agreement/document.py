@@ -9,6 +9,7 @@ from erp.agreement.samples import sample
 from erp.contract import MAX_BODY_BYTES, to_bytes
 from erp.events import EventKind
 from erp.messages import WIRE_UNITS
+from erp.port import ErpProfile
 from erp.schedule import DELAYS_S, JITTER, LONGEST_S
 from erp.signing import TOLERANCE_S
 from erp.webhook import TIMEOUT_S
@@ -65,6 +66,7 @@ def document(terms: Terms) -> str:
         _corrections(),
         _numbers(),
         _reading(terms),
+        *_peer(terms),
     )
     return "\n\n".join(parts) + "\n"
 
@@ -190,6 +192,40 @@ def _reading(terms: Terms) -> str:
 {pages}
 - `GET /ledger`: the books as they stand, with stock, general ledger and period, for the comparison
 - `GET /postings/<erp_ref>`, `GET /periods/<yyyy-mm>`, `GET /health`"""
+
+
+def _peer(terms: Terms) -> tuple[str, ...]:
+    """Return what is particular to the chosen ERP; nothing where none is named."""
+    peer = terms.peer
+    if peer is None:
+        return ()
+    rows = [f"| `{kind.type}` | {_told(kind, peer)} |" for kind in terms.events]
+    units = ", ".join(f"`{unit}` {digits}" for unit, digits in sorted(peer.scales.items()))
+    lengths = ", ".join(f"{what} {most}" for what, most in sorted(peer.lengths.items()))
+    says = [
+        "Its receipts are signed."
+        if peer.signs_receipts
+        else "It signs no receipts: its answer is kept as it came, and the books are read back.",
+        "Its periods are asked for before each posting."
+        if peer.asks_period_first
+        else "Which periods are open is not asked before: it refuses a posting itself.",
+        "Its general ledger is read back and compared."
+        if peer.reads_gl
+        else "Stock and period are read back; its general ledger is not.",
+    ]
+    if peer.longest_s:
+        says.append(
+            f"A posting that is not found may come for {_span(peer.longest_s)} after its answer was"
+            " lost; it is not sent again before."
+        )
+    table = "\n".join(["| message | there |", "|---|---|", *rows])
+    limits = f"Digits after the point: {units}. Characters: {lengths}. What does not fit waits."
+    points = "\n".join(f"- {one}" for one in says)
+    return (f"## The ERP of this plant: {peer.name}", table, limits, points)
+
+
+def _told(kind: EventKind, peer: ErpProfile) -> str:
+    return "told" if peer.books(kind.type) else "not told: listed as *not compared*"
 
 
 def _span(seconds: int) -> str:

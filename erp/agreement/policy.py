@@ -6,11 +6,15 @@ from datetime import datetime
 from core.clock import iso
 from core.policy import Decisions
 from erp.events import EVENTS, EventKind, told
+from erp.port import ErpProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The decisions of one plant; without a version they are a profile that nobody has signed."""
+    """The decisions of one plant; without a version they are a profile that nobody has signed.
+
+    `peer` is what fits into the ERP that the plant has chosen, None where it is not known.
+    """
 
     plant: str
     profile: str
@@ -18,6 +22,7 @@ class Terms:
     version: int | None = None
     effective_at: datetime | None = None
     signed_by: str | None = None
+    peer: ErpProfile | None = None
 
     @property
     def events(self) -> tuple[EventKind, ...]:

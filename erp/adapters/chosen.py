@@ -1,0 +1,46 @@
+"""From a plant's setting to its adapter: the one table of what can be chosen.
+
+A maker says what fits into the ERP before anything is connected (`profile`), and connects.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from config.adapters.setting import ErpSetting
+from erp.adapters import webhook_setup
+from erp.adapters.given import Given
+from erp.adapters.sap import setup as sap
+from erp.connected import Connected
+from erp.port import ErpProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """How one kind of adapter comes to be from its own record."""
+
+    profile: Callable[[Any, ZoneInfo], ErpProfile]
+    connect: Callable[[Any, Given], Connected]
+
+
+# adapter, as `erp.toml` names it -> how it is made; one line per adapter
+MAKERS: Mapping[str, Maker] = {
+    "webhook": Maker(webhook_setup.profile, webhook_setup.connect),
+    "tryton": Maker(webhook_setup.profile, webhook_setup.connect),
+    "sap": Maker(sap.profile, sap.connect),
+}
+
+
+def profile_of(setting: ErpSetting, zone: ZoneInfo) -> ErpProfile:
+    """Return what the chosen ERP takes and how much fits, without calling it."""
+    return MAKERS[setting.adapter].profile(setting, zone)
+
+
+def connect(setting: ErpSetting, given: Given) -> Connected:
+    """Return the chosen adapter; nothing is sent yet.
+
+    Raises:
+        MesError: a secret that it needs is not kept, or is no secret of that kind.
+    """
+    return MAKERS[setting.adapter].connect(setting, given)

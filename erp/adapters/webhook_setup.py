@@ -1,0 +1,36 @@
+"""An ERP that answers our contract, and Tryton with its bridge, from a plant's setting."""
+
+from zoneinfo import ZoneInfo
+
+from config.adapters.webhook import WebhookSetting
+from erp.adapters.given import Given, SecretUnfit
+from erp.adapters.webhook import WebhookErp
+from erp.port import ErpProfile
+from erp.profile import SANDBOX, TRYTON
+from erp.signing import Keys
+
+PROFILES = {"webhook": SANDBOX, "tryton": TRYTON}
+
+
+def profile(setting: WebhookSetting, _zone: ZoneInfo) -> ErpProfile:
+    """Return what fits into it."""
+    return PROFILES[setting.adapter]
+
+
+def connect(setting: WebhookSetting, given: Given) -> WebhookErp:
+    """Return its adapter."""
+    return WebhookErp(
+        given.address,
+        send=_keys(given, setting.secrets.send),
+        receive=_keys(given, setting.secrets.receive),
+        profile=profile(setting, given.zone),
+        token=given.kept(setting.secrets.token),
+        timeout_s=setting.timeout_s,
+    )
+
+
+def _keys(given: Given, name: str) -> Keys:
+    try:
+        return Keys.of([given.secret(name)])
+    except ValueError as fault:
+        raise SecretUnfit(name, "is no whsec_ text of 24 to 64 bytes") from fault

@@ -1,0 +1,21 @@
+"""An adapter as a running plant holds it: address, connections, and maybe signed receipts."""
+
+from typing import Protocol, runtime_checkable
+
+from erp.port import ErpAdapter
+from erp.signing import Keys
+
+
+class Connected(ErpAdapter, Protocol):
+    """An adapter with its address, and connections to give back."""
+
+    @property
+    def address(self) -> str: ...
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Signs(Protocol):
+    """An ERP that signs its receipts; `receipts` proves them."""
+
+    receipts: Keys
