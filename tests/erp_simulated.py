@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,9 +18,13 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
+from erp.adapters.business_central.adapter import BcErp
+from erp.adapters.business_central.mapping import BcPlant
 from erp.adapters.calling import Basic
+from erp.adapters.oauth import client_credentials
 from erp.adapters.sap.adapter import SapErp
 from erp.adapters.sap.mapping import SapPlant, SapUnit
+from erp.simulated import business_central as simulated_bc
 from tests.erp_peers import PEER_SEED, Port
 from tests.erp_plant import ROOT, free_port
 
@@ -106,7 +110,30 @@ def sap(peer: SimulatedPeer, address: str, secret: str) -> Port:
     return SapErp(address, login=Basic(USER, secret), plant=plant, timeout_s=10)
 
 
-MAKERS = {"sap": sap, "sap-plain": sap}
+BC_PLANT = BcPlant(
+    company=simulated_bc.COMPANY,
+    components_from="RM",
+    goods_to="FG",
+    zone=ZoneInfo("UTC"),
+    gl_at_once=True,
+)
+
+
+def bc(peer: SimulatedPeer, address: str, secret: str) -> Port:
+    login = client_credentials(
+        f"{peer.address}{simulated_bc.TOKEN_PATH}",
+        client_id=USER,
+        secret=secret,
+        scope=simulated_bc.SCOPE,
+    )
+    return BcErp(f"{address}{simulated_bc.ROOT}", login=login, plant=BC_PLANT, timeout_s=10)
+
+
+MAKERS: dict[str, Callable[[SimulatedPeer, str, str], Port]] = {
+    "sap": sap,
+    "sap-plain": sap,
+    "business-central": bc,
+}
 
 
 @contextmanager

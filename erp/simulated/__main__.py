@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
+from erp.simulated.business_central import BusinessCentral
 from erp.simulated.records import Records
 from erp.simulated.sap import Sap
 from erp.simulated.serving import Simulator, build
@@ -20,6 +21,7 @@ from erp.simulated.serving import Simulator, build
 SIMULATORS: dict[str, Callable[[str, str], Simulator]] = {
     "sap": lambda user, secret: Sap(user, secret, repeats=True),
     "sap-plain": Sap,
+    "business-central": BusinessCentral,
 }
 
 
