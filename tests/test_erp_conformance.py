@@ -34,7 +34,6 @@ from erp.port import (
     Validators,
 )
 from erp.signing import new_secret
-from tests import adapter_cases
 from tests.erp_peers import (
     ORDERS,
     Peer,
@@ -46,7 +45,6 @@ from tests.erp_peers import (
     sandbox_peer,
     tryton_peer,
 )
-from tests.erp_plant import ROOT
 from tests.erp_simulated import MAKERS, simulated
 
 pytestmark = pytest.mark.timeout(900)  # the first real ERP of a machine takes minutes to make
@@ -386,18 +384,3 @@ def test_a_crash_of_the_erp_between_two_facts_loses_and_doubles_nothing(
     assert isinstance(port.post(first), Duplicate)
     assert isinstance(port.post(second), Posted)
     assert [one.ref for one in booked(port, started.order)] == [first.ref, second.ref]
-
-
-def test_the_manual_says_of_every_case_and_peer_how_it_stands() -> None:
-    named = {name for name in globals() if name.startswith("test_")}
-    named.discard("test_the_manual_says_of_every_case_and_peer_how_it_stands")
-    assert named == set(adapter_cases.CASES)
-    assert set(PEERS) == set(adapter_cases.PEERS)
-    assert set(adapter_cases.DIFFERS) <= set(PEERS)
-    page = (ROOT / "dashboards" / "help" / "adapters.md").read_text("utf-8")
-    assert [row for row in adapter_cases.rows() if row not in page.splitlines()] == []
-    notes = set()
-    for differs in adapter_cases.DIFFERS.values():
-        assert set(differs) <= named
-        notes |= set(differs.values())
-    assert [note for note in sorted(notes) if f"\n({note}) " not in page] == []

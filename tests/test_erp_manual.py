@@ -1,0 +1,21 @@
+"""The manual's table of adapters says of every case and peer how it stands."""
+
+from __future__ import annotations
+
+from tests import adapter_cases
+from tests import test_erp_conformance as suite
+from tests.erp_plant import ROOT
+
+
+def test_the_manual_says_of_every_case_and_peer_how_it_stands() -> None:
+    named = {name for name in vars(suite) if name.startswith("test_")}
+    assert named == set(adapter_cases.CASES)
+    assert set(suite.PEERS) == set(adapter_cases.PEERS)
+    assert set(adapter_cases.DIFFERS) <= set(suite.PEERS)
+    page = (ROOT / "dashboards" / "help" / "adapters.md").read_text("utf-8")
+    assert [row for row in adapter_cases.rows() if row not in page.splitlines()] == []
+    notes = set()
+    for differs in adapter_cases.DIFFERS.values():
+        assert set(differs) <= named
+        notes |= set(differs.values())
+    assert [note for note in sorted(notes) if f"\n({note}) " not in page] == []
