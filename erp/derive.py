@@ -76,23 +76,33 @@ class Deriver:
         self.read_upto = self._saved
 
     def derive(self, at: datetime) -> int:
-        """Read everything new and return how many messages were made.
+        """Read everything new and return how many messages were made."""
+        made = 0
+        while (more := self.read_page(at)) is not None:
+            made += more
+        return made
+
+    def read_page(self, at: datetime) -> int | None:
+        """Read the next new entries and return how many messages were made; None: nothing is new.
 
         Entries that the ERP is not told of cost no write: the saved cursor may stay behind what was
         read, since reading them again does nothing.
         """
-        made = 0
-        while page := self._entries.entries(self.read_upto, PAGE):
-            told = [entry for entry in page if entry.type in BY_FACT or entry.type == LINKED]
-            upto = page[-1].seq
-            if told or upto - self._saved > SAVE_EVERY:
-                checkpoint = self._checkpoint()
-                with self._outbox.deriving() as work:
-                    for entry in told:
+        page = self._entries.entries(self.read_upto, PAGE)
+        if not page:
+            return None
+        made, upto = 0, page[-1].seq
+        told = [entry for entry in page if entry.type in BY_FACT or entry.type == LINKED]
+        if told or upto - self._saved > SAVE_EVERY:
+            checkpoint = self._checkpoint()
+            with self._outbox.deriving() as work:
+                known = work.known(page[0].seq, upto)
+                for entry in told:
+                    if entry.seq not in known:
                         made += self._one(work, entry, checkpoint=checkpoint, at=at)
-                    work.move(upto)
-                self._saved = upto
-            self.read_upto = upto
+                work.move(upto)
+            self._saved = upto
+        self.read_upto = upto
         return made
 
     def _one(
@@ -102,7 +112,7 @@ class Deriver:
         if entry.type == LINKED:
             return self._linked(work, entry, known=known, checkpoint=checkpoint, at=at)
         kind = BY_FACT[entry.type]
-        if work.knows(entry.seq) or not self._manner.told(kind, _at(entry)):
+        if not self._manner.told(kind, _at(entry)):
             return 0
         if not self._books(kind.type):  # the match names it: erp.reconcile
             return 0

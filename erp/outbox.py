@@ -4,10 +4,22 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Select, delete, func, insert, select, true, update
+from sqlalchemy import (
+    Engine,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.engine import Connection, RowMapping
 
 from core.clock import iso
@@ -15,10 +27,49 @@ from erp import tables
 from erp.contract import Message, from_bytes, to_bytes
 from erp.events import check
 from erp.port import Exchange
-from erp.rows import OPEN, Aside, Result, Row, State
+from erp.rows import DUE, OPEN, Aside, Result, Row, State
+from erp.sharing import SharedCommits
 from erp.tables import open_engine
 
 message, receipt, attempt, aside = tables.message, tables.receipt, tables.attempt, tables.aside
+
+# The statements of every message, built once: to build one costs more than to carry it out.
+_LAST = select(func.max(message.c.lane_seq)).where(message.c.lane == bindparam("lane"))
+_HEAD = (
+    select(*(message.c[name] for name in Row.__slots__))
+    .where(message.c.lane == bindparam("lane"), message.c.state.in_(OPEN))
+    .order_by(message.c.lane_seq)
+    .limit(1)
+)
+_LEASE = (
+    update(message)
+    .where(message.c.event_id == bindparam("id"), message.c.state == bindparam("was"))
+    .values(state=State.SENDING, lease_owner=bindparam("owner"), lease_until=bindparam("until"))
+)
+_FINISH = (
+    update(message)
+    .where(message.c.event_id == bindparam("id"))
+    .values(
+        state=bindparam("now"),
+        attempts=bindparam("tries"),
+        due_at=bindparam("due"),
+        ticket=bindparam("mark"),
+        last_code=bindparam("code"),
+        last_error=bindparam("error"),
+        lease_owner=None,
+        lease_until=None,
+    )
+)
+_ATTEMPT, _RECEIPT = insert(attempt), insert(receipt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who sends a message, from when, and how long nobody else may."""
+
+    owner: str
+    at: datetime
+    until: datetime
 
 
 def row_of(found: RowMapping) -> Row:
@@ -34,22 +85,26 @@ class Derivation:
         self._connection = connection
         self._target = target
         self.upto = upto
+        self._made: list[dict[str, Any]] = []  # not inserted yet
+        self._last: dict[str, int] = {}
 
-    def knows(self, entry_seq: int) -> bool:
-        """Return whether an entry has its message already."""
-        query = select(message.c.event_id).where(message.c.entry_seq == entry_seq)
-        return self._connection.execute(query).first() is not None
+    def known(self, low: int, high: int) -> set[int]:
+        """Return the entries from `low` to `high` that have their message already."""
+        query = select(message.c.entry_seq).where(message.c.entry_seq.between(low, high))
+        return set(self._connection.execute(query).scalars())
 
     def original(self, entry_seq: int) -> Message | None:
         """Return the message of an entry, or None."""
+        self._insert()
         query = select(message.c.body).where(message.c.entry_seq == entry_seq)
         body = self._connection.execute(query).scalar()
         return from_bytes(bytes(body)) if body is not None else None
 
     def next_sequence(self, lane: str) -> int:
         """Return the next position in a lane; gap-free, since the cursor's row is locked."""
-        query = select(func.max(message.c.lane_seq)).where(message.c.lane == lane)
-        return (self._connection.execute(query).scalar() or 0) + 1
+        if lane not in self._last:
+            self._last[lane] = self._connection.execute(_LAST, {"lane": lane}).scalar() or 0
+        return self._last[lane] + 1
 
     def put(self, made: Message, *, at: datetime, due_at: datetime | None = None) -> None:
         """Store a message's bytes, once and for ever; it leaves at `due_at`, else at once.
@@ -59,22 +114,28 @@ class Derivation:
         """
         check(made)
         body = to_bytes(made)
-        self._connection.execute(
-            insert(message).values(
-                event_id=made.id,
-                erp_ref=made.data.erp_ref,
-                lane=made.partitionkey,
-                lane_seq=int(made.sequence),
-                entry_seq=made.data.entry,
-                type=made.type,
-                body=body,
-                sha256=hashlib.sha256(body).hexdigest(),
-                made_at=iso(at),
-                state=State.PENDING,
-                attempts=0,
-                due_at=iso(due_at or at),
-            )
+        self._made.append(
+            {
+                "event_id": made.id,
+                "erp_ref": made.data.erp_ref,
+                "lane": made.partitionkey,
+                "lane_seq": int(made.sequence),
+                "entry_seq": made.data.entry,
+                "type": made.type,
+                "body": body,
+                "sha256": hashlib.sha256(body).hexdigest(),
+                "made_at": iso(at),
+                "state": State.PENDING,
+                "attempts": 0,
+                "due_at": iso(due_at or at),
+            }
         )
+        self._last[made.partitionkey] = int(made.sequence)
+
+    def _insert(self) -> None:
+        if self._made:
+            self._connection.execute(insert(message), self._made)
+            self._made = []
 
     def put_aside(self, it: Aside) -> None:
         """Remember a fact that has no message yet."""
@@ -92,7 +153,8 @@ class Derivation:
         return found
 
     def move(self, upto: int) -> None:
-        """Move the cursor on; it never goes back."""
+        """Insert what was put, and move the cursor on; it never goes back."""
+        self._insert()
         cursor = tables.relay_cursor
         mine = (cursor.c.target == self._target) & (cursor.c.upto_seq < upto)
         self._connection.execute(update(cursor).where(mine).values(upto_seq=upto))
@@ -105,6 +167,7 @@ class Outbox:
     def __init__(self, url: str, target: str = "erp") -> None:
         self.engine: Engine = open_engine(url)
         self.target = target
+        self._commits = SharedCommits(self.engine)
         cursor = tables.relay_cursor
         with self.engine.begin() as connection:
             query = select(cursor.c.upto_seq).where(cursor.c.target == target)
@@ -129,7 +192,7 @@ class Outbox:
     def deriving(self) -> Iterator[Derivation]:
         """Open the cursor's transaction."""
         cursor = tables.relay_cursor
-        with self.engine.begin() as connection:
+        with self._commits.alone() as connection:
             query = select(cursor.c.upto_seq).where(cursor.c.target == self.target)
             upto = connection.execute(query.with_for_update()).scalar_one()
             yield Derivation(connection, self.target, upto)
@@ -152,26 +215,21 @@ class Outbox:
         query = select(message).join(first, join).order_by(message.c.entry_seq)
         return [row_of(found) for found in self.read(query)]
 
-    def head(self, lane: str) -> Row | None:
-        """Return the first open message of a lane."""
-        query = (
-            select(message)
-            .where(message.c.lane == lane, message.c.state.in_(OPEN))
-            .order_by(message.c.lane_seq)
-            .limit(1)
-        )
-        found = self.read(query)
-        return row_of(found[0]) if found else None
+    def take(self, lane: str, lease: Lease) -> Row | None:
+        """Mark a lane's first open message as being sent, where it is due, and return it.
 
-    def lease(self, row: Row, *, owner: str, until: datetime) -> bool:
-        """Mark a message as being sent, before the call; False when another one took it."""
-        with self.engine.begin() as connection:
-            done = connection.execute(
-                update(message)
-                .where(message.c.event_id == row.event_id, message.c.state == row.state)
-                .values(state=State.SENDING, lease_owner=owner, lease_until=iso(until))
-            )
-        return done.rowcount == 1
+        Its row is as it was before; None where it is not due yet, or another one took it.
+        """
+        return self._commits.do(lambda connection: self._take(connection, lane, lease))
+
+    def _take(self, connection: Connection, lane: str, lease: Lease) -> Row | None:
+        found = connection.execute(_HEAD, {"lane": lane}).mappings().first()
+        row = None if found is None else row_of(found)
+        if row is None or row.state not in DUE or row.due_at > iso(lease.at):
+            return None
+        mark = {"id": row.event_id, "was": row.state, "owner": lease.owner}
+        done = connection.execute(_LEASE, {**mark, "until": iso(lease.until)})
+        return row if done.rowcount == 1 else None
 
     def recover(self, *, at: datetime, everything: bool = False) -> int:
         """Turn messages whose sender is gone into `unknown`; they may or may not have arrived.
@@ -179,98 +237,100 @@ class Outbox:
         A lease that has run out tells; with `everything`, the only sender has just started.
         """
         lost = true() if everything else message.c.lease_until < iso(at)
-        with self.engine.begin() as connection:
-            done = connection.execute(
-                update(message)
-                .where(message.c.state == State.SENDING, lost)
-                .values(state=State.UNKNOWN, due_at=iso(at), lease_owner=None, lease_until=None)
-            )
-        return done.rowcount
-
-    def finish(self, row: Row, result: Result, *, at: datetime) -> None:
-        """Record one attempt, its receipt where there is one, and the new state, in one go."""
-        exchange = result.exchange or Exchange({})
-        with self.engine.begin() as connection:
-            connection.execute(
-                insert(attempt).values(
-                    event_id=row.event_id,
-                    at=iso(at),
-                    outcome=result.outcome,
-                    code=result.code,
-                    status=exchange.status,
-                    error=result.error,
-                    sent_headers=json.dumps(dict(exchange.sent_headers), sort_keys=True),
-                )
-            )
-            if result.state is State.DONE:
-                self._keep_receipt(connection, row, result=result, at=at)
-            connection.execute(
-                update(message)
-                .where(message.c.event_id == row.event_id)
-                .values(
-                    state=result.state,
-                    attempts=result.attempts,
-                    due_at=iso(result.due_at),
-                    ticket=result.ticket,
-                    last_code=result.code,
-                    last_error=result.error,
-                    lease_owner=None,
-                    lease_until=None,
-                )
-            )
-
-    def _keep_receipt(
-        self, connection: Connection, row: Row, *, result: Result, at: datetime
-    ) -> None:
-        exchange = result.exchange or Exchange({})
-        size, root = result.checkpoint or (None, None)
-        documents = [[doc.type, doc.id, doc.year, doc.line] for doc in result.documents]
-        connection.execute(
-            insert(receipt).values(
-                event_id=row.event_id,
-                at=iso(at),
-                status=result.outcome,
-                body=exchange.body,
-                headers=json.dumps(dict(exchange.headers), sort_keys=True),
-                documents=json.dumps(documents),
-                period=result.period,
-                checkpoint_size=size,
-                checkpoint_root=root,
-            )
+        return self._update(
+            update(message)
+            .where(message.c.state == State.SENDING, lost)
+            .values(state=State.UNKNOWN, due_at=iso(at), lease_owner=None, lease_until=None)
         )
+
+    def _update(self, statement: Update) -> int:
+        """Carry out a change of messages; return how many it met."""
+        return self._commits.do(lambda connection: connection.execute(statement).rowcount)
+
+    def finish(
+        self, row: Row, result: Result, *, at: datetime, then: Lease | None = None
+    ) -> Row | None:
+        """Record one attempt, its receipt where there is one, and the new state, in one go.
+
+        With `then` the lane's next message is taken in the same transaction, and returned as
+        `take` does: one wait for the disk a message, not two.
+        """
+        exchange = result.exchange or Exchange({})
+        tried = {
+            "event_id": row.event_id,
+            "at": iso(at),
+            "outcome": result.outcome,
+            "code": result.code,
+            "status": exchange.status,
+            "error": result.error,
+            "sent_headers": json.dumps(dict(exchange.sent_headers), sort_keys=True),
+        }
+        stands = {
+            "id": row.event_id,
+            "now": result.state,
+            "tries": result.attempts,
+            "due": iso(result.due_at),
+            "mark": result.ticket,
+            "code": result.code,
+            "error": result.error,
+        }
+        kept = _receipt(row, result, at=at) if result.state is State.DONE else None
+
+        def record(connection: Connection) -> Row | None:
+            connection.execute(_ATTEMPT, tried)
+            if kept is not None:
+                connection.execute(_RECEIPT, kept)
+            connection.execute(_FINISH, stands)
+            return None if then is None else self._take(connection, row.lane, then)
+
+        return self._commits.do(record)
 
     def replay(self, event_ids: Sequence[str], *, at: datetime) -> int:
         """Make messages due again: same id, same bytes; the ERP answers what it answered first."""
         states = (State.DEAD, State.UNKNOWN, State.PENDING, State.DONE)
-        with self.engine.begin() as connection:
-            done = connection.execute(
-                update(message)
-                .where(message.c.event_id.in_(event_ids), message.c.state.in_(states))
-                .values(state=State.PENDING, attempts=0, due_at=iso(at))
-            )
-        return done.rowcount
+        return self._update(
+            update(message)
+            .where(message.c.event_id.in_(event_ids), message.c.state.in_(states))
+            .values(state=State.PENDING, attempts=0, due_at=iso(at))
+        )
 
     def hasten(self, *, at: datetime) -> None:
         """Make everything due that waits after a try: the ERP is back.
 
         What the boundary policy gathers was not tried yet, and goes on waiting for its time.
         """
-        with self.engine.begin() as connection:
-            connection.execute(
-                update(message)
-                .where(message.c.state.in_((State.PENDING, State.UNKNOWN)))
-                .where(message.c.last_code.is_not(None))
-                .where(message.c.due_at > iso(at))
-                .values(due_at=iso(at))
-            )
+        self._update(
+            update(message)
+            .where(message.c.state.in_((State.PENDING, State.UNKNOWN)))
+            .where(message.c.last_code.is_not(None))
+            .where(message.c.due_at > iso(at))
+            .values(due_at=iso(at))
+        )
 
     def settle(self, event_id: str, state: State, *, by: str) -> bool:
         """Close a dead message by a person's signed decision; `by` names its ledger entry."""
         assert state in (State.SKIPPED, State.SUPERSEDED)
-        with self.engine.begin() as connection:
-            done = connection.execute(
-                update(message)
-                .where(message.c.event_id == event_id, message.c.state == State.DEAD)
-                .values(state=state, settled_by=by)
-            )
-        return done.rowcount == 1
+        settled = self._update(
+            update(message)
+            .where(message.c.event_id == event_id, message.c.state == State.DEAD)
+            .values(state=state, settled_by=by)
+        )
+        return settled == 1
+
+
+def _receipt(row: Row, result: Result, *, at: datetime) -> dict[str, Any]:
+    """Return the stored row of a receipt."""
+    exchange = result.exchange or Exchange({})
+    size, root = result.checkpoint or (None, None)
+    documents = [[doc.type, doc.id, doc.year, doc.line] for doc in result.documents]
+    return {
+        "event_id": row.event_id,
+        "at": iso(at),
+        "status": result.outcome,
+        "body": exchange.body,
+        "headers": json.dumps(dict(exchange.headers), sort_keys=True),
+        "documents": json.dumps(documents),
+        "period": result.period,
+        "checkpoint_size": size,
+        "checkpoint_root": root,
+    }

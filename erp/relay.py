@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from math import inf
 from uuid import uuid4
@@ -26,7 +26,7 @@ from erp.derive import Deriver, Entries, Manner
 from erp.errors import ErpUnreachable
 from erp.judging import judge, posting_of
 from erp.messages import Site
-from erp.outbox import Outbox
+from erp.outbox import Lease, Outbox
 from erp.port import (
     Accepted,
     Duplicate,
@@ -42,6 +42,7 @@ from erp.rows import DUE, Result, Row, State
 from erp.schedule import Retries, next_attempt
 
 LEASE = timedelta(minutes=5)
+PERIOD_KEPT_S = 10  # an open month is asked after again; the ERP itself decides when it books
 log = logging.getLogger("batchwright.erp")
 
 
@@ -106,6 +107,7 @@ class Relay:
         self._lock = threading.Lock()
         self._busy: set[str] = set()
         self._last: dict[str, float] = {}
+        self._open_until: dict[date, float] = {}
         self._endpoint = Endpoint.UP
         self._reason: str | None = None
         self._waking = threading.Event()
@@ -164,11 +166,13 @@ class Relay:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._deriver.derive(self._clock())
                 if self._is_time("recover", LEASE.total_seconds()):
                     self._outbox.recover(at=self._clock())
-                if self._ready():
-                    self._hand_out()
+                is_new = True
+                while is_new and not self._stopping.is_set():  # a backlog leaves page by page
+                    is_new = self._deriver.read_page(self._clock()) is not None
+                    if self._ready():
+                        self._hand_out()
             except Exception:
                 # The thread must outlive a locked or missing database; the next round tries again.
                 log.exception("event=relay-round-broken")
@@ -199,17 +203,20 @@ class Relay:
 
     def _drain(self, lane: str) -> None:
         """Send one order's messages one after another, until one does not go through."""
-        while not self._stopping.is_set():
-            row = self._outbox.head(lane)
-            at = self._clock()
-            if row is None or row.state not in DUE or row.due_at > iso(at) or not self._is_up():
-                return
-            if not self._outbox.lease(row, owner=self._owner, until=at + LEASE):
-                return
-            if self._deliver(row).state is not State.DONE:
-                return
+        row = self._outbox.take(lane, self._lease()) if self._goes_on() else None
+        while row is not None:
+            row = self._deliver(row)
 
-    def _deliver(self, row: Row) -> Result:
+    def _lease(self) -> Lease:
+        at = self._clock()
+        return Lease(owner=self._owner, at=at, until=at + LEASE)
+
+    def _goes_on(self) -> bool:
+        with self._lock:
+            return self._endpoint is Endpoint.UP and not self._stopping.is_set()
+
+    def _deliver(self, row: Row) -> Row | None:
+        """Send one message, record what came of it, and return the next one, taken."""
         outcome = self._ask(row)
         at = self._clock()
         spread = self._jitter.uniform(-1, 1)
@@ -226,11 +233,12 @@ class Relay:
             self._set(Endpoint.DOWN, result.error)
         if not self._port.profile.signs_receipts:
             result = replace(result, exchange=evidence.unsigned(result.exchange))
-        self._outbox.finish(row, result, at=at)
+        then = self._lease() if result.state is State.DONE and self._goes_on() else None
+        following = self._outbox.finish(row, result, at=at, then=then)
         if result.state is State.DEAD:
             log.warning("event=message-dead id=%s code=%s", row.event_id, result.code)
             self._on_dead(row, result)
-        return result
+        return following
 
     def _ask(self, row: Row) -> Outcome:
         """Return what the ERP makes of a message; an unforeseen exception is `Unknown`."""
@@ -250,7 +258,7 @@ class Relay:
             if misfit is not None:
                 return Rejected("does_not_fit", misfit)
             if self._port.profile.asks_period_first:
-                period = self._port.period(posting.posting_date)
+                period = self._period(posting.posting_date)
                 if period is not PeriodState.OPEN:
                     return Rejected(f"period_{period}", f"{posting.posting_date}: {period}.")
             return self._port.post(posting)
@@ -259,6 +267,15 @@ class Relay:
         except Exception as fault:
             log.exception("event=adapter-broken id=%s", row.event_id)
             return Unknown(f"{type(fault).__name__}: {fault}")
+
+    def _period(self, on: date) -> PeriodState:
+        """Return the state of a date's period; an open one is not asked after for every message."""
+        if time.monotonic() < self._open_until.get(on, -inf):
+            return PeriodState.OPEN
+        state = self._port.period(on)
+        if state is PeriodState.OPEN:
+            self._open_until[on] = time.monotonic() + PERIOD_KEPT_S
+        return state
 
     def _waiting(self, row: Row) -> Outcome:
         """Return how a message stands that the ERP took and has not booked yet."""
@@ -294,10 +311,6 @@ class Relay:
             return False
         self._last[what] = present
         return True
-
-    def _is_up(self) -> bool:
-        with self._lock:
-            return self._endpoint is Endpoint.UP
 
     def _set(self, endpoint: Endpoint, reason: str | None) -> None:
         with self._lock:

@@ -15,7 +15,7 @@ from core.clock import now, parse_iso
 from core.ledger.checkpoint import Checkpoint
 from erp import evidence
 from erp.contract import from_bytes
-from erp.outbox import Outbox
+from erp.outbox import Lease, Outbox
 from erp.relay import Endpoint, Relay
 from erp.rows import State
 from erp.signing import Keys, new_secret, verify
@@ -296,9 +296,11 @@ def test_a_process_that_died_while_sending_sends_again_with_the_same_key(
     # As if the crash had come between the ERP's answer and our mark.
     (row,) = evidence.messages(outbox)
     outbox.replay([row.event_id], at=now())
-    (row,) = evidence.messages(outbox)
-    assert outbox.lease(row, owner="gone", until=now() + timedelta(minutes=5))
-    assert not outbox.lease(row, owner="other", until=now())
+    until = now() + timedelta(minutes=5)
+    taken = outbox.take("W217", Lease(owner="gone", at=now(), until=until))
+    assert taken is not None
+    assert (taken.event_id, taken.state) == (row.event_id, State.PENDING)
+    assert outbox.take("W217", Lease(owner="other", at=now(), until=until)) is None
     with relaying(ledger, outbox, erp) as second:
         second.start()
         eventually(lambda: evidence.messages(outbox)[0].state is State.DONE)
