@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,6 @@ from sqlalchemy import (
     Engine,
     Select,
     Update,
-    bindparam,
     delete,
     func,
     insert,
@@ -29,38 +28,10 @@ from erp.events import check
 from erp.port import Exchange
 from erp.rows import DUE, OPEN, Aside, Result, Row, State
 from erp.sharing import SharedCommits
+from erp.statements import Statements
 from erp.tables import open_engine
 
 message, receipt, attempt, aside = tables.message, tables.receipt, tables.attempt, tables.aside
-
-# The statements of every message, built once: to build one costs more than to carry it out.
-_LAST = select(func.max(message.c.lane_seq)).where(message.c.lane == bindparam("lane"))
-_HEAD = (
-    select(*(message.c[name] for name in Row.__slots__))
-    .where(message.c.lane == bindparam("lane"), message.c.state.in_(OPEN))
-    .order_by(message.c.lane_seq)
-    .limit(1)
-)
-_LEASE = (
-    update(message)
-    .where(message.c.event_id == bindparam("id"), message.c.state == bindparam("was"))
-    .values(state=State.SENDING, lease_owner=bindparam("owner"), lease_until=bindparam("until"))
-)
-_FINISH = (
-    update(message)
-    .where(message.c.event_id == bindparam("id"))
-    .values(
-        state=bindparam("now"),
-        attempts=bindparam("tries"),
-        due_at=bindparam("due"),
-        ticket=bindparam("mark"),
-        last_code=bindparam("code"),
-        last_error=bindparam("error"),
-        lease_owner=None,
-        lease_until=None,
-    )
-)
-_ATTEMPT, _RECEIPT = insert(attempt), insert(receipt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +43,7 @@ class Lease:
     until: datetime
 
 
-def row_of(found: RowMapping) -> Row:
+def row_of(found: Mapping[str, Any] | RowMapping) -> Row:
     """Return a message from its stored row."""
     fields = {name: found[name] for name in Row.__slots__}
     return Row(**{**fields, "state": State(found["state"]), "body": bytes(found["body"])})
@@ -103,7 +74,8 @@ class Derivation:
     def next_sequence(self, lane: str) -> int:
         """Return the next position in a lane; gap-free, since the cursor's row is locked."""
         if lane not in self._last:
-            self._last[lane] = self._connection.execute(_LAST, {"lane": lane}).scalar() or 0
+            query = select(func.max(message.c.lane_seq)).where(message.c.lane == lane)
+            self._last[lane] = self._connection.execute(query).scalar() or 0
         return self._last[lane] + 1
 
     def put(self, made: Message, *, at: datetime, due_at: datetime | None = None) -> None:
@@ -168,6 +140,7 @@ class Outbox:
         self.engine: Engine = open_engine(url)
         self.target = target
         self._commits = SharedCommits(self.engine)
+        self._do = Statements(self.engine.dialect)
         cursor = tables.relay_cursor
         with self.engine.begin() as connection:
             query = select(cursor.c.upto_seq).where(cursor.c.target == target)
@@ -181,6 +154,7 @@ class Outbox:
 
     def close(self) -> None:
         """Give the connections back."""
+        self._commits.close()
         self.engine.dispose()
 
     def read(self, query: Select[Any]) -> Sequence[RowMapping]:
@@ -223,12 +197,12 @@ class Outbox:
         return self._commits.do(lambda connection: self._take(connection, lane, lease))
 
     def _take(self, connection: Connection, lane: str, lease: Lease) -> Row | None:
-        found = connection.execute(_HEAD, {"lane": lane}).mappings().first()
-        row = None if found is None else row_of(found)
+        found = self._do.head.run(connection, {"lane": lane}).fetchone()
+        row = None if found is None else row_of(dict(zip(Row.__slots__, found, strict=True)))
         if row is None or row.state not in DUE or row.due_at > iso(lease.at):
             return None
-        mark = {"id": row.event_id, "was": row.state, "owner": lease.owner}
-        done = connection.execute(_LEASE, {**mark, "until": iso(lease.until)})
+        mark = {"id": row.event_id, "was": str(row.state), "owner": lease.owner}
+        done = self._do.lease.run(connection, {**mark, "until": iso(lease.until)})
         return row if done.rowcount == 1 else None
 
     def recover(self, *, at: datetime, everything: bool = False) -> int:
@@ -267,7 +241,7 @@ class Outbox:
         }
         stands = {
             "id": row.event_id,
-            "now": result.state,
+            "now": str(result.state),
             "tries": result.attempts,
             "due": iso(result.due_at),
             "mark": result.ticket,
@@ -277,10 +251,10 @@ class Outbox:
         kept = _receipt(row, result, at=at) if result.state is State.DONE else None
 
         def record(connection: Connection) -> Row | None:
-            connection.execute(_ATTEMPT, tried)
+            self._do.attempt.run(connection, tried)
             if kept is not None:
-                connection.execute(_RECEIPT, kept)
-            connection.execute(_FINISH, stands)
+                self._do.receipt.run(connection, kept)
+            self._do.finish.run(connection, stands)
             return None if then is None else self._take(connection, row.lane, then)
 
         return self._commits.do(record)

@@ -103,7 +103,9 @@ class Relay:
             manner=manner,
             books=port.profile.books,
         )
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="erp-relay")
+        # Twice as many threads as calls: while one waits for our disk, another one calls.
+        self._pool = ThreadPoolExecutor(2 * workers, thread_name_prefix="erp-relay")
+        self._calls = threading.Semaphore(workers)
         self._lock = threading.Lock()
         self._busy: set[str] = set()
         self._last: dict[str, float] = {}
@@ -217,7 +219,8 @@ class Relay:
 
     def _deliver(self, row: Row) -> Row | None:
         """Send one message, record what came of it, and return the next one, taken."""
-        outcome = self._ask(row)
+        with self._calls:
+            outcome = self._ask(row)
         at = self._clock()
         spread = self._jitter.uniform(-1, 1)
         result = judge(row, outcome, at=at, jitter=spread, retry=self._retry)

@@ -27,6 +27,7 @@ class SharedCommits:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._connection: Connection | None = None  # kept: to take and give one costs a query
         self._turn = Lock()  # who holds it writes
         self._guard = Lock()
         self._waiting: list[_Waiting] = []
@@ -50,13 +51,34 @@ class SharedCommits:
     @contextmanager
     def alone(self) -> Iterator[Connection]:
         """Give a transaction that is shared with nobody: for long work."""
-        with self._turn, self._engine.begin() as connection:
+        with self._turn, self._begun() as connection:
             yield connection
+
+    def close(self) -> None:
+        """Give the connection back."""
+        with self._turn:
+            self._drop()
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        try:
+            with self._connection.begin():
+                yield self._connection
+        except BaseException:  # whatever state it is in, the next one is fresh
+            self._drop()
+            raise
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _carry_out(self, group: Sequence[_Waiting]) -> None:
         is_decided = False
         try:
-            with self._engine.begin() as connection:
+            with self._begun() as connection:
                 found = [one.work(connection) for one in group]
                 is_decided = True
         except BaseException as fault:  # whoever waits must hear of it, whatever it is

@@ -25,6 +25,12 @@ from sqlalchemy.engine import Connection
 
 from core.migrations.schema import prepare
 
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=10000",
+    "wal_autocheckpoint=4000",  # pages, as the ledger has it; to carry the log over syncs twice
+)
 metadata = MetaData()
 
 relay_cursor = Table(
@@ -136,7 +142,7 @@ def open_engine(url: str) -> Engine:
 
 def _prepare(raw: Any, _record: object) -> None:
     raw.isolation_level = None  # transactions are begun below, not guessed by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+    for pragma in PRAGMAS:
         raw.execute(f"PRAGMA {pragma}").close()
 
 
