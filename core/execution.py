@@ -26,37 +26,19 @@ from core.ledger.checkpoint import LogKey
 from core.ledger.store import Ledger, open_store
 from core.ledger.writer import Decision, Draft, Job, Receipt, View, Writer
 from core.passkey import with_passkey
-from core.passkey_proof import PasskeyRefused
 from core.people import SECURITY, Person, RegisterPerson
 from core.policy import OPEN
 from core.projections.nouns import Nouns, prepare
 from core.refusal import attempt
-from core.signature import (
-    FirstSigningNeedsBoth,
-    RecordMoved,
-    Seen,
-    ShownTooLongAgo,
-    SignatureApplied,
-    asks_always,
-)
+from core.signature import RecordMoved, Seen, SignatureApplied, asks_always
+from core.signing import FAILED_SIGNING, NothingToSign, Preparation, Request, Signing, told
 from core.signing import Credentials as Credentials  # who submits takes these from here
 from core.signing import DoesNotFit as DoesNotFit
-from core.signing import (
-    NothingToSign,
-    NotShown,
-    Preparation,
-    Request,
-    Signing,
-    UnknownSigner,
-    told,
-)
 from core.signing_period import Actor as Actor
 from core.signing_period import Periods
 from core.states import Committed, States, UnderLock
 
 CLOCK = "service:clock"
-# Recorded here; a wrong secret is recorded where it is checked.
-FAILED_SIGNING = (FirstSigningNeedsBoth, NotShown, PasskeyRefused, ShownTooLongAgo, UnknownSigner)
 WAIT_S = 30
 
 

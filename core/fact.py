@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from core.errors import Unknown
-from core.manifest import Assertion, Manifest
+from core.manifest import Assertion, Manifest, Vouched
 from core.policy import OPEN, Decisions
 
 
@@ -75,6 +75,7 @@ class Signer:
     comment: str = ""
     prepared: Manifest | None = None
     assertion: Assertion | None = None
+    vouched: Vouched | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

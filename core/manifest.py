@@ -1,7 +1,8 @@
 """What a signature commits to: the record as it was seen, the statement, the person, the time.
 
-The bytes of a manifest are canonical: the digest of a signature is over them, and a passkey
-signs their SHA-256. A field at its default is left out, so that fields can be added for ever.
+The bytes of a manifest are canonical: the digest of a signature is over them, a passkey signs
+it, and a sign-in provider's token holds it as its nonce. A field at its default is left out, so
+that fields can be added for ever.
 
 Source:
     21 CFR 11.50, 11.70.
@@ -50,6 +51,20 @@ class Assertion(Struct, frozen=True, kw_only=True):
     authenticator_data: str
     client_data: str
     signature: str
+
+
+class Vouched(Struct, frozen=True, kw_only=True):
+    """A sign-in provider's word that a person gave their secret again, for one manifest.
+
+    `token` is the ID token as the provider signed it, `key` the public key (JWK) that it is signed
+    with: the check needs neither the provider nor this server. `auth_time` is in seconds of 1970.
+    """
+
+    issuer: str
+    subject: str
+    auth_time: int
+    token: str
+    key: dict[str, str]
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:

@@ -20,7 +20,7 @@ from core.clock import iso, parse_iso
 from core.equipment import Station
 from core.errors import Conflict, Refused
 from core.fact import Context, Event, Plant, Signer
-from core.manifest import Assertion, manifest_digest
+from core.manifest import Assertion, Vouched, manifest_digest
 from core.manifest import Manifest as Manifest  # nouns that are signed take these from here
 from core.manifest import Seen as Seen
 from core.manifest import manifest_bytes as manifest_bytes
@@ -49,7 +49,7 @@ class SignatureApplied(
     """A person signed; the digest is over the manifest's canonical bytes.
 
     `gate` and `gates_version` name the rules that let the person sign; `assertion` is the
-    passkey's own signature over the digest, where one was used.
+    passkey's own signature over the digest, `vouched` a sign-in provider's, where one was used.
     """
 
     manifest: Manifest
@@ -58,6 +58,7 @@ class SignatureApplied(
     gate: str = ""
     gates_version: int = 0
     assertion: Assertion | None = None
+    vouched: Vouched | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +254,7 @@ def sign(
         gate=name,
         gates_version=table.version,
         assertion=signer.assertion,
+        vouched=signer.vouched,
     )
 
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from core.clock import parse_iso
 from core.errors import LedgerBroken
 from core.ledger.entry import Entry
 from core.manifest import manifest_digest
+from core.passkey import key_words
 from core.passkey_proof import PasskeyRefused, check_stored
+from core.provider_proof import ProviderRefused, check_vouched, vouched_words
 from core.signature import SignatureApplied
 
 SIGNED = "signature.applied"
@@ -26,14 +29,14 @@ class SignatureBroken(LedgerBroken):
 class Standing:
     """A stored signature as it stands: the version it is over, and the record's newest one.
 
-    `current` counts no signatures and nothing that the signed act itself wrote. `origin` is where
-    a passkey was used, None where the signer gave a secret.
+    `current` counts no signatures and nothing that the signed act itself wrote. `proof` says who
+    beside the ledger proves it, after the check; it is empty where the signer gave a secret.
     """
 
     signature: SignatureApplied
     signed: int
     current: int
-    origin: str | None
+    proof: str
 
     @property
     def is_stale(self) -> bool:
@@ -71,8 +74,8 @@ def standing(
         head: the leaf hash of that stream's entry at a version, None where there is none.
 
     Raises:
-        SignatureBroken: it is not of this record, version, person or statement, or its passkey's
-            answer does not hold.
+        SignatureBroken: it is not of this record, version, person or statement, or what its
+            passkey or its sign-in provider said does not hold.
     """
     signature = signature_in(entry)
     manifest = signature.manifest
@@ -80,14 +83,30 @@ def standing(
     reopens = entry.stream.startswith("amendment/") and manifest.record.startswith("batch/")
     stream = manifest.record if reopens else entry.stream
     check_signature(signature, stream=stream, actor=entry.actor, head=head)
-    origin = None
-    if signature.assertion is not None:
-        try:
-            origin = check_stored(signature.assertion, manifest)
-        except PasskeyRefused as fault:
-            raise SignatureBroken(f"{stream}: {fault}") from fault
+    proof = check_proof(entry)
     current = current_version(record, manifest.ver, idem=entry.idem)
-    return Standing(signature=signature, signed=manifest.ver, current=current, origin=origin)
+    return Standing(signature=signature, signed=manifest.ver, current=current, proof=proof)
+
+
+def check_proof(entry: Entry) -> str:
+    """Return in words who beside the ledger proves a stored signature, empty where nobody does.
+
+    Raises:
+        SignatureBroken: what they said is not about this signature.
+    """
+    if not {"assertion", "vouched"} & set(entry.data):
+        return ""
+    signature = signature_in(entry)
+    try:
+        if signature.assertion is not None:
+            origin = check_stored(signature.assertion, signature.manifest)
+            return f"passkey with key {key_words(signature.assertion.public_key)}, used at {origin}"
+        if signature.vouched is not None:
+            check_vouched(signature.vouched, signature.manifest, at=parse_iso(entry.at))
+            return vouched_words(signature.vouched)
+    except (PasskeyRefused, ProviderRefused) as fault:
+        raise SignatureBroken(f"{entry.stream}: entry {entry.seq}: {fault}") from fault
+    return ""
 
 
 def check_signature(

@@ -1,7 +1,7 @@
 """Signing acts before the queue: who acts, what was shown to them, and what they gave.
 
 A prepared manifest is shown once, to one person at one place, for one command under one id. It
-lives in this process and is lost with it: then what is signed is shown again.
+waits in `core.signing_shown` and is lost with this process: then it is shown again.
 
 Source:
     21 CFR 11.70, 11.200(a)(1).
@@ -10,9 +10,8 @@ Source:
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from secrets import token_urlsafe
-from threading import Lock
 
+from core.access import ProviderIdentity, identity_name
 from core.clock import parse_iso
 from core.errors import Refused, Unknown
 from core.fact import Signer, Site
@@ -23,8 +22,8 @@ from core.passkey_proof import PasskeyRefused, check_assertion
 from core.people import BadgeOwner, Person, PersonState
 from core.person_refusals import BadgeIsDead, Locked
 from core.projections.nouns import Nouns
+from core.provider_proof import ProviderRefused, check_vouched
 from core.signature import (
-    LIFE,
     Change,
     FirstSigningNeedsBoth,
     RecordMoved,
@@ -33,9 +32,11 @@ from core.signature import (
 )
 from core.signing_gates import Gate
 from core.signing_period import Actor, Periods
+from core.signing_shown import NotShown as NotShown  # who signs takes these from here
+from core.signing_shown import Request as Request
+from core.signing_shown import Statements
 
-MOST_PENDING = 5_000
-SECRET, USER, BADGE, PASSKEY = "secret", "user", "badge", "passkey"
+SECRET, USER, BADGE, PASSKEY, PROVIDER = "secret", "user", "badge", "passkey", "provider"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ class Credentials:
 
     `pending` names the manifest that was shown; without it, `meaning` and `comment` are stated
     here and the words come back in the receipt's entries. A `passkey` answers to what was shown
-    and needs neither id nor secret.
+    and needs neither id nor secret; so does the sign-in provider, whose answer `provider` names.
     """
 
     secret: str = ""
@@ -64,6 +65,7 @@ class Credentials:
     meaning: str | None = None
     comment: str = ""
     passkey: PasskeyAnswer | None = None
+    provider: str | None = None
 
     def __repr__(self) -> str:
         return (
@@ -95,16 +97,11 @@ class NothingToSign(Refused):
         super().__init__(f"{action}: takes no signature. Send it without one.", action=action)
 
 
-class NotShown(Refused):
-    """What is to be signed was not shown to this person, here, for this command; or is signed."""
-
-    is_evidence = True
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Signature: what was shown is signed already, or was shown to another person, at"
-            " another place or for another act. Read it again, then sign."
-        )
+# Recorded by whoever submits; a wrong secret is recorded where it is checked.
+FAILED_SIGNING = (
+    FirstSigningNeedsBoth, NotShown, PasskeyRefused, ProviderRefused, ShownTooLongAgo,
+    UnknownSigner,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,22 +116,7 @@ class Preparation:
     secret_is_enough: bool
     rp_id: str | None = None
     passkeys: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a pending manifest is bound to: command and reason by digest, command id, place."""
-
-    sha256: str
-    idem: str
-    place: tuple[str, str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    manifest: Manifest
-    request: Request
-    expires_at: datetime
+    issuers: tuple[str, ...] = ()
 
 
 class Signing:
@@ -153,8 +135,7 @@ class Signing:
         """Make the desk of a plant whose pages are at `site`; without one it takes no passkeys."""
         self._nouns, self._ledger, self._now, self.periods = nouns, ledger, now, periods
         self._authenticate, self.site = authenticate, site
-        self._lock = Lock()
-        self._pending: dict[str, _Pending] = {}
+        self.statements = Statements()
 
     def person(self, user_or_badge: str) -> Person | None:
         """Return the person behind a user id or a badge that is not dead."""
@@ -189,12 +170,8 @@ class Signing:
         self, event: SignatureApplied, request: Request, *, at: datetime, gate: Gate
     ) -> Preparation:
         """Keep a manifest until it is signed or too old, and return it as it is shown."""
-        pending, expires_at = token_urlsafe(24), at + LIFE
-        with self._lock:
-            for old, one in tuple(self._pending.items()):
-                if at - one.expires_at > LIFE or len(self._pending) >= MOST_PENDING:
-                    del self._pending[old]
-            self._pending[pending] = _Pending(event.manifest, request, expires_at)
+        pending, expires_at = self.statements.keep(event, request, at=at)
+        signer = self._nouns.get(Person, event.manifest.signer)
         return Preparation(
             pending=pending,
             manifest=event.manifest,
@@ -204,6 +181,7 @@ class Signing:
             secret_is_enough=event.components == (SECRET,),
             rp_id=None if self.site is None else self.site.rp_id,
             passkeys=() if self.site is None else self._credentials_of(event.manifest.signer),
+            issuers=() if signer is None else signer.issuers,
         )
 
     def _credentials_of(self, person: str) -> tuple[str, ...]:
@@ -248,32 +226,15 @@ class Signing:
         check_assertion(assertion, manifest, site.origins)
         return assertion
 
-    def shown(self, pending: str) -> Manifest | None:
-        """Return a pending manifest without using it up."""
-        with self._lock:
-            found = self._pending.get(pending)
-        return None if found is None else found.manifest
-
-    def take(self, pending: str, person: str, request: Request, *, at: datetime) -> Manifest:
-        """Return the manifest that was shown for a request; it can be taken once.
-
-        Raises:
-            NotShown: it is used up, unknown, or was shown for something else.
-            ShownTooLongAgo: its life is over.
-        """
-        with self._lock:
-            found = self._pending.pop(pending, None)
-        if found is None or found.request != request or found.manifest.signer != person:
-            raise NotShown
-        if at > found.expires_at:
-            raise ShownTooLongAgo(found.manifest.record, shown_at=found.manifest.at)
-        return found.manifest
-
     def signer(self, credentials: Credentials, actor: Actor, request: Request) -> Signer:
         """Return who signs, after checking all that they gave."""
         if credentials.passkey is not None:
             return self._by_passkey(
                 credentials.passkey, credentials.pending, actor, request=request
+            )
+        if credentials.provider is not None:
+            return self._by_provider(
+                credentials.provider, credentials.pending or "", actor, request=request
             )
         given = credentials.badge or credentials.user
         who = given if given is not None else self.periods.running(actor)
@@ -290,7 +251,7 @@ class Signing:
         )
         if credentials.pending is None or self._ledger.receipt(request.idem) is not None:
             return signer  # a repeat of what is recorded gets its first receipt
-        shown = self.take(credentials.pending, person.person, request, at=self._now())
+        shown = self.statements.take(credentials.pending, person.person, request, at=self._now())
         return replace(signer, meaning=shown.meaning, comment=shown.comment, prepared=shown)
 
     def _by_passkey(
@@ -305,13 +266,37 @@ class Signing:
             return signer
         if pending is None:
             raise NotShown
-        shown = self.take(pending, person.person, request, at=self._now())
+        shown = self.statements.take(pending, person.person, request, at=self._now())
         assertion = self.asserted(key, answer, shown, site=self.site)
         self.periods.met(person.person, actor)
         return replace(
             signer, meaning=shown.meaning, comment=shown.comment, prepared=shown,
             assertion=assertion,
         )  # fmt: skip
+
+    def _by_provider(self, answer: str, pending: str, actor: Actor, *, request: Request) -> Signer:
+        """Return who signs by a provider's word: whose account it names, asked again for this."""
+        before = self.statements.proved(answer)
+        if before is not None and self._ledger.receipt(request.idem) is not None:
+            return before  # a repeat of what is recorded gets its first receipt
+        shown, vouched = self.statements.answer(pending, answer)
+        name = identity_name(vouched.issuer, vouched.subject)
+        identity = self._nouns.get(ProviderIdentity, name)
+        person = None if identity is None else self._nouns.get(Person, identity.person)
+        if person is None:
+            raise ProviderRefused(vouched.issuer, "its account is linked to nobody here")
+        if person.person != shown.signer:
+            raise ProviderRefused(vouched.issuer, "its account is another person's")
+        if person.state is not PersonState.ACTIVE:
+            raise Locked(person)
+        shown = self.statements.take(pending, person.person, request, at=self._now())
+        check_vouched(vouched, shown, at=self._now())
+        self.periods.met(person.person, actor)
+        signer = Signer(person=person.person, name=person.name, components=(PROVIDER,))
+        self.statements.proven(answer, signer)
+        return replace(
+            signer, meaning=shown.meaning, comment=shown.comment, prepared=shown, vouched=vouched
+        )
 
 
 def told(moved: RecordMoved, ledger: Ledger) -> RecordMoved:

@@ -11,7 +11,7 @@ from dashboards.problem import Problem
 
 LONGEST = 2000
 PREPARING = frozenset({"user", "badge", "meaning", "comment"})
-SIGNING = PREPARING | {"secret", "pending", "passkey"}
+SIGNING = PREPARING | {"secret", "pending", "passkey", "provider"}
 ANSWER = frozenset(PasskeyAnswer.__dataclass_fields__)
 
 
@@ -36,7 +36,7 @@ def read_signature(given: Any, *, is_signing: bool) -> dict[str, Any] | None:
     texts += [] if passkey is None else passkey.values()
     if not all(isinstance(value, str) and len(value) <= LONGEST for value in texts):
         raise _misfit(f"all values are text of at most {LONGEST} characters")
-    if is_signing and "secret" not in given and passkey is None:
+    if is_signing and not {"secret", "passkey", "provider"} & set(given):
         raise _misfit("needs secret, and user or badge at the first signing of a period")
     return given
 
@@ -64,6 +64,7 @@ def shown(preparation: Preparation) -> dict[str, Any]:
         "secret_is_enough": preparation.secret_is_enough,
         "rp_id": preparation.rp_id,
         "passkeys": preparation.passkeys,
+        "issuers": preparation.issuers,
     }
 
 

@@ -33,10 +33,11 @@ PROBLEM_SCHEMA = {
 SIGNATURE = {
     "type": "object",
     "description": "Where the action must be signed: user or badge, and the secret; `pending`"
-    " names what was prepared and shown, else meaning and comment are stated here.",
+    " names what was prepared and shown, else meaning and comment are stated here. `provider`"
+    " names the sign-in provider's answer, which a browser brings.",
     "properties": {
         name: {"type": "string"}
-        for name in ("user", "badge", "secret", "pending", "meaning", "comment")
+        for name in ("user", "badge", "secret", "pending", "provider", "meaning", "comment")
     }
     | {
         "passkey": {

@@ -60,6 +60,11 @@ class PlantServices:
     notice: str = "Sign in to see what waits for you."
 
     @property
+    def provider_issuer(self) -> str:
+        """The sign-in provider's name of itself, empty where there is none."""
+        return "" if self.provider is None else self.provider.issuer
+
+    @property
     def provider_label(self) -> str:
         """What the provider's button says, empty where there is none."""
         return "" if self.provider is None else self.provider.label

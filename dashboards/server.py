@@ -106,7 +106,8 @@ def _doors(plant: PlantServices, gate: Gate) -> Iterator[APIRouter]:
     yield door.router()
     if plant.provider is not None:
         provider = Provider(plant.provider)
-        yield ProviderPages(plant, door, provider, origin=plant.origin).router()
+        pages = ProviderPages(plant, door, provider, gate=gate, origin=plant.origin)
+        yield pages.router()
     yield own_account.router(plant, gate)
     yield PeoplePages(plant, gate).router()
     yield passkeys.router(plant, gate)

@@ -89,12 +89,22 @@ class SigningAct:
     def is_ready(self) -> bool:
         """Whether what was shown last can still be signed."""
         ready = self._ready
-        return ready is not None and self._execution.signing.shown(ready.shown.pending) is not None
+        return (
+            ready is not None
+            and self._execution.signing.statements.shown(ready.shown.pending) is not None
+        )
 
     def sign(
-        self, pending: str, *, secret: str = "", passkey: PasskeyAnswer | None = None
+        self,
+        pending: str,
+        *,
+        secret: str = "",
+        passkey: PasskeyAnswer | None = None,
+        provider: str | None = None,
     ) -> Receipt:
         """Sign what was shown last, if that is what the screen still shows.
+
+        `provider` names the answer of the sign-in provider to what was shown.
 
         Raises:
             Refused, Conflict: what the rules say about it; see `Execution.submit`.
@@ -103,7 +113,9 @@ class SigningAct:
         ready = self._ready
         if ready is None or ready.shown.pending != pending:
             raise NotShown
-        credentials = Credentials(secret, user=ready.who, pending=pending, passkey=passkey)
+        credentials = Credentials(
+            secret, user=ready.who, pending=pending, passkey=passkey, provider=provider
+        )
         return self._execution.submit(
             ready.command, actor=self._actor, idem=ready.idem, credentials=credentials
         )

@@ -284,8 +284,8 @@ def _recipe(execution: Execution, do: Callable[..., None]) -> None:
 
 
 @contextlib.contextmanager
-def running_plant(data: Path) -> Iterator[LivingPlant]:
-    """Build a plant in a folder, serve it, and take it down again."""
+def running_plant(data: Path, **more: Any) -> Iterator[LivingPlant]:
+    """Build a plant in a folder, serve it with more services, and take it down again."""
     data.mkdir(parents=True, exist_ok=True)
     execution = Execution(
         data / "ledger.db", LOG_KEY, plant="test",
@@ -316,6 +316,7 @@ def running_plant(data: Path) -> Iterator[LivingPlant]:
             secret_key="a secret of this test alone, long enough", execution=execution,
             ledger=execution.ledger, floor=floor, keys=data / "keys",
             stations={"K-B1": "Kiosk, booth B1", "K-B2": "Kiosk, booth B2"},
+            **more,
         )  # fmt: skip
         server = serve(create_app(services))
         stack.callback(_started(server))

@@ -28,6 +28,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "person.record-failed-authentication": ("service",),
     "person.record-authentication": ("service",),
     "person.record-sign-in": ROLES,
+    "person.link-identity": ("admin",),
     "person.register-passkey": ROLES,
     "person.revoke-passkey": ROLES,
     "person.record-sign-out": ROLES,

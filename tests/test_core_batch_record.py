@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 import random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from core.authority import NotAuthorized
 from core.batch.bundle import batch_streams
+from core.batch.steps import VerifyStep
+from core.batch_record.changes import signatures
 from core.batch_record.model import BatchRecord, facts_of, record_json, record_sha256
 from core.batch_record.read import read_record
 from core.deviation import Disposition, DispositionDeviation
 from core.errors import Refused, Unknown
+from core.execution import Actor, Credentials
+from core.fact import Site
+from core.manifest import manifest_digest
+from core.passkey import Passkey, RegisterPasskey, key_words
+from core.passkey_proof import registration_challenge
 from core.projections.nouns import differences
 from core.record_print import CopyNeedsReason, PrintRecord, Prints
+from tests.authenticator import ORIGIN, RP_ID, Device
 from tests.floor import Floor
 from tests.hands import GOOD_LOTS
 
@@ -204,3 +214,41 @@ def test_nothing_is_printed_of_a_batch_that_is_not_there(floor: Floor) -> None:
         floor.act(printing(record, batch="B26-9999"), "quinn")
     with pytest.raises(Unknown):
         record_of(floor, "B26-9999")
+
+
+@pytest.mark.requirement("H2", "H3")
+def test_signature_of_a_passkey_stands_in_the_record_with_its_checked_proof(floor: Floor) -> None:
+    floor.execution.signing.site = Site(RP_ID, (ORIGIN,))
+    device = Device()
+    seen = floor.seen("person/viktor")
+    challenge = registration_challenge("viktor", ver=seen.ver, head=seen.head)
+    client, attestation = device.made(challenge)
+    mine = RegisterPasskey(
+        person="viktor", label="Key", client_data=client, attestation=attestation, seen=seen
+    )
+    floor.sign(mine, "viktor", station=None)
+    batch = floor.upto(floor.dispatched(), "4")
+    floor.scan(batch, "4", "CC-3044")
+    floor.tare(batch, "4")
+    floor.weigh(batch, "4", str(floor.batch(batch).recipe_step("4").target))
+    command = VerifyStep(batch=batch, step="4", seen=floor.seen(f"batch/{batch}"))
+    actor = Actor("viktor", "kiosk-B1")
+    shown = floor.execution.prepare(command, actor=actor, idem="by:key", who="viktor")
+    answer = device.answers(manifest_digest(shown.manifest))
+    floor.sign(
+        command, "viktor", idem="by:key",
+        credentials=Credentials(pending=shown.pending, passkey=answer),
+    )  # fmt: skip
+    signature = record_of(floor, batch).signatures[-1]
+    assert signature.components == ("passkey",)
+    public_key = floor.get(Passkey, device.credential).public_key
+    assert signature.proof == f"passkey with key {key_words(public_key)}, used at {ORIGIN}"
+    assert "proof" not in facts_of(record_of(floor, batch).signatures[0])  # as it was ever written
+    [entry] = [
+        one
+        for one in floor.execution.ledger.stream(f"batch/{batch}")
+        if one.type == "signature.applied" and "assertion" in one.data
+    ]
+    moved = replace(entry, data={**entry.data, "manifest": {**entry.data["manifest"], "ver": 1}})
+    [broken] = signatures(SimpleNamespace(trail=[moved]))  # type: ignore[arg-type]
+    assert broken.proof.startswith(f"BROKEN: batch/{batch}: entry {entry.seq}: Passkey: it answers")

@@ -178,9 +178,9 @@ def test_rule_that_would_state_other_words_is_refused(floor: Floor) -> None:
     refusal(MeaningNeeded, lambda: submit(floor, command, shown))
     command = change(floor)
     shown = prepare(floor, command, meaning="I decide")
-    kept = floor.execution.signing._pending[shown.pending]
+    kept = floor.execution.signing.statements._pending[shown.pending]
     other = msgspec.structs.replace(kept.manifest, words="Lot CC-3102: nothing.")
-    floor.execution.signing._pending[shown.pending] = type(kept)(
+    floor.execution.signing.statements._pending[shown.pending] = type(kept)(
         other, kept.request, kept.expires_at
     )
     assert refusal(NotAsShown, lambda: submit(floor, command, shown)) == (

@@ -45,7 +45,7 @@ HOME: dict[str, tuple[str, ...]] = {
     "serial": ("capture/",),
     "biip": ("capture/",),
     "httpx": ("erp/", "dashboards/demo", "dashboards/crew", "dashboards/oidc/"),
-    "joserfc": ("dashboards/oidc/",),
+    "joserfc": ("core/provider_proof", "dashboards/oidc/"),
     "nats": ("erp/stream",),
     "websockets": SCREENS,
     "sqlalchemy": ("core/", "erp/", "capture/telemetry"),

@@ -71,7 +71,10 @@ class BenchAct:
             expires_at=now() + timedelta(minutes=3), secret_is_enough=False,
         )  # fmt: skip
 
-    def sign(self, pending: str, *, secret: str = "", passkey: PasskeyAnswer | None = None) -> str:
+    def sign(
+        self, pending: str, *, secret: str = "", passkey: PasskeyAnswer | None = None,
+        provider: str | None = None,
+    ) -> str:  # fmt: skip
         assert pending == f"p{self._shown}"
         SIGNED.append((self._who, secret))
         return self._plant.accounts.authenticate(self._who, secret, None).name

@@ -14,6 +14,7 @@ from core.batch_record.sources import Sources
 from core.batch_record.steps import correction
 from core.clock import parse_iso
 from core.ledger.entry import Entry
+from core.signature_check import SignatureBroken, check_proof
 
 SIGNED = "signature.applied"
 SEALS = {
@@ -59,7 +60,16 @@ def _signature(entry: Entry, seals: str | None) -> Signature:
         version=signed["ver"],
         step=signed["step"],
         entry=entry.seq,
+        proof=_proof(entry),
     )
+
+
+def _proof(entry: Entry) -> str:
+    """Return who beside the ledger proves a signature, checked now; that it fails is said so."""
+    try:
+        return check_proof(entry)
+    except SignatureBroken as broken:
+        return f"BROKEN: {broken}"
 
 
 def amendment(it: Sources, one: Amendment) -> AmendmentRecord:

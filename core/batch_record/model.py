@@ -4,19 +4,15 @@ A rendering changes nothing but the way an instant is written. Amounts carry the
 read beside the exact value, so that no rendering rounds on its own.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from core.clock import iso
+from core.batch_record.facts import facts_of as facts_of  # renderings take it from here
 from core.ledger.entry import canonical
 from core.order import Gate
-from core.quantity import plain
 
 FORM = "batch-record-2"
 
@@ -125,10 +121,11 @@ class Late(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
 
 
-class Signature(Struct, frozen=True, kw_only=True):
+class Signature(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A signature in full (21 CFR 11.50): `version` of `record` is what the signer saw.
 
     `seals` names the decision that it made, which a print mirrors as a seal: reviewer, releaser.
+    `proof` says who beside the ledger proves it, where a passkey or a sign-in provider did.
     """
 
     name: str
@@ -144,6 +141,7 @@ class Signature(Struct, frozen=True, kw_only=True):
     version: int
     step: str | None
     entry: int
+    proof: str = ""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -356,24 +354,6 @@ class BatchRecord(Struct, frozen=True, kw_only=True):
     revisions: tuple[RevisionRecord, ...]
     prints: tuple[PrintLogged, ...]
     checkpoint: CheckpointShown
-
-
-def facts_of(value: object, time: Callable[[datetime], str] = iso) -> Any:
-    """Return a record as plain values, with every instant written by `time`."""
-    match value:
-        case datetime():
-            return time(value)
-        case Decimal():
-            return plain(value)
-        case Struct():
-            fields = msgspec.structs.asdict(value)
-            return {name: facts_of(one, time) for name, one in fields.items()}
-        case dict():
-            return {str(name): facts_of(one, time) for name, one in value.items()}
-        case tuple() | list():
-            return [facts_of(one, time) for one in value]
-        case _:
-            return value
 
 
 def record_json(record: BatchRecord) -> bytes:

@@ -119,9 +119,7 @@ def _signature(it: Standing | SignatureBroken | None) -> Markup:
     if isinstance(it, SignatureBroken):
         return parts.notice(State.BAD, "Signature broken.", str(it))
     manifest, said = it.signature.manifest, it.signature
-    proof = (
-        "the ledger alone" if it.origin is None else f"passkey, checked now; used at {it.origin}"
-    )
+    proof = f"checked now: {it.proof}" if it.proof else "the ledger alone"
     rows: list[tuple[str, object]] = [
         ("Statement", manifest.words),
         ("Meaning", manifest.meaning),

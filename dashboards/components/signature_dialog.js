@@ -21,10 +21,10 @@ export function render({ model }) {
     .states p { margin: 0; font-size: 18px; overflow-wrap: anywhere; } .states .words { font-weight: 600; }
     .states .at { font-size: 16px; color: var(--bw-muted); font-variant-numeric: tabular-nums; } [hidden] { display: none !important; }
     .fields { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; } @media (max-width: 560px) { .fields { grid-template-columns: 1fr; } }
-    .who { margin: 0; font-size: 18px; min-height: 26px; } .who b { font-weight: 650; }
+    .who { margin: 0; font-size: 18px; min-height: 26px; } .who:empty { display: none; } #sign-name:empty { display: block; } .who b { font-weight: 650; }
     .meaning { margin: 0; font-size: 20px; } .meaning b { font-weight: 700; }
     .no { background: var(--bw-alarm); color: var(--bw-on-alarm); border-radius: 8px; padding: 10px 16px; margin: 0; font-size: 18px; } .no:empty { display: none; }
-    .row { display: flex; justify-content: space-between; gap: 24px; }
+    .row { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 16px 24px; }
     button { min-height: 72px; min-width: 150px; padding: 0 28px; font: inherit; font-size: 24px; font-weight: 600; border: 2px solid var(--bw-control); border-radius: 8px; background: var(--bw-surface); color: var(--bw-text); cursor: pointer; }
     button.sign { flex: 1; max-width: 340px; background: var(--bw-primary); border-color: var(--bw-primary); color: var(--bw-on-primary); }
     button:disabled { background: var(--bw-raised); border-color: var(--bw-control); color: var(--bw-muted); cursor: default; }
@@ -52,26 +52,30 @@ export function render({ model }) {
   const words = make('p', states, { class: 'words', 'data-testid': 'signature-words' });
   const meaning = make('p', states, { class: 'meaning', 'data-testid': 'signature-meaning' });
   const when = make('p', states, { class: 'at', 'data-testid': 'signature-time' });
+  const wait = make('p', left, { class: 'who', role: 'status', 'data-testid': 'signature-wait' });
   const no = make('p', left, { class: 'no', role: 'alert', 'data-testid': 'signature-refusal' });
   const pad = make('div', form, { class: 'pad', role: 'group', 'aria-label': 'Digits of the PIN' });
   const row = make('div', form, { class: 'row' });
   const cancel = make('button', row, { type: 'button', 'data-testid': 'signature-cancel' }, 'Cancel');
   const key = make('button', row, { type: 'button', 'data-testid': 'signature-passkey' }, 'Sign with passkey');
+  const vouch = make('button', row, { type: 'button', 'data-testid': 'signature-provider' }, 'Sign with company account');
   const other = make('button', row, { type: 'button', 'data-testid': 'signature-other' }, 'Another person');
   const sign = make('button', row, { type: 'submit', class: 'sign', 'data-testid': 'signature-sign' }, 'Sign');
 
   let busy = false, sent = 0, timer = 0, shown = null, waits = false, asks = true;
   const asked = () => model.ask || {};
   const canKey = () => shown && shown.passkeys.length && window.PublicKeyCredential && location.hostname === shown.rp_id;
+  const canVouch = () => shown && model.issuer && shown.issuers.includes(model.issuer);
   const ready = () => {
     sign.disabled = busy || waits || !shown || !pin.value;
     sign.textContent = busy ? 'Recording …' : 'Sign';
     key.hidden = !canKey(); key.disabled = busy || waits;
+    vouch.hidden = !canVouch(); vouch.disabled = busy || waits;
     other.hidden = asks; other.disabled = busy;
     one.hidden = asks ? false : true; states.hidden = !shown;
   };
   // Nothing may be signed that is not on the screen: whatever changes is shown anew first.
-  const unshow = () => { shown = null; clearTimeout(timer); ready(); };
+  const unshow = () => { shown = null; wait.textContent = ''; clearTimeout(timer); ready(); };
   const askFor = () => {
     const who_ = asks ? who.value.trim() : '';
     if (asks && !who_) { unshow(); name.textContent = ''; return; }
@@ -153,6 +157,23 @@ export function render({ model }) {
       busy = false; no.textContent = 'Passkey: the device gave no answer. Try again, or use badge and PIN.'; ready();
     }
   };
+  // The provider asks for its secret in a window of its own; what is signed stays on this page. That
+  // window ends on a page of ours, which says here under which name the server keeps the answer.
+  const channel = new BroadcastChannel('batchwright-provider');
+  const pressVouch = () => {
+    if (busy || !canVouch()) return;
+    no.textContent = '';
+    const opened = window.open(`/login/provider/sign?pending=${encodeURIComponent(shown.pending)}`, 'batchwright-provider', 'popup,width=560,height=720');
+    if (opened) wait.textContent = 'Sign in with your company account in the window that has opened. Nothing is signed before.';
+    else no.textContent = 'Company account: the browser opened no window. Allow windows of this address, or use badge and PIN.';
+  };
+  channel.addEventListener('message', ({ data }) => {
+    if (busy || !shown || !data || data.pending !== shown.pending) return;
+    wait.textContent = '';
+    if (!data.answer) { no.textContent = data.says; return; }
+    busy = true; no.textContent = ''; ready();
+    model.send_msg({ kind: 'sign', n: asked().n, press: ++sent, pending: shown.pending, provider: data.answer });
+  });
   form.addEventListener('submit', e => { e.preventDefault(); press(); });
   who.addEventListener('keydown', e => { if (e.key === 'Enter') { e.preventDefault(); if (who.value.trim()) pin.focus(); } });  // leaving the field asks
   who.addEventListener('change', askFor);
@@ -162,6 +183,7 @@ export function render({ model }) {
   comment.addEventListener('change', askFor);
   comment.addEventListener('keydown', e => { if (e.key === 'Enter') { e.preventDefault(); pin.focus(); } });
   key.addEventListener('click', pressKey);
+  vouch.addEventListener('click', pressVouch);
   other.addEventListener('click', () => { asks = true; pin.value = ''; name.textContent = ''; unshow(); who.focus(); });
   pin.addEventListener('input', ready);
   cancel.addEventListener('click', () => { if (!busy) model.send_msg({ kind: 'cancel', n: asked().n }); });
@@ -170,12 +192,12 @@ export function render({ model }) {
     e.stopPropagation();
     if (e.key === 'Escape') e.preventDefault();          // a signature is left by Cancel, not by accident
     if (e.key !== 'Tab') return;                          // keep Tab inside, also past the last control
-    const stops = [who, pin, meanings, comment, cancel, other, key, sign].filter(x => !x.disabled && x.offsetParent !== null), at = stops.indexOf(dialog.getRootNode().activeElement);
+    const stops = [who, pin, meanings, comment, cancel, key, vouch, other, sign].filter(x => !x.disabled && x.offsetParent !== null), at = stops.indexOf(dialog.getRootNode().activeElement);
     e.preventDefault();
     stops[(at + (e.shiftKey ? -1 : 1) + stops.length) % stops.length].focus();
   });
   model.on('ask', draw); model.on('answer', answer);
-  model.on('remove', () => clearTimeout(timer));
+  model.on('remove', () => { clearTimeout(timer); channel.close(); });
   wrap.append(css);
   draw();
   return wrap;

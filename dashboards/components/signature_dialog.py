@@ -1,9 +1,10 @@
 """The signature dialog: who signs, when, with which meaning, and exactly what (21 CFR 11.50).
 
 The core prepares what a person would sign as soon as the person is named; it is shown word for
-word, and that is what the secret or the passkey then signs. The secret leaves the browser in one
-message, when Sign is pressed, and is kept nowhere. A refusal is shown inside the dialog, which
-stays open; a record that moved is shown anew with what happened to it.
+word, and that is what the secret, the passkey or the sign-in provider then signs. The secret leaves
+the browser in one message, when Sign is pressed, and is kept nowhere. The provider asks for its own
+in a window of its own, which tells this page the name of its answer. A refusal is shown inside the
+dialog, which stays open; a record that moved is shown anew with what happened to it.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from dashboards import visit
 from dashboards.signing_act import Ask
 
 LONGEST, LONGEST_COMMENT, LONGEST_ANSWER = 128, 500, 4000
+NOTHING_GIVEN = "Signature: needs the PIN, a passkey or the company account. Give one of them."
 FAULT = "Not recorded: the server had a fault. Try again, then call help."
 
 
@@ -49,7 +51,14 @@ class Act(Protocol):
         """Whether what was shown can still be signed."""
         ...
 
-    def sign(self, pending: str, *, secret: str = "", passkey: PasskeyAnswer | None = None) -> Any:
+    def sign(
+        self,
+        pending: str,
+        *,
+        secret: str = "",
+        passkey: PasskeyAnswer | None = None,
+        provider: str | None = None,
+    ) -> Any:
         """Sign what was shown."""
         ...
 
@@ -69,8 +78,12 @@ class _Open:
 
 
 class SignatureDialog(JSComponent):
-    """One per page; invisible until `request` is called."""
+    """One per page; invisible until `request` is called.
 
+    `issuer` is the plant's sign-in provider, empty where there is none.
+    """
+
+    issuer = param.String(default="")
     ask = param.Dict(default={})
     answer = param.Dict(default={})
 
@@ -142,7 +155,7 @@ class SignatureDialog(JSComponent):
         elif kind == "sign" and not self._busy:
             given = _given(msg)
             if given is None:
-                self._say(refusal="Signature: needs the PIN or a passkey. Give one of them.")
+                self._say(refusal=NOTHING_GIVEN)
                 return
             self._busy = True
             visit.soon(lambda: self._sign(it, str(msg.get("pending")), given))
@@ -217,13 +230,16 @@ def _text(value: Any, longest: int) -> bool:
 
 
 def _given(msg: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the secret or the passkey's answer in a message, None where neither fits."""
+    """Return what a message gives to sign with, None where nothing of it fits."""
     answer = msg.get("passkey")
     if isinstance(answer, dict):
         names = PasskeyAnswer.__dataclass_fields__
         if set(answer) == set(names) and all(_text(v, LONGEST_ANSWER) for v in answer.values()):
             return {"passkey": PasskeyAnswer(**answer)}
         return None
+    provider = msg.get("provider")
+    if _text(provider, LONGEST) and provider:
+        return {"provider": provider}
     secret = msg.get("secret")
     return {"secret": secret} if _text(secret, LONGEST) and secret else None
 
@@ -246,5 +262,6 @@ def _shown(it: Preparation) -> dict[str, Any]:
         "secret_is_enough": it.secret_is_enough,
         "rp_id": it.rp_id or "",
         "passkeys": list(it.passkeys),
+        "issuers": list(it.issuers),
         "challenge": it.sha256,
     }

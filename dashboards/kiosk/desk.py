@@ -61,7 +61,7 @@ class Desk:
         self.execution: Execution = plant.execution
         self.login = visit.login()
         self.bar = RefusalBar(margin=0)
-        self.dialog = SignatureDialog()
+        self.dialog = SignatureDialog(issuer=plant.provider_issuer)
         self.said = draw.piece(draw.said("", ""), align="center")
         self.at: dict[str, str] = {}
         self.redraw: Callable[[], object] = lambda: None

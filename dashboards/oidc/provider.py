@@ -8,7 +8,8 @@ Numbered as OpenID Connect Core 1.0 section 3.1.3.7 numbers its steps, as far as
 4. `iss`, `aud`, `azp`, `exp`, `iat` and `nonce` are those of this sign-in;
 5. where a fresh sign-in was asked, `auth_time` is not before the moment of asking.
 
-Nothing of a token but `sub` and `auth_time` leaves this module.
+Of a sign-in nothing but `sub` and `auth_time` leaves this module. What was asked about a signature
+leaves it with the token, which is then evidence; see `core.provider_proof`.
 """
 
 import secrets
@@ -28,8 +29,9 @@ from joserfc.jwk import KeySet
 
 from config.targets import SettingFaulty, web_address
 from core.errors import Refused
+from core.manifest import Manifest, Vouched
+from core.provider_proof import ALGORITHMS, LONGEST_TOKEN, claims_of, nonce_of, public_part
 
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 KEPT_S = 3600  # discovery and keys
 AGAIN_S = 30  # an unknown key id asks for the keys once more, and not more often
 LEEWAY_S = 10  # between two clocks
@@ -69,6 +71,7 @@ class Proven:
     issuer: str
     subject: str
     auth_time: int | None
+    token: str
 
 
 class ProviderDown(Refused):
@@ -111,18 +114,22 @@ class Provider:
         self._found: tuple[float, dict[str, Any]] | None = None
         self._keys: tuple[float, KeySet] | None = None
 
-    def begin(self, redirect: str, *, fresh: bool = False) -> tuple[str, Begun]:
+    def begin(
+        self, redirect: str, *, fresh: bool = False, signs: Manifest | None = None
+    ) -> tuple[str, Begun]:
         """Return the address to send a browser to, and what to keep until it comes back.
 
         With `fresh` the provider asks for the person's secret again, whoever is signed in there.
+        What somebody `signs` is asked freshly, and its digest is the nonce.
 
         Raises:
             ProviderDown: it does not answer.
         """
         begun = Begun(
-            state=secrets.token_urlsafe(32), nonce=secrets.token_urlsafe(32),
+            state=secrets.token_urlsafe(32),
+            nonce=secrets.token_urlsafe(32) if signs is None else nonce_of(signs),
             verifier=secrets.token_urlsafe(48), redirect=redirect, asked_s=self._clock(),
-            fresh=fresh,
+            fresh=fresh or signs is not None,
         )  # fmt: skip
         challenge = urlsafe_b64encode(sha256(begun.verifier.encode()).digest()).rstrip(b"=")
         asked = {
@@ -130,7 +137,7 @@ class Provider:
             "scope": "openid", "state": begun.state, "nonce": begun.nonce,
             "code_challenge": challenge.decode(), "code_challenge_method": "S256",
         }  # fmt: skip
-        if fresh:
+        if begun.fresh:
             asked |= {"prompt": "login", "max_age": "0"}
         address = self._discovered()["authorization_endpoint"]
         return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}", begun
@@ -162,7 +169,24 @@ class Provider:
             issuer=self.link.issuer,
             subject=str(claims["sub"]),
             auth_time=auth_time if isinstance(auth_time, int) else None,
+            token=token,
         )
+
+    def vouched(self, code: str, begun: Begun) -> Vouched:
+        """Return the provider's word on what somebody signs, with the key that it is signed by.
+
+        Raises:
+            ProviderDown, NotProven: as for `finish`; or the token is too long to be kept.
+        """
+        proven = self.finish(code, begun)
+        if proven.auth_time is None or len(proven.token) > LONGEST_TOKEN:
+            raise NotProven(self.link.issuer, "the token cannot be kept as evidence")
+        keys = (public_part(key.as_dict(private=False)) for key in self._key_set(again=False))
+        key = next(one for one in keys if claims_of(proven.token, one) is not None)
+        return Vouched(
+            issuer=proven.issuer, subject=proven.subject, auth_time=proven.auth_time,
+            token=proven.token, key=key,
+        )  # fmt: skip
 
     def _verified(self, token: str) -> dict[str, Any]:
         """Return the claims of a token that a key of the issuer has signed."""

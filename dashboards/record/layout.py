@@ -178,6 +178,7 @@ def _signature(it: Facts) -> Card:
         ("When", f"{it['at']}, {it['zone']}"),
         ("Of", f"{it['record']}, version {it['version']}{at}, entry {it['entry']}"),
         ("Signed with", it["components"]),
+        *((("Proven by", it["proof"]),) if "proof" in it else ()),
     )
     return Card(title=f"{it['name']} ({it['person']})", blocks=(facts,), light="signed")
 

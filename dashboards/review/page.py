@@ -45,7 +45,9 @@ def batch_page(plant: PlantServices, viewer: Viewer) -> Frame:
     )
     draw = Draw(plant.execution, names, plant.zone)
     whole = visit.query("view") == "record"
-    page = RecordPage(desk, plant) if whole else ReviewPage(desk, draw)
+    page = (
+        RecordPage(desk, plant) if whole else ReviewPage(desk, draw, issuer=plant.provider_issuer)
+    )
     batch = desk.file.batch
     topics = [f"batch/{batch.batch}", f"refusal/batch/{batch.batch}", "kind/deviation"]
     topics += [f"record/{batch.batch}", "kind/amendment"]
@@ -101,12 +103,12 @@ class RecordPage:
 class ReviewPage:
     """The walk through one batch's exceptions."""
 
-    def __init__(self, desk: ReviewDesk, draw: Draw) -> None:
+    def __init__(self, desk: ReviewDesk, draw: Draw, *, issuer: str) -> None:
         self._desk, self._draw = desk, draw
         self._about, self._strip, self._message = pane(), pane(), pane(margin=0)
         self._list = WalkList(desk.choose, label="What to review")
         self._evidence, self._context = pane(margin=0), pane(margin=0)
-        self._dialog = SignatureDialog()
+        self._dialog = SignatureDialog(issuer=issuer)
         self._forms = Forms(desk, sign=self._sign, act=self._act)
         desk.param.watch(self._redraw, ["file", "at"])
         desk.param.watch(self._say, ["message", "tone"])
