@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,8 @@ from playwright.sync_api import expect
 
 from core.access import LinkIdentity
 from core.clock import parse_iso
-from core.ledger.entry import Entry
 from core.manifest import Vouched
-from core.material import ChangeLotStatus, Lot, LotStatus
+from core.material import LotStatus
 from core.people import ChangeRoles, RetirePerson
 from core.person_refusals import Locked
 from core.provider_proof import (
@@ -29,12 +26,10 @@ from core.provider_proof import (
     public_part,
     token_sha256,
 )
-from core.refusal import Refusals
 from core.signature import LIFE
 from core.signature_check import SignatureBroken, check_proof, signature_in
-from core.signing import Credentials, NotShown, Preparation
-from core.signing_period import Actor
-from tests.accounts_plant import AccountsPlant, accounts_plant, seed_folder
+from core.signing import NotShown
+from tests.accounts_plant import accounts_plant, seed_folder
 from tests.browser import Screen, grave_findings
 from tests.hands import refusal
 from tests.identity_provider import IdentityProvider, identity_provider, log_in
@@ -42,9 +37,7 @@ from tests.plant import LivingPlant, running_plant
 from tests.plant_data import PIN
 from tests.reviewing import over_weighed
 from tests.test_dashboards_oidc import link_to
-
-LOT = "CC-3102"
-ANSWER = re.compile(r'data-pending="([^"]*)" data-answer="([^"]*)" data-says="([^"]*)"')
+from tests.vouched_signer import Signer
 
 
 @pytest.fixture
@@ -56,78 +49,6 @@ def idp() -> Iterator[IdentityProvider]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return seed_folder(tmp_path_factory.mktemp("vouched"))
-
-
-@dataclass
-class Signer:
-    """Quinn, signed in at a browser, with a linked company account."""
-
-    plant: AccountsPlant
-    idp: IdentityProvider
-    browser: httpx.Client
-    acts: int = 0
-
-    def link(self, subject: str, person: str) -> None:
-        execution = self.plant.execution
-        command = LinkIdentity(
-            person=person, issuer=self.idp.url, subject=subject, why="Called back.",
-            seen=execution.seen(f"person/{person}"),
-        )  # fmt: skip
-        execution.submit(
-            command, actor=Actor("ada"), idem=f"link:{subject}",
-            credentials=Credentials(user="ada", secret=self.plant.accounts["ada"].secret),
-        )  # fmt: skip
-
-    def command(self, lot: str = LOT, status: LotStatus = LotStatus.RELEASED) -> ChangeLotStatus:
-        seen = self.plant.execution.seen(f"lot/{lot}")
-        return ChangeLotStatus(lot=lot, status=status, why="CoA.", seen=seen)
-
-    def prepare(self, command: ChangeLotStatus) -> tuple[Preparation, str]:
-        self.acts += 1
-        idem = f"act:{self.acts}"
-        execution = self.plant.execution
-        return execution.prepare(command, actor=OFFICE, idem=idem, who="quinn"), idem
-
-    def asked(self, pending: str, subject: str = "s-quinn") -> tuple[str, str]:
-        """Go to the provider and come back; return the answer's name and what the window says."""
-        gone = self.browser.get("/login/provider/sign", params={"pending": pending})
-        assert gone.status_code == 303, gone.text
-        back = self.browser.get(log_in(gone.headers["location"], subject))
-        told = ANSWER.search(back.text)
-        assert told is not None, back.text
-        assert told[1] == pending
-        return told[2], told[3]
-
-    def submit(
-        self, command: ChangeLotStatus, shown: Preparation, *, idem: str, answer: str
-    ) -> Any:
-        return self.plant.execution.submit(
-            command, actor=OFFICE, idem=idem,
-            credentials=Credentials(pending=shown.pending, provider=answer),
-        )  # fmt: skip
-
-    def signed(self) -> Entry:
-        """Return the entry of a lot that the company account released."""
-        command = self.command()
-        shown, idem = self.prepare(command)
-        answer, _ = self.asked(shown.pending)
-        self.submit(command, shown, idem=idem, answer=answer)
-        return self.newest()
-
-    def newest(self) -> Entry:
-        signed = self.plant.entries(of="signature.applied")
-        return [one for one in signed if one.actor == "quinn"][-1]
-
-    def status(self) -> LotStatus | None:
-        lot = self.plant.execution.nouns.get(Lot, LOT)
-        return None if lot is None else lot.status
-
-    def refused(self, lot: str = LOT) -> str:
-        found = self.plant.execution.nouns.get(Refusals, f"lot/{lot}")
-        return "" if found is None else found.attempts[-1].rule
-
-
-OFFICE = Actor("quinn", "office")
 
 
 @pytest.fixture
