@@ -9,6 +9,7 @@ import httpx
 
 from core.access import LinkIdentity
 from core.ledger.entry import Entry
+from core.ledger.writer import Receipt
 from core.material import ChangeLotStatus, Lot, LotStatus
 from core.refusal import Refusals
 from core.signing import Credentials, Preparation
