@@ -19,7 +19,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
 from core.errors import Refused
-from core.manifest import Manifest
+from core.manifest import Manifest, Vouched
 from core.provider_proof import ProviderRefused
 from dashboards import logs, menu, parts, theme
 from dashboards.login import LoginPages, chosen_scheme
@@ -151,6 +151,7 @@ class ProviderPages:
     def _vouched(self, request: Request, it: UnderWay, code: str) -> Response:
         """Keep what the provider said about a signature, a refusal too: it becomes evidence."""
         issuer = self._provider.link.issuer
+        said: Vouched | ProviderRefused
         try:
             if not code:
                 return self._unsigned(request, f"{issuer}: it signed nobody in.", it.pending)
