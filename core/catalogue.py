@@ -21,6 +21,8 @@ from core import (
     client,
     clock_step,
     deviation,
+    difference,
+    difference_fix,
     dispatch,
     equipment,
     line,
@@ -32,6 +34,7 @@ from core import (
     people,
     person_events,
     recipe,
+    reconciliation,
     record_print,
     refusal,
     release,
@@ -95,6 +98,8 @@ NOUNS: dict[str, Noun] = {
         _noun(refusal.Refusals, refusal.apply),
         _noun(clock_step.ClockSteps, clock_step.apply),
         _noun(record_print.Prints, record_print.apply),
+        _noun(difference.Difference, difference.apply),
+        _noun(reconciliation.Reconciliation, reconciliation.apply),
     )
 }
 
@@ -125,6 +130,9 @@ _MODULES: tuple[tuple[Any, Decide | None], ...] = (
     (record_print, record_print.decide),
     (line, line.decide),
     (clock_step, clock_step.decide),
+    (difference, difference.decide),
+    (difference_fix, difference_fix.decide),
+    (reconciliation, reconciliation.decide),
     (person_events, None),
     (batch_events, None),
     (numbering, None),

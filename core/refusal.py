@@ -22,6 +22,7 @@ SUBJECTS = (
     "line",
     "person",
     "plant",
+    "difference",
 )
 
 

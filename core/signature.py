@@ -287,7 +287,7 @@ def _check_seen(plant: Plant, seen: Seen, record: str) -> None:
     if seen.stream != record:
         raise WrongRecord(seen.stream, record=record)
     head = plant.head(seen.stream)
-    if (head.ver, head.leaf) != (seen.ver, seen.head):
+    if (head.ver, head.leaf or "") != (seen.ver, seen.head):
         raise RecordMoved(seen.stream, seen=seen.ver, current=head.ver)
 
 

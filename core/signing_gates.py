@@ -34,6 +34,7 @@ INDEPENDENT = (
     "recipe.approve:quality",
     "amendment.release",
     "amendment.reject",
+    "posting.reverse:second",
 )
 GATES = (
     *INDEPENDENT,
@@ -43,6 +44,10 @@ GATES = (
     "person.register-passkey",
     "person.link-identity",
     "person.review-access",
+    "message.skip",
+    "message.supersede",
+    "posting.reverse:first",
+    "reconciliation.sign",
 )
 IDLE_MINUTES = (1, 60)
 LONGEST_MEANING = 200

@@ -52,6 +52,11 @@ def _told(text: str) -> str:
     return text[:1].upper() + text[1:].replace("_", " ")
 
 
+def _reversal(it: dict[str, Any], what: str) -> str:
+    document = it["document"]
+    return f"ERP document {document['id']}/{document['year']}: {what} {it['why']}"
+
+
 WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "weighing.weight-recorded": _weight,
     "weighing.tare-recorded": lambda it: f"Step {it['step']}: tare {_kg(it['tare_g'])}.",
@@ -224,6 +229,23 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "clock.stepped": lambda it: (
         f"The server's clock stepped by {it['by_ms'] / 1000:+.1f} s,"
         f" from {_instant(it['expected'])} to {_instant(it['now'])} UTC."
+    ),
+    "difference.assigned": lambda it: (
+        f"Difference {it['difference']}, {it['shown']['match_class'].replace('_', ' ')}, is"
+        f" {it['owner']}'s: {it['code'].replace('_', ' ')}. {it['note']}"
+    ),
+    "message.resend-ordered": lambda it: f"Message {it['message']} is sent again. {it['why']}",
+    "message.skipped": lambda it: f"Message {it['message']} is not sent. {it['why']}",
+    "message.superseded": lambda it: (
+        f"Message {it['message']} is not sent, {it['instead']} stands for it. {it['why']}"
+    ),
+    "posting.reversal-proposed": lambda it: _reversal(it, "its reversal is proposed."),
+    "posting.reversal-ordered": lambda it: _reversal(
+        it, f"is reversed; {it['proposed_by']} proposed it."
+    ),
+    "reconciliation.signed": lambda it: (
+        f"Reconciliation of {it['period']}, revision {it['revision']}: {it['figures']['total']}"
+        f" rows, {len(it['differences'])} differences with owner and reason."
     ),
     "daily-check.passed": lambda it: f"Check weight shown as {_kg(it['shown_g'])}: passed.",
     "daily-check.failed": lambda it: f"Check weight shown as {_kg(it['shown_g'])}: failed.",

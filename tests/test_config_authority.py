@@ -31,9 +31,10 @@ MAY: dict[str, set[str]] = {
     "operator": FLOOR,
     "supervisor": FLOOR | AMENDS | {
         "order.open", "order.link", "order.dispatch", "lot.receive", "recipe.approve",
-        "person.revoke-badge",
+        "person.revoke-badge", "posting.reverse",
     },
     "qa": AMENDS | {
+        "posting.reverse",
         "batch.reopen", "amendment.release", "amendment.reject",
         "step.verify", "deviation.disposition", "deviation.close", "batch.review-exception",
         "batch.review-audit-trail", "batch.release", "batch.reject", "batch.print-record",
@@ -47,7 +48,10 @@ MAY: dict[str, set[str]] = {
         "station.bind", "recipe.draft", "recipe.submit", "recipe.approve",
     },
     "director": set(),
-    "finance": {"order.link"},
+    "finance": {
+        "order.link", "difference.assign", "message.resend", "message.skip", "message.supersede",
+        "posting.reverse", "reconciliation.sign",
+    },
     "admin": {
         "person.register", "person.change-roles", "person.unlock", "person.retire",
         "person.issue-enrolment", "person.issue-badge", "person.revoke-badge",

@@ -5,9 +5,11 @@ looked at by a person, committed, and never changed: a plant keeps its entries f
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +79,8 @@ def _value(of: inspect.Type, name: str, *, whole: bool) -> Any:
     if isinstance(of, inspect.TupleType):
         return [_value(one, name, whole=whole) for one in of.item_types]
     if isinstance(of, inspect.StrType):
-        return f"{name} é"
+        is_plain = of.pattern is None or re.search(of.pattern, f"{name} é") is not None
+        return f"{name} é" if is_plain else sha256(name.encode()).hexdigest()
     if type(of) not in PLAIN:
         raise TypeError(f"{name}: {of} has no example. Add one to {__file__}.")
     return PLAIN[type(of)]

@@ -13,6 +13,8 @@ RISKY = frozenset(
         "step.value-corrected", "weighing.reversed",
         "step.reopened", "material.consumption-reversed", "material.scrapped", "amendment.opened",
         "amendment.commented", "amendment.rejected", "work-order.held", "clock.stepped",
+        "message.skipped", "message.superseded", "posting.reversal-proposed",
+        "posting.reversal-ordered",
     }
 )  # fmt: skip
 
