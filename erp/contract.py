@@ -42,6 +42,7 @@ type MessageType = Literal[
     "mes.batch_rejected.v1",
     "mes.work_order_completed.v1",
     "mes.posting_reversed.v1",
+    "mes.document_reversed.v1",
     "mes.deviation_opened.v1",
     "mes.deviation_closed.v1",
 ]
@@ -91,6 +92,13 @@ class OrderYield(Wire, frozen=True, kw_only=True):
     unit: UnitCode
 
 
+class BookedDocument(Wire, frozen=True, kw_only=True):
+    """A document in the ERP's books, by the ERP's own number."""
+
+    id: Name
+    year: Name
+
+
 class DeviationNumber(Wire, frozen=True, kw_only=True):
     """A deviation by its number here; its record stays in the MES."""
 
@@ -115,6 +123,7 @@ class MessageData(Wire, frozen=True, kw_only=True):
     order_yield: OrderYield | UnsetType = UNSET
     deviation: DeviationNumber | UnsetType = UNSET
     why: Text | UnsetType = UNSET
+    document: BookedDocument | UnsetType = UNSET
 
 
 class Message(Wire, frozen=True, kw_only=True):

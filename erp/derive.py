@@ -1,6 +1,7 @@
 """From the ledger to the outbox: read new entries, make their messages, move the cursor.
 
-Rows and cursor are committed together, so a crash at any point repeats nothing and loses nothing.
+What people decide about messages is carried out here too: sent again, skipped, superseded. Rows
+and cursor are committed together, so a crash at any point repeats nothing and loses nothing.
 """
 
 from collections.abc import Callable
@@ -17,10 +18,13 @@ from erp.errors import MessageRefused, NotTranslated
 from erp.events import BY_FACT, EventKind
 from erp.messages import LINKED, Known, Site, lane_of, translate
 from erp.outbox import Derivation, Outbox
-from erp.rows import Aside
+from erp.rows import Aside, State
 
 PAGE = 500
 SAVE_EVERY = 5000
+RESENT = "message.resend-ordered"
+SETTLED = {"message.skipped": State.SKIPPED, "message.superseded": State.SUPERSEDED}
+DECISIONS = (RESENT, *SETTLED)
 
 
 class Entries(Protocol):
@@ -92,13 +96,19 @@ class Deriver:
         if not page:
             return None
         made, upto = 0, page[-1].seq
-        told = [entry for entry in page if entry.type in BY_FACT or entry.type == LINKED]
+        told = [
+            entry
+            for entry in page
+            if entry.type in BY_FACT or entry.type == LINKED or entry.type in DECISIONS
+        ]
         if told or upto - self._saved > SAVE_EVERY:
             checkpoint = self._checkpoint()
             with self._outbox.deriving() as work:
                 known = work.known(page[0].seq, upto)
                 for entry in told:
-                    if entry.seq not in known:
+                    if entry.type in DECISIONS:
+                        _carry_out(work, entry, at)
+                    elif entry.seq not in known:
                         made += self._one(work, entry, checkpoint=checkpoint, at=at)
                 work.move(upto)
             self._saved = upto
@@ -171,6 +181,15 @@ class Deriver:
     def _due(self, entry: Entry, at: datetime) -> datetime:
         """Return when a fact's message may leave; what is made late does not wait again."""
         return max(at, self._manner.due(BY_FACT[entry.type], _at(entry)))
+
+
+def _carry_out(work: Derivation, entry: Entry, at: datetime) -> None:
+    """Do what a person decided about a message; what was settled meanwhile stays as it is."""
+    event_id = entry.data["message"]
+    if entry.type == RESENT:
+        work.replay([event_id], at=at)
+    else:
+        work.settle(event_id, SETTLED[entry.type], by=f"entry {entry.seq}")
 
 
 def _at(entry: Entry) -> datetime:

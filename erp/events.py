@@ -1,7 +1,8 @@
 """The event catalogue: every message type, the fact it tells, and what it must carry.
 
-A type either posts (stock, an order's confirmation) and is compared with the ERP's books, or is a
-notice: the ERP acknowledges it and books nothing.
+A type either posts (stock, an order's confirmation) and is compared with the ERP's books; or it
+undoes a document of the ERP's own, which cancels out there; or it is a notice: the ERP acknowledges
+it and books nothing.
 """
 
 from dataclasses import dataclass
@@ -39,6 +40,16 @@ class EventKind:
     def reverses(self) -> bool:
         """Whether it undoes an earlier message."""
         return "corrects" in self.needs
+
+    @property
+    def undoes(self) -> bool:
+        """Whether it undoes a document that no fact of the floor stands behind."""
+        return "document" in self.needs
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether the ERP books nothing for it."""
+        return not self.posts and not self.undoes
 
     @property
     def gathers(self) -> bool:
@@ -132,6 +143,15 @@ EVENTS = (
         needs=("corrects",),
     ),
     EventKind(
+        type="mes.document_reversed.v1",
+        fact="posting.reversal-ordered",
+        title="Document reversed",
+        says="A document in the ERP's books has no fact of the floor behind it. Two people of the"
+        " plant signed that it is undone, line by line.",
+        needs=("document", "why"),
+        posts=False,
+    ),
+    EventKind(
         type="mes.deviation_opened.v1",
         fact="deviation.opened",
         title="Deviation opened",
@@ -173,10 +193,12 @@ def check(message: Message) -> None:
     moved = {line.movement for line in message.data.lines}
     if kind.movement is not None and moved != {kind.movement}:
         raise MessageRefused(f"{message.type}: its lines must say {kind.movement}, and be there")
-    reverses = kind.reverses
+    reverses = kind.reverses or kind.undoes
     if reverses and not moved:
         raise MessageRefused(f"{message.type}: undoes nothing, its lines are missing")
     if kind.movement is None and moved and not reverses:
         raise MessageRefused(f"{message.type}: moves nothing, yet has lines")
-    if not reverses and message.data.corrects is not None:
+    if not kind.reverses and message.data.corrects is not None:
         raise MessageRefused(f"{message.type}: only a reversal names an original")
+    if not kind.undoes and message.data.document is not UNSET:
+        raise MessageRefused(f"{message.type}: only a document's reversal names a document")

@@ -4,9 +4,12 @@ import hashlib
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from msgspec import UNSET
+
 from erp.contract import from_bytes
 from erp.port import (
     Accepted,
+    DocumentRef,
     Duplicate,
     OrderRef,
     Outcome,
@@ -42,6 +45,9 @@ def posting_of(row: Row) -> Posting:
         digest=hashlib.sha256(row.body).hexdigest(),
         body=row.body,
         corrects=data.corrects,
+        document=None
+        if data.document is UNSET
+        else DocumentRef("document", data.document.id, data.document.year, "1"),
     )
 
 

@@ -19,6 +19,7 @@ from core.ledger.entry import Entry
 from core.ledger.merkle import leaf_hash
 from core.quantity import convert
 from erp.contract import (
+    BookedDocument,
     DeviationNumber,
     Line,
     Message,
@@ -157,6 +158,7 @@ def translate(
         order_yield=_order_yield(entry),
         deviation=_deviation(entry),
         why=entry.data.get("says") or entry.data.get("why") or UNSET,
+        document=_document(entry),
     )
     return Message(
         id=key,
@@ -172,11 +174,13 @@ def translate(
 
 
 def lines_of(entry: Entry) -> tuple[Line, ...]:
-    """Return the movement an entry states, as zero or one line.
+    """Return the movement an entry states, as zero or one line; of a document, all that it undoes.
 
     Raises:
         NotTranslated: a member is missing or is no quantity.
     """
+    if BY_FACT[entry.type].undoes:
+        return _undone(entry)
     movement = BY_FACT[entry.type].movement
     if movement is None:
         return ()
@@ -188,6 +192,30 @@ def lines_of(entry: Entry) -> tuple[Line, ...]:
     quantity, unit = _quantity(entry)
     line = Line(n=1, item=item, lot=lot, quantity=quantity, unit=unit, movement=movement)
     return (line,)
+
+
+def _undone(entry: Entry) -> tuple[Line, ...]:
+    """Return the lines of a document of the ERP, each with its quantity turned."""
+    lines = []
+    try:
+        for n, one in enumerate(entry.data["document"]["lines"], 1):
+            quantity, unit = wire_quantity(-Decimal(one["quantity"]), one["unit"])
+            lines.append(
+                Line(n=n, item=one["material"], lot=one["lot"], quantity=quantity, unit=unit,
+                     movement=one["movement"])
+            )  # fmt: skip
+    except (KeyError, TypeError, InvalidOperation, Refused) as fault:
+        raise NotTranslated(
+            entry.seq, entry.type, f"its document cannot be read: {fault}"
+        ) from fault
+    return tuple(lines)
+
+
+def _document(entry: Entry) -> BookedDocument | UnsetType:
+    if not BY_FACT[entry.type].undoes:
+        return UNSET
+    document = entry.data["document"]
+    return BookedDocument(id=document["id"], year=document["year"])
 
 
 def _quantity(entry: Entry) -> tuple[str, str]:

@@ -124,6 +124,14 @@ class Derivation:
         self._connection.execute(delete(aside).where(where))
         return found
 
+    def replay(self, event_ids: Sequence[str], *, at: datetime) -> int:
+        """Make messages due again, with the cursor: a decision is carried out once."""
+        return _replay(self._connection, event_ids, at)
+
+    def settle(self, event_id: str, state: State, *, by: str) -> bool:
+        """Close a refused message, with the cursor; False where it is not refused any more."""
+        return _settle(self._connection, event_id, state, by=by)
+
     def move(self, upto: int) -> None:
         """Insert what was put, and move the cursor on; it never goes back."""
         self._insert()
@@ -261,12 +269,7 @@ class Outbox:
 
     def replay(self, event_ids: Sequence[str], *, at: datetime) -> int:
         """Make messages due again: same id, same bytes; the ERP answers what it answered first."""
-        states = (State.DEAD, State.UNKNOWN, State.PENDING, State.DONE)
-        return self._update(
-            update(message)
-            .where(message.c.event_id.in_(event_ids), message.c.state.in_(states))
-            .values(state=State.PENDING, attempts=0, due_at=iso(at))
-        )
+        return self._commits.do(lambda connection: _replay(connection, event_ids, at))
 
     def hasten(self, *, at: datetime) -> None:
         """Make everything due that waits after a try: the ERP is back.
@@ -280,16 +283,6 @@ class Outbox:
             .where(message.c.due_at > iso(at))
             .values(due_at=iso(at))
         )
-
-    def settle(self, event_id: str, state: State, *, by: str) -> bool:
-        """Close a dead message by a person's signed decision; `by` names its ledger entry."""
-        assert state in (State.SKIPPED, State.SUPERSEDED)
-        settled = self._update(
-            update(message)
-            .where(message.c.event_id == event_id, message.c.state == State.DEAD)
-            .values(state=state, settled_by=by)
-        )
-        return settled == 1
 
 
 def _receipt(row: Row, result: Result, *, at: datetime) -> dict[str, Any]:
@@ -308,3 +301,23 @@ def _receipt(row: Row, result: Result, *, at: datetime) -> dict[str, Any]:
         "checkpoint_size": size,
         "checkpoint_root": root,
     }
+
+
+def _replay(connection: Connection, event_ids: Sequence[str], at: datetime) -> int:
+    states = (State.DEAD, State.UNKNOWN, State.PENDING, State.DONE)
+    done = connection.execute(
+        update(message)
+        .where(message.c.event_id.in_(event_ids), message.c.state.in_(states))
+        .values(state=State.PENDING, attempts=0, due_at=iso(at))
+    )
+    return done.rowcount
+
+
+def _settle(connection: Connection, event_id: str, state: State, *, by: str) -> bool:
+    assert state in (State.SKIPPED, State.SUPERSEDED)
+    done = connection.execute(
+        update(message)
+        .where(message.c.event_id == event_id, message.c.state == State.DEAD)
+        .values(state=state, settled_by=by)
+    )
+    return done.rowcount == 1

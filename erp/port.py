@@ -12,6 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 
+DOCUMENT_REVERSED = "mes.document_reversed.v1"
+
 
 class Kind(StrEnum):
     """Master data an ERP can be asked for."""
@@ -125,6 +127,7 @@ class Posting:
     digest: str
     body: bytes = field(repr=False)
     corrects: str | None = None
+    document: DocumentRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +357,8 @@ class ErpProfile:
 
     def books(self, kind: str) -> bool:
         """Return whether a message type can be booked there."""
+        if kind == DOCUMENT_REVERSED:
+            return "document_reversal" in self.supports
         return self.takes is None or kind in self.takes
 
     def misfit(self, posting: Posting) -> str | None:

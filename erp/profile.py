@@ -4,7 +4,9 @@ from erp.port import ErpProfile
 
 SANDBOX = ErpProfile(
     name="sandbox",
-    supports=frozenset({"reversal", "partial_fg", "lot_on_issue", "native_key", "read_back"}),
+    supports=frozenset(
+        {"reversal", "document_reversal", "partial_fg", "lot_on_issue", "native_key", "read_back"}
+    ),
     scales={"KGM": 9, "C62": 0},
     lengths={"ref": 16, "item": 40, "lot": 40, "order": 40},
     asks_period_first=True,

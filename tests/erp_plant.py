@@ -115,6 +115,28 @@ class Written:
             net_g=net_g,
         )
 
+    def resent(self, event_id: str) -> Entry:
+        """Write that somebody had a message sent again."""
+        stream = f"difference/{event_id}"
+        return self.write("message.resend-ordered", stream, message=event_id, why="Mended.")
+
+    def undone(self, n: int, document: str, *, net_kg: str, lot: str = "L-1") -> Entry:
+        """Write that two people had a document of the ERP reversed."""
+        line = {
+            "material": "LAC",
+            "lot": lot,
+            "movement": "issue",
+            "quantity": net_kg,
+            "unit": "kg",
+        }
+        order = {"order": f"W{n}", "erp_order": f"PO-{n}"}
+        number, year = document.split("/")
+        found = {"id": number, "year": year, **order, "lines": [line]}
+        return self.write(
+            "posting.reversal-ordered", f"difference/{document}", document=found,
+            why="Posted by hand beside the message.", **order,
+        )  # fmt: skip
+
     def batch(self, n: int = 1) -> list[Entry]:
         """Write a whole small batch of order n and return its entries."""
         order: dict[str, object] = {"order": f"W{n}", "batch": f"B{n}"}

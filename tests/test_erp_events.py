@@ -14,7 +14,7 @@ import pytest
 from core.clock import iso
 from core.policy import OPEN
 from erp import evidence
-from erp.contract import Line, Message
+from erp.contract import BookedDocument, Line, Message
 from erp.errors import MessageRefused
 from erp.events import DEVIATIONS, EVENTS, EventKind, check, told
 from erp.messages import Known
@@ -25,6 +25,7 @@ from erp.rows import State
 from tests.erp_plant import AT, SITE, Clock, Sandbox, Written, message_of, sandbox_running
 
 replace = msgspec.structs.replace
+DOCUMENT = BookedDocument(id="4900000005", year="2026")
 
 
 def changed(message: Message, **data: object) -> Message:
@@ -66,6 +67,17 @@ def test_a_message_that_breaks_its_types_part_of_the_contract_is_refused() -> No
         (
             changed(
                 replace(consumed, type="mes.posting_reversed.v1"), lines=(), corrects=started.id
+            ),
+            "undoes nothing",
+        ),
+        (replace(consumed, type="mes.document_reversed.v1"), "document is missing"),
+        (changed(consumed, document=DOCUMENT), "only a document's reversal names a document"),
+        (
+            changed(
+                replace(consumed, type="mes.document_reversed.v1"),
+                document=DOCUMENT,
+                why="Twice.",
+                lines=(),
             ),
             "undoes nothing",
         ),

@@ -106,12 +106,13 @@ def _catalogue(terms: Terms) -> str:
 
 
 def _books(kind: EventKind, terms: Terms) -> str:
-    if not kind.posts:
+    if kind.is_notice:
         return "nothing: acknowledged"
     late = kind.gathers and terms.decisions.inventory_cadence == "per_shift"
     when = ", told at the end of the shift" if late else ""
     if kind.movement is None:
-        return ("the original's lines, negative" if "corrects" in kind.needs else "no stock") + when
+        undone = "the document's lines, negative" if kind.undoes else "no stock"
+        return ("the original's lines, negative" if kind.reverses else undone) + when
     return f"{kind.movement}{when}"
 
 
@@ -170,7 +171,13 @@ def _corrections() -> str:
 Nothing that was told is edited or deleted on either side. A fact that was not so is undone by
 `mes.posting_reversed.v1`, which names the original in `data.corrects` and repeats its lines
 with negative quantities; the fact as it was follows as a message of its own. Book the reversal
-beside the original."""
+beside the original.
+
+A document of your books that no fact of the floor stands behind, such as a second posting of the
+same movement, is undone by `mes.document_reversed.v1`. It names your document in `data.document`
+and repeats its lines with negative quantities; two people of the plant signed for it. Refuse it
+with `document_unknown`, `reversal_differs` or `already_reversed` where the document is not as it
+says."""
 
 
 def _numbers() -> str:

@@ -31,6 +31,7 @@ CODES: dict[str, str] = {
     "period_closed": "The posting date's period is closed.",
     "original_unknown": "A reversal names what was never booked.",
     "already_reversed": "The original was reversed before.",
+    "document_unknown": "The document to undo is not in the books.",
     "reversal_differs": "The lines do not undo those of the original.",
 }
 

@@ -30,6 +30,25 @@ FACTS: dict[str, dict[str, Any]] = {
     "batch.rejected": {**GOODS, "why": "Dissolution is too low.", "record_sha256": SIGNED},
     "work-order.completed": {"quantity": "59.2", "unit": "kg", "erp_ref": ERP_ORDER},
     "material.reversed": {"corrects": 1},
+    "posting.reversal-ordered": {
+        "erp_order": ERP_ORDER,
+        "document": {
+            "id": "4900000017",
+            "year": "2026",
+            "order": ORDER,
+            "erp_order": ERP_ORDER,
+            "lines": [
+                {
+                    "material": "povidone",
+                    "lot": "PV-1107",
+                    "movement": "issue",
+                    "quantity": "1.809",
+                    "unit": "kg",
+                }
+            ],
+        },
+        "why": "Posted by hand beside the message.",
+    },
     "deviation.opened": {"deviation": "D26-0031", "severity": "medium", "says": OVER},
     "deviation.closed": {"deviation": "D26-0031"},
 }

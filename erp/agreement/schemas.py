@@ -42,13 +42,15 @@ def own_part(kind: EventKind) -> Json:
     lines: Json = {"maxItems": 0}
     if kind.movement is not None:
         lines = {"minItems": 1, "items": {"properties": {"movement": {"const": kind.movement}}}}
-    elif "corrects" in kind.needs:
+    elif kind.reverses or kind.undoes:
         lines = {"minItems": 1}
     properties: Json = {"lines": lines}
     for name in kind.needs:
         properties[name] = {"not": {"type": "null"}}
-    if "corrects" not in kind.needs:
+    if not kind.reverses:
         properties["corrects"] = {"type": "null"}
+    if not kind.undoes:
+        properties["document"] = False
     return {
         "properties": {
             "type": {"const": kind.type},

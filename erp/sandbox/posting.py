@@ -3,13 +3,14 @@
 import hashlib
 import json
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from core.clock import iso, now
-from erp.contract import Line, Message, from_bytes
+from erp.contract import BookedDocument, Line, Message, from_bytes
 from erp.events import KINDS
 from erp.sandbox.books import (
     STATUS_MOVES,
@@ -78,12 +79,14 @@ def post(
 
 def _book(connection: sqlite3.Connection, message: Message) -> dict[str, Any]:
     data = message.data
-    if not KINDS[message.type].posts:
+    if KINDS[message.type].is_notice:
         return _acknowledge(connection, message)
     order = _open_order(connection, data.order.erp)
     check_period(connection, data.posting_date)
     if message.type == "mes.posting_reversed.v1":
         _check_original(connection, message)
+    if KINDS[message.type].undoes:
+        _check_document(connection, message)
     moves = [_move(connection, line, product=order["product"]) for line in data.lines]
     if message.type in ("mes.work_order_started.v1", "mes.work_order_completed.v1"):
         kind = "confirmation"
@@ -178,6 +181,33 @@ def _check_original(connection: sqlite3.Connection, message: Message) -> None:
     if before != {_essence(line, 1) for line in message.data.lines}:
         raise BusinessRefusal("reversal_differs", f"The lines do not undo those of {original}.")
     connection.execute("UPDATE posting SET reversed_by = ? WHERE key = ?", (message.id, original))
+
+
+def _check_document(connection: sqlite3.Connection, message: Message) -> None:
+    """Refuse to undo a document that is not there, is undone, or is not as the message says."""
+    named = message.data.document
+    assert isinstance(named, BookedDocument), message
+    key = (named.id, named.year)
+    lines = connection.execute(
+        "SELECT item, lot, movement, unit, quantity, order_id FROM ledger_line"
+        " WHERE document = ? AND year = ? AND kind = 'stock'",
+        key,
+    ).fetchall()
+    if not lines:
+        raise BusinessRefusal("document_unknown", f"Document {named.id} of {named.year}: none.")
+    done = connection.execute(
+        "SELECT undone_by FROM undone_document WHERE document = ? AND year = ?", key
+    ).fetchone()
+    if done is not None:
+        raise BusinessRefusal(
+            "already_reversed", f"Document {named.id} was reversed by {done['undone_by']}."
+        )
+    before = Counter((*line[:4], -Decimal(line["quantity"])) for line in lines)
+    if before != Counter(_essence(line, 1) for line in message.data.lines) or {
+        line["order_id"] for line in lines
+    } != {message.data.order.erp}:
+        raise BusinessRefusal("reversal_differs", f"The lines do not undo document {named.id}.")
+    connection.execute("INSERT INTO undone_document VALUES (?, ?, ?)", (*key, message.id))
 
 
 def _essence(line: Line, sign: int) -> tuple[str, str | None, str, str, Decimal]:

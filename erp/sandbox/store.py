@@ -28,6 +28,9 @@ CREATE TABLE IF NOT EXISTS closed_period (period TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS posting (
   key TEXT PRIMARY KEY, erp_ref TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, body BLOB NOT NULL,
   response TEXT NOT NULL, reversed_by TEXT, posted_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS undone_document (
+  document TEXT NOT NULL, year TEXT NOT NULL, undone_by TEXT NOT NULL,
+  PRIMARY KEY (document, year));
 CREATE TABLE IF NOT EXISTS ledger_line (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, reference TEXT, erp_ref TEXT,
   document_type TEXT NOT NULL, document TEXT NOT NULL, year TEXT NOT NULL, line TEXT NOT NULL,
