@@ -30,7 +30,8 @@ from dashboards.problem import Problem
 from dashboards.security import Gate
 from dashboards.session import COOKIE, Login, Viewer
 
-READ_BY_FLOOR = ("raw", "equipment")  # the fields that completing a command looks at
+# the fields that completing a command looks at
+READ_TO_COMPLETE = ("raw", "equipment", "difference", "message", "document", "instead")
 SIGNING_AT_ONCE = 16  # signatures that may wait for their hash; more would hold up the others
 MOST_ASKED = 10_000  # retries of a weighing find its first reading among so many requests
 
@@ -240,14 +241,12 @@ class Api:
         self, viewer: Viewer, name: str, *, key: str, given: dict[str, Any]
     ) -> dict[str, Any]:
         """Return a command's body with its reading or label; a retry gets the first one again."""
-        if self._plant.floor is None:
-            return given
         asked = msgspec.json.encode([viewer.person, name, given], order="sorted")
         known = self._asked.get(key)
         if known is not None and known[0] == asked:
             return known[1]
-        told = {n: msgspec.json.decode(given[n]) for n in READ_BY_FLOOR if n in given}
-        completed = self._plant.floor.complete(name, {**given, **told}, viewer.station)
+        told = {n: msgspec.json.decode(given[n]) for n in READ_TO_COMPLETE if n in given}
+        completed = self._plant.complete(name, {**given, **told}, viewer.station)
         if completed != given:
             self._asked[key] = (asked, completed)
             while len(self._asked) > MOST_ASKED:

@@ -208,6 +208,7 @@ class Plant:
             execution=self.execution,
             ledger=self.execution.ledger,
             keys=self.data / "keys",
+            kept=self.data / "reconciliations",
             floor=Floor(self.execution, scales),
             readers=readers,
             api_keys=self.accounts.by_key,

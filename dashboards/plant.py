@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dashboards.finance.acts import ABOUT_ROWS, NoErp, RowActs
 from dashboards.floor import Floor
 from dashboards.live import Hub
 from dashboards.oidc.provider import ProviderLink
@@ -37,6 +38,7 @@ class PlantServices:
         provider: the sign-in provider, None for none; `origin` is the address people open.
         shown_once: what a command's answer holds beside its receipt, this one time.
         floor: the devices around each station; where there is none, nothing can be weighed.
+        kept: the folder of what was signed and is too long for the ledger.
         keys: the folder of the plant's own keys; without one, records are not printed.
         readers: query objects of analytics and erp by name (`oee`, `reconcile`, ...).
     """
@@ -51,6 +53,7 @@ class PlantServices:
     ledger: Any = None
     keys: Path | None = None
     floor: Floor | None = None
+    kept: Path | None = None
     readers: Mapping[str, Any] = field(default_factory=dict)
     health: Callable[[], Mapping[str, object]] = _healthy
     api_keys: Callable[[str], Viewer | None] = _nobody
@@ -58,6 +61,20 @@ class PlantServices:
     provider: ProviderLink | None = None
     origin: str | None = None
     notice: str = "Sign in to see what waits for you."
+
+    def complete(
+        self, command: str, body: Mapping[str, Any], station: str | None
+    ) -> dict[str, Any]:
+        """Return a client's command body with what only the server may know, as JSON values.
+
+        Raises:
+            Refused: the client says it, or it cannot be known here.
+        """
+        if command in ABOUT_ROWS:
+            if (reader := self.readers.get("reconcile")) is None:
+                raise NoErp(command)
+            return RowActs(reader, self.execution).complete(command, body)
+        return dict(body) if self.floor is None else self.floor.complete(command, body, station)
 
     @property
     def provider_issuer(self) -> str:

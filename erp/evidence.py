@@ -58,6 +58,12 @@ def messages(
     return [row_of(found) for found in outbox.read(query)]
 
 
+def of_type(outbox: Outbox, kind: str) -> list[Row]:
+    """Return the messages of one type, in the order of their facts."""
+    query = select(message).where(message.c.type == kind).order_by(message.c.entry_seq)
+    return [row_of(found) for found in outbox.read(query)]
+
+
 def find(outbox: Outbox, event_id: str) -> Row | None:
     """Return one message."""
     found = outbox.read(select(message).where(message.c.event_id == event_id))

@@ -22,7 +22,7 @@ from core.ledger.checkpoint import Checkpoint, load_key, parse_vkey
 from core.ledger.store import Ledger, open_ledger
 from core.migrations.folder import FILES, databases
 
-FOLDERS_AFTER = ("telemetry",)
+FOLDERS_AFTER = ("telemetry", "reconciliations")
 KEYS = "keys"
 
 type Say = Callable[[str], None]

@@ -20,6 +20,7 @@ from dashboards.finance import words
 from dashboards.finance.compare import MatchRow, Verdict, match
 from erp import evidence
 from erp.outbox import Outbox
+from erp.port import ErpAdapter
 from erp.pull import PullState
 from erp.reconcile import Collected
 from erp.relay import Endpoint, RelayStatus
@@ -55,6 +56,8 @@ class BoundarySide(Protocol):
     def relay(self) -> Relays: ...
     @property
     def puller(self) -> Pulls: ...
+    @property
+    def port(self) -> ErpAdapter: ...
     def collected(self) -> Collected: ...
 
 
@@ -200,6 +203,10 @@ class ReconcileReader:
             )
             self._mark, self._newest = mark, made
             return made
+
+    def row(self, key: str) -> MatchRow | None:
+        """Return a row as it is judged now, or None."""
+        return next((one for one in self.read().rows if one.key == key), None)
 
     def read_link(self) -> LinkState:
         """Return how the link stands now."""

@@ -1,0 +1,141 @@
+"""Rows of a signed period, kept outside the ledger under the digest that its entry holds.
+
+A row is one line of canonical JSON: what each side says and the row's class, nothing that moves by
+itself such as its age. Files are made whole and never changed; their name is their SHA-256.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from core.errors import LedgerBroken
+from core.quantity import plain
+from dashboards.finance.compare import MatchRow
+
+type Record = dict[str, Any]
+
+
+class RowsMissing(LedgerBroken):
+    """What was signed cannot be read any more."""
+
+    def __init__(self, digest: str, why: str) -> None:
+        super().__init__(
+            f"Rows {digest[:16]}…: {why}. The figures stand in the ledger; put the file back from"
+            " a backup of DATA/reconciliations."
+        )
+
+
+def record(row: MatchRow) -> Record:
+    """Return what is kept of a row."""
+    fact, message = row.fact, row.message
+    first = fact or message or row.postings[0]
+    return {
+        "key": row.key,
+        "class": row.match_class,
+        "what": row.title,
+        "posting_date": row.posting_date.isoformat(),
+        "order": fact.order if fact else message.order if message else None,
+        "erp_order": first.erp_order,
+        "batch": row.batch,
+        "item": first.item,
+        "lot": first.lot,
+        "movement": first.movement,
+        "unit": first.unit,
+        "floor": _text(fact.quantity) if fact else None,
+        "sent": _text(message.quantity) if message else None,
+        "booked": [
+            {
+                "document": one.document,
+                "erp_order": one.erp_order,
+                "item": one.item,
+                "lot": one.lot,
+                "quantity": _text(one.quantity),
+                "unit": one.unit,
+                "posting_date": one.posting_date.isoformat(),
+                "period": one.period,
+                "gl_document": one.gl_document,
+                "gl_period": one.gl_period,
+            }
+            for one in row.postings
+        ],
+        "differs": list(row.differs),
+        "entry": row.entry_seq,
+        "message": row.event_id,
+        "state": str(message.state) if message else None,
+    }
+
+
+def _text(value: Decimal | None) -> str | None:
+    """Return a quantity in one spelling, however many zeros it was read with."""
+    if value is None:
+        return None
+    text = plain(value)
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def _bytes(it: Record) -> bytes:
+    return json.dumps(it, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def row_sha256(row: MatchRow) -> str:
+    """Return the digest of one row as it would be kept."""
+    return sha256(_bytes(record(row))).hexdigest()
+
+
+class KeptRows:
+    """The folder of signed rows."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, rows: Iterable[Record]) -> str:
+        """Write rows, durably, and return the digest under which they are found."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        digest, draft = sha256(), self._folder / f".{secrets.token_hex(8)}"
+        try:
+            with draft.open("xb") as file:
+                for it in rows:
+                    line = _bytes(it) + b"\n"
+                    digest.update(line)
+                    file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+            name = digest.hexdigest()
+            draft.replace(self._path(name))
+        finally:
+            draft.unlink(missing_ok=True)
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return name
+
+    def read(self, digest: str) -> Iterator[Record]:
+        """Yield the rows that were kept, after checking every byte of them.
+
+        Raises:
+            RowsMissing: they are not there, or not what was signed.
+        """
+        path = self._path(digest)
+        try:
+            with path.open("rb") as file:
+                found = sha256()
+                while part := file.read(1 << 20):
+                    found.update(part)
+        except OSError as fault:
+            raise RowsMissing(digest, "cannot be read") from fault
+        if found.hexdigest() != digest:
+            raise RowsMissing(digest, "are not what was signed")
+        with path.open("rb") as file:
+            for line in file:
+                yield json.loads(line)
+
+    def _path(self, digest: str) -> Path:
+        return self._folder / f"{digest}.jsonl"
