@@ -107,7 +107,8 @@ class Deriver:
                 known = work.known(page[0].seq, upto)
                 for entry in told:
                     if entry.type in DECISIONS:
-                        _carry_out(work, entry, at)
+                        if entry.seq > work.upto:  # else another process has done it
+                            _carry_out(work, entry, at)
                     elif entry.seq not in known:
                         made += self._one(work, entry, checkpoint=checkpoint, at=at)
                 work.move(upto)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from config.calendar import ShiftCalendar
 from core.authority import AdoptAuthority
@@ -15,11 +19,12 @@ from core.bom import ErpBom
 from core.dispatch import DispatchOrder
 from core.order import Order
 from dashboards.boundary import Boundary, ErpLink
+from dashboards.finance.compare import MatchRow
 from dashboards.finance.matching import ReconcileReader
 from erp import evidence
 from erp.rows import State
 from tests.erp_plant import Sandbox, eventually
-from tests.plant import LOTS, MATERIALS, MATRIX, ZONE, LivingPlant
+from tests.plant import LOTS, MATERIALS, MATRIX, PIN, ZONE, LivingPlant
 
 ERP_SEED: dict[str, Any] = {
     "items": [
@@ -43,6 +48,15 @@ ERP_SEED: dict[str, Any] = {
     ],
 }  # fmt: skip
 PULLED = {"order.receive": ("service",), "bom.receive": ("service",)}
+FINANCE = {
+    "order.link": ("supervisor", "finance"),
+    "difference.assign": ("finance",),
+    "message.resend": ("finance",),
+    "message.skip": ("finance",),
+    "message.supersede": ("finance",),
+    "posting.reverse": ("finance", "supervisor", "qa"),
+    "reconciliation.sign": ("finance",),
+}
 
 
 @dataclass(eq=False)
@@ -73,6 +87,10 @@ class FinancePlant:
 
         eventually(drained, within_s=20)
 
+    def rows(self) -> list[MatchRow]:
+        """Return every row of the match as it stands now."""
+        return list(self.reader.read().rows)
+
     def by_hand(self, sql: str, *values: object) -> int:
         """Change the ERP's own database, as a clerk with too many rights would."""
         with closing(sqlite3.connect(self.erp.folder / "erp.db", timeout=10)) as books:
@@ -81,6 +99,36 @@ class FinancePlant:
             changed = books.execute(sql, values).rowcount
             books.commit()
         return changed
+
+    @contextmanager
+    def signed_in(self, person: str) -> Iterator[Client]:
+        """Give the REST interface with a person signed in."""
+        with httpx.Client(base_url=self.plant.url, timeout=30) as client:
+            form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', client.get("/login").text))
+            answer = client.post("/login", data=form | {"user": person, "password": PIN})
+            assert answer.status_code in (200, 303), answer.text
+            yield Client(client)
+
+
+@dataclass(frozen=True)
+class Client:
+    """One person at the REST interface."""
+
+    http: httpx.Client
+
+    def send(self, command: str, *, by: str | None = None, **fields: Any) -> httpx.Response:
+        """Send a command; with `by` that person signs it."""
+        if by is not None:
+            fields["signature"] = {"user": by, "secret": PIN}
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        return self.http.post(f"/api/v1/commands/{command}", json=fields, headers=key)
+
+    def one(self, noun: str, name: str) -> dict[str, Any]:
+        """Return one noun as the interface shows it."""
+        answer = self.http.get(f"/api/v1/{noun}/{name}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
 
 
 def _is_pulled(plant: LivingPlant) -> bool:
@@ -91,7 +139,7 @@ def _is_pulled(plant: LivingPlant) -> bool:
 @contextmanager
 def finance_plant(plant: LivingPlant, folder: Path) -> Iterator[FinancePlant]:
     """Run an ERP beside a plant, and connect both."""
-    plant.do(AdoptAuthority(plant="test", zone=str(ZONE), matrix=MATRIX | PULLED), "ada")
+    plant.do(AdoptAuthority(plant="test", zone=str(ZONE), matrix=MATRIX | PULLED | FINANCE), "ada")
     erp = Sandbox(folder, seed=ERP_SEED)
     erp.start()
     link = ErpLink(port=erp.port_to(timeout_s=20), pull_every_s=2)

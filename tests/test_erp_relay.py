@@ -208,6 +208,9 @@ def test_a_decision_about_a_message_is_carried_out_once(erp: Sandbox, outbox: Ou
         relay.step()
     with relaying(ledger, outbox, erp) as another:  # a new process reads on where this one was
         another.step()
+    with relaying(ledger, outbox, erp) as slow:  # one that read before, and comes later
+        slow._deriver.read_upto = 0
+        slow.step()
     tried = evidence.attempts(outbox, row.event_id)
     assert [one.outcome for one in tried] == ["posted", "duplicate"]
     with relaying(ledger, outbox, erp) as relay:  # too late: it is booked, and stays so
