@@ -69,22 +69,6 @@ class Quantity:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemRef:
-    """An item in both systems' codes."""
-
-    mes: str
-    erp: str
-
-
-@dataclass(frozen=True, slots=True)
-class LotRef:
-    """A lot in both systems' numbers."""
-
-    mes: str
-    erp: str
-
-
-@dataclass(frozen=True, slots=True)
 class OrderRef:
     """An order in both systems' numbers."""
 
