@@ -1,0 +1,122 @@
+"""What people decide about messages, carried out by the relay against a sandbox of its own."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from erp import evidence
+from erp.contract import BookedDocument, from_bytes
+from erp.outbox import Outbox
+from erp.rows import State
+from tests.erp_plant import Sandbox, sandbox_running
+from tests.test_erp_relay import orders, relaying, states
+
+
+@pytest.fixture(scope="module")
+def erp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with sandbox_running(tmp_path_factory.mktemp("erp")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    kept = Outbox(f"sqlite:///{tmp_path / 'erp_outbox.db'}")
+    yield kept
+    kept.close()
+
+
+@pytest.mark.requirement("K1")
+@pytest.mark.parametrize(
+    ("type_", "state"),
+    [("message.skipped", State.SKIPPED), ("message.superseded", State.SUPERSEDED)],
+)
+def test_a_settled_dead_letter_lets_its_order_go_on(
+    type_: str, state: State, erp: Sandbox, outbox: Outbox
+) -> None:
+    n = 207 if state is State.SKIPPED else 277
+    ledger = orders(erp, n)
+    ledger.consumed(n, lot="L-none")
+    ledger.consumed(n)
+    with relaying(ledger, outbox, erp) as relay:
+        relay.step()
+        dead = evidence.messages(outbox)[0].event_id
+        decision = ledger.write(type_, f"difference/{dead}", message=dead, why="Booked by hand.")
+        relay.step()
+    assert states(outbox)[f"W{n}"] == [state, State.DONE]
+    found = evidence.find(outbox, dead)
+    assert found is not None
+    assert found.settled_by == f"entry {decision.seq}"
+
+
+@pytest.mark.requirement("K1", "L8")
+def test_a_decision_about_a_message_is_carried_out_once(erp: Sandbox, outbox: Outbox) -> None:
+    ledger = orders(erp, 209)
+    ledger.consumed(209)
+    with relaying(ledger, outbox, erp) as relay:
+        relay.step()
+        (row,) = evidence.messages(outbox)
+        ledger.resent(row.event_id)
+        relay.step()
+        relay.step()
+    with relaying(ledger, outbox, erp) as another:  # a new process reads on where this one was
+        another.step()
+    with relaying(ledger, outbox, erp) as slow:  # one that read before, and comes later
+        slow._deriver.read_upto = 0
+        slow.step()
+    tried = evidence.attempts(outbox, row.event_id)
+    assert [one.outcome for one in tried] == ["posted", "duplicate"]
+    with relaying(ledger, outbox, erp) as relay:  # too late: it is booked, and stays so
+        ledger.write("message.skipped", "difference/x", message=row.event_id, why="No.")
+        relay.step()
+    assert evidence.messages(outbox)[0].state is State.DONE
+
+
+def by_hand(erp: Sandbox, n: int, net_kg: str) -> str:
+    """Post on an order by hand and return the document as screens name it."""
+    erp.admin("postings", order=f"PO-{n}", item="LAC", lot="L-1", quantity=net_kg, movement="issue")
+    line = erp.lines(f"PO-{n}")[-1]
+    return f"{line['document']}/{line['year']}"
+
+
+@pytest.mark.requirement("K8", "L8")
+def test_a_document_that_nothing_stands_behind_is_undone_once_line_by_line(
+    erp: Sandbox, outbox: Outbox
+) -> None:
+    ledger = orders(erp, 230)
+    ledger.consumed(230)
+    with relaying(ledger, outbox, erp) as relay:
+        relay.step()
+        document = by_hand(erp, 230, "12")
+        entry = ledger.undone(230, document, net_kg="12")
+        relay.step()
+        row = evidence.messages(outbox)[-1]
+        assert (row.type, row.state, row.lane) == ("mes.document_reversed.v1", State.DONE, "W230")
+        assert (row.entry_seq, row.lane_seq) == (entry.seq, 2)
+        ledger.undone(230, document, net_kg="12")
+        relay.step()
+    again = evidence.messages(outbox)[-1]
+    assert (again.state, again.last_code) == (State.DEAD, "already_reversed")
+    issued = [line["quantity"] for line in erp.lines("PO-230")]
+    assert [Decimal(one) for one in issued] == [Decimal(12), Decimal(12), Decimal(-12)]
+    assert from_bytes(row.body).data.document == BookedDocument(
+        id=document.split("/")[0], year=document.split("/")[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "net_kg", "code"),
+    [("", "11", "reversal_differs"), ("4999999999/2026", "12", "document_unknown")],
+)
+def test_a_document_that_is_not_as_told_stays_as_it_is(
+    document: str, net_kg: str, code: str, erp: Sandbox, outbox: Outbox
+) -> None:
+    n = 231 if document else 232
+    ledger = orders(erp, n)
+    ledger.undone(n, document or by_hand(erp, n, "12"), net_kg=net_kg)
+    with relaying(ledger, outbox, erp) as relay:
+        relay.step()
+    (row,) = evidence.messages(outbox)
+    assert (row.state, row.last_code) == (State.DEAD, code)
+    assert len(erp.lines(f"PO-{n}")) == (0 if document else 1)
