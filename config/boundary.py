@@ -64,15 +64,33 @@ SENTENCES = {
         "The ERP values finished goods. Messages carry quantities and times, never money."
     ),
 }
+# a choice in a few words, where a menu or a table has no room for its sentence
+CHOICES = {
+    ("order_origin", "erp"): "in the ERP",
+    ("order_origin", "erp_and_mes"): "in the ERP, and on the floor with a reason",
+    ("order_origin", "mes"): "on the floor",
+    ("bom_ownership", "erp_costs_mes_executes"): "ERP for costs, recipe for execution",
+    ("bom_ownership", "mes"): "the recipe alone",
+    ("lot_birth", "receipt"): "at receipt in the ERP",
+    ("lot_birth", "first_weighing"): "at first weighing here",
+    ("lot_birth", "both"): "at receipt or at first weighing",
+    ("inventory_cadence", "each_movement"): "each at once",
+    ("inventory_cadence", "per_shift"): "gathered, at the end of a shift",
+    ("batch_record", "mes"): "in the MES",
+    ("deviations", "execution_in_mes_capa_in_qms"): "execution here, CAPA in the quality system",
+    ("deviations", "mes"): "all of them here",
+    ("finished_goods_cost", "erp"): "the ERP",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One decision as a screen shows it."""
+    """One decision as a screen shows it: `choice` in a few words, `says` as a sentence."""
 
     name: str
     title: str
     value: str
+    choice: str
     says: str
 
 
@@ -93,7 +111,13 @@ def in_words(decisions: Decisions) -> tuple[Decision, ...]:
     """Return decisions in words, in their order."""
     values = msgspec.structs.asdict(decisions)
     return tuple(
-        Decision(name=name, title=title, value=values[name], says=SENTENCES[name, values[name]])
+        Decision(
+            name=name,
+            title=title,
+            value=values[name],
+            choice=CHOICES[name, values[name]],
+            says=SENTENCES[name, values[name]],
+        )
         for name, title in TITLES.items()
     )
 

@@ -114,9 +114,9 @@ class Boundary:
         self.site = Site(plant=plant, zone=calendar.zone)
         self.manner = PolicyManner(execution, calendar)
         self.port = link.port
-        self.receipt_keys: Keys | None = (
-            link.port.receipts if isinstance(link.port, Signs) else None
-        )
+        signs = link.port if isinstance(link.port, Signs) else None
+        self.send_keys: Keys | None = None if signs is None else signs.sends
+        self.receipt_keys: Keys | None = None if signs is None else signs.receipts
         self.outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
         self.relay = Relay(
             execution.ledger,

@@ -39,6 +39,14 @@ MENU = (
     _entry("/reconcile", "Reconcile", "Every fact of the floor beside its posting", "finance"),
     _entry("/books", "Books", "Plant notebooks: figures with their proof"),
     _entry("/audit", "Audit", "Who did what, when and why; verify the ledger", "qa"),
+    _entry(
+        "/office",
+        "Office",
+        "The boundary policy, the link to the ERP, keys",
+        "engineer",
+        "qa",
+        "admin",
+    ),
     _entry("/people", "People", "Who has access, badges, keys", "admin", "qa", "supervisor"),
     _entry("/help", "Help", "The manual"),
 )

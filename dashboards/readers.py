@@ -10,6 +10,7 @@ from analytics.sources import NoTelemetry, TelemetrySource
 from core.equipment import EquipmentKind
 from dashboards.compose import Plant
 from dashboards.finance.matching import reconciliation
+from dashboards.link_state import LinkReader
 from dashboards.operations.figures import Figures
 
 # what a simulated or real PLC calls a stop -> the category that OEE counts it under
@@ -35,6 +36,7 @@ class Readers:
         self.by_name: dict[str, Any] = {"analytics": self.projector, "plant": plant}
         if plant.boundary is not None:
             self.by_name["boundary"] = plant.boundary
+            self.by_name["link"] = LinkReader(plant.boundary)
             self.by_name["reconcile"] = reconciliation(plant.boundary)
         names = {one.id: one.name for one in plant.pack.equipment(EquipmentKind.LINE)}
         self.figures = Figures(self.projector, plant.hub, zone=zone, names=names)
@@ -53,4 +55,5 @@ class Readers:
         self._plant.execution.writer.listeners.remove(self.projector.wake)
         if "reconcile" in self.by_name:
             self.by_name["reconcile"].stop()
+            self.by_name["link"].stop()
         self.projector.stop()

@@ -22,13 +22,14 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from panel.io.fastapi import add_applications
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from dashboards import api, help, own_account, passkeys, theme
 from dashboards.answers import add_answers
 from dashboards.headers import Headers
 from dashboards.limits import LARGEST_HEADERS, Guard, Impatient, Limits
 from dashboards.login import LoginPages
+from dashboards.metrics import Figures
 from dashboards.oidc.provider import Provider
 from dashboards.oidc.routes import ProviderPages
 from dashboards.pages import PAGES
@@ -139,9 +140,7 @@ def _assets() -> APIRouter:
 def _watch(plant: PlantServices, gate: Gate) -> APIRouter:
     """Return the routes that watch the server: health for anyone, figures for this host."""
     routes = APIRouter(include_in_schema=False)
-    pages = Gauge("batchwright_open_pages", "Pages open now.", registry=None)
-    logins = Gauge("batchwright_logins", "Sessions held.", registry=None)
-    entries = Gauge("batchwright_ledger_entries", "Entries in the ledger.", registry=None)
+    figures = Figures(plant, gate)
 
     @routes.get("/api/health")
     def health() -> Response:
@@ -157,12 +156,7 @@ def _watch(plant: PlantServices, gate: Gate) -> APIRouter:
         local = request.client is not None and request.client.host in ("127.0.0.1", "::1")
         if not local or "x-forwarded-for" in request.headers:
             return Response("Figures are for this host only.", 403, media_type="text/plain")
-        pages.set(len(gate.owners))
-        logins.set(len(gate.sessions))
-        if plant.ledger is not None:
-            entries.set(plant.ledger.size())
-        own = b"".join(generate_latest(gauge) for gauge in (pages, logins, entries))
-        return Response(own + generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(figures.text(), media_type=CONTENT_TYPE_LATEST)
 
     return routes
 

@@ -30,6 +30,18 @@ def login() -> Login:
     return user
 
 
+def signing_session(execution: Any) -> str:
+    """Return the browser's session, in which a signing period can run until it ends."""
+    held = login()
+
+    def ended() -> None:
+        execution.end_session(held.id)
+
+    held.on_end.append(ended)
+    on_leave(lambda: held.on_end.remove(ended))
+    return held.id
+
+
 def viewer() -> Viewer:
     """Return the person looking at this page."""
     return login().viewer

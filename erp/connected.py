@@ -16,6 +16,7 @@ class Connected(ErpAdapter, Protocol):
 
 @runtime_checkable
 class Signs(Protocol):
-    """An ERP that signs its receipts; `receipts` proves them."""
+    """An ERP that signs its receipts: `sends` signs what it is told, `receipts` proves them."""
 
+    sends: Keys
     receipts: Keys

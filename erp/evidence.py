@@ -43,6 +43,23 @@ def oldest_open(outbox: Outbox) -> str | None:
     return at
 
 
+def open_by_lane(outbox: Outbox) -> dict[str, int]:
+    """Return how many messages without a receipt each order has; an order without has no row."""
+    query = (
+        select(message.c.lane, func.count().label("n"))
+        .where(message.c.state.in_(OPEN))
+        .group_by(message.c.lane)
+    )
+    return {row["lane"]: int(row["n"]) for row in outbox.read(query)}
+
+
+def last_answer(outbox: Outbox) -> str | None:
+    """Return when the ERP last answered a message, whatever it said; None before the first."""
+    answered = select(attempt.c.at).where(attempt.c.status.is_not(None))
+    found = outbox.read(answered.order_by(attempt.c.id.desc()).limit(1))
+    return found[0]["at"] if found else None
+
+
 def messages(
     outbox: Outbox, *, lane: str | None = None, state: State | None = None, after: int = 0
 ) -> list[Row]:

@@ -62,6 +62,15 @@ class PullState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErpClock:
+    """What the ERP said the time is; its answer took `took`, and is known to half of that."""
+
+    read_at: datetime
+    ahead: timedelta
+    took: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receivers:
     """Where new and changed records go; a refusal they raise is kept beside the record."""
 
@@ -110,6 +119,7 @@ class Puller:
         self._target = target
         self._clock = clock
         self._has_news = False
+        self._told: ErpClock | None = None
         self._kept: dict[Kind, dict[str, tuple[Record, Provenance]]] = {}
         self._waking = threading.Event()
         self._stopping = threading.Event()
@@ -142,6 +152,7 @@ class Puller:
 
     def round(self) -> dict[Kind, str]:
         """Ask for every kind once and return what each answered: 200, 304, unchanged or failed."""
+        self._ask_time()
         kinds = [kind for kind in self._kinds if self._wanted(kind)]
         answers = {kind: self.poll(kind) for kind in kinds}
         if "200" in answers.values():
@@ -151,6 +162,21 @@ class Puller:
                 self._offer(kind)
             self._has_news = False
         return answers
+
+    @property
+    def clock(self) -> ErpClock | None:
+        """What the ERP last said the time is, None where it never said."""
+        return self._told
+
+    def _ask_time(self) -> None:
+        """Keep what the ERP says the time is; the last answer stands while it says nothing."""
+        asked = self._clock()
+        try:
+            erp_at = self._port.server_time()
+        except ErpUnreachable:
+            return
+        took = self._clock() - asked
+        self._told = ErpClock(read_at=asked + took, ahead=erp_at - (asked + took / 2), took=took)
 
     def offer_again(self) -> None:
         """Hand refused records on once more in the next round: their cause may be gone."""

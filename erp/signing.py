@@ -40,6 +40,20 @@ class Keys:
         """
         return cls(tuple(_key(text) for text in texts))
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """What the keys are called on screens and in the ledger, newest first; no key follows."""
+        return tuple(key_id(key) for key in self.keys)
+
+
+def key_id(key: bytes) -> str:
+    """Return what a key is called: the start of its SHA-256, from which no key can be found.
+
+    >>> key_id(bytes(32))
+    '66687aadf862'
+    """
+    return hashlib.sha256(key).hexdigest()[:12]
+
 
 def _key(text: str) -> bytes:
     if not text.startswith(PREFIX):

@@ -21,6 +21,7 @@ from core.order import Order
 from dashboards.boundary import Boundary, ErpLink
 from dashboards.finance.compare import MatchRow
 from dashboards.finance.matching import ReconcileReader
+from dashboards.link_state import LinkReader
 from erp import evidence
 from erp.rows import State
 from tests.erp_plant import Sandbox, eventually
@@ -47,7 +48,11 @@ ERP_SEED: dict[str, Any] = {
         {"item": item, "lot": lot, "quantity": "75", "unit": "KGM"} for lot, item in LOTS.items()
     ],
 }  # fmt: skip
-PULLED = {"order.receive": ("service",), "bom.receive": ("service",)}
+PULLED = {
+    "order.receive": ("service",),
+    "bom.receive": ("service",),
+    "boundary-policy.sign": ("qa",),
+}
 FINANCE = {
     "order.link": ("supervisor", "finance"),
     "difference.assign": ("finance",),
@@ -146,12 +151,15 @@ def finance_plant(plant: LivingPlant, folder: Path) -> Iterator[FinancePlant]:
     calendar = ShiftCalendar((), ZONE)
     boundary = Boundary(plant.execution, link, data=folder, plant="test", calendar=calendar)
     reader = ReconcileReader(boundary, look_s=0.3, reread_s=1)
-    plant.services.readers["reconcile"] = reader  # type: ignore[index]
+    watched = LinkReader(boundary, look_s=0.3)
+    readers = {"reconcile": reader, "boundary": boundary, "link": watched}
+    plant.services.readers.update(readers)  # type: ignore[attr-defined]
     boundary.start()
     try:
         eventually(lambda: _is_pulled(plant), within_s=20)
         yield FinancePlant(plant, erp, boundary, reader)
     finally:
         reader.stop()
+        watched.stop()
         boundary.stop()
         erp.stop()

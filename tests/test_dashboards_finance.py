@@ -109,7 +109,7 @@ def test_refused_message_holds_its_order_until_it_is_resent_under_its_key(
     link = finance.reader.read_link()
     assert (link.waiting, [dead.event_id for dead in link.dead]) == (2, [row.event_id])
     assert link.behind == {"1002": 2}
-    drawn = link_view(Ask(view="link"), link, zone=ZONE, size=link.relay.upto_seq)
+    drawn = link_view(link, zone=ZONE, size=link.relay.upto_seq)
     assert "1 message refused by the ERP." in drawn
     assert "2 messages waiting, the oldest for" in drawn
     finance.erp.admin("orders", id="1002", state="released")
@@ -134,7 +134,7 @@ def test_outage_shows_what_waits_and_since_when(finance: FinancePlant) -> None:
     eventually(lambda: finance.reader.read_link().relay.counts[State.PENDING] == 3, within_s=20)
     eventually(lambda: not finance.reader.read_link().answers, within_s=20)
     link = finance.reader.read_link()
-    drawn = link_view(Ask(view="link"), link, zone=ZONE, size=link.relay.upto_seq)
+    drawn = link_view(link, zone=ZONE, size=link.relay.upto_seq)
     assert "The ERP does not answer." in drawn
     assert "3 messages waiting, the oldest for" in drawn
     assert classes(finance.reader.read()) == {"in_flight": 3}

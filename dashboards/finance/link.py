@@ -1,6 +1,8 @@
 """Draws the link to the ERP: what waits, what was refused and why, and what was pulled."""
 
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -8,32 +10,47 @@ from markupsafe import Markup
 from core.clock import parse_iso
 from dashboards import parts
 from dashboards.finance import words
-from dashboards.finance.matching import PAGE, LinkState
+from dashboards.finance.matching import PAGE
 from dashboards.finance.view import Ask
+from dashboards.link_state import LinkState
 from dashboards.palette import State
 from dashboards.parts import chip, heading, join, local_time, notice, paragraph
 from erp.pull import PullState
 from erp.relay import Endpoint
 from erp.rows import Row
 from erp.rows import State as Sent
+from erp.signing import TOLERANCE_S
 
 ENDPOINTS = {
     Endpoint.UP: (State.OK, "Up"),
     Endpoint.DOWN: (State.BAD, "Down"),
     Endpoint.PAUSED: (State.HELD, "Paused"),
 }
+SIGNATURES_END = timedelta(seconds=TOLERANCE_S)
+CLOCK_NEAR = SIGNATURES_END / 5
 KINDS = {"item": "Items", "bom": "Bills of material", "order": "Orders", "customer": "Customers"}
 
 
-def link_view(ask: Ask, link: LinkState | None, *, zone: ZoneInfo, size: int) -> Markup:
-    """Return the state of relay and pull."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opens:
+    """What a reader may open from here: a message's row, and its resending."""
+
+    row: Callable[[object, str], Markup] = parts.link
+    resend: Callable[[object, str], Markup] = parts.link
+
+
+def link_view(
+    link: LinkState | None, *, zone: ZoneInfo, size: int, opens: Opens | None = None
+) -> Markup:
+    """Return the state of relay and pull; `size` is how many entries the ledger has."""
     if link is None:
         return paragraph("Reading the outbox …", muted=True)
+    opens = opens or Opens()
     return join(
         _headline(link, zone),
         _figures(link, size=size, zone=zone),
-        _dead(link, zone),
-        _lanes(link, ask, zone),
+        _dead(link, zone, opens),
+        _lanes(link, zone, opens),
         _asides(link),
         _pulls(link, zone),
     )
@@ -93,6 +110,8 @@ def _figures(link: LinkState, *, size: int, zone: ZoneInfo) -> Markup:
             note=f"and {settled} settled by a signed decision" if settled else "",
             testid="receipted",
         ),
+        _answered(link, zone),
+        _clock(link, zone),
         parts.card(
             "Ledger read to entry", words.number(link.relay.upto_seq),
             note=f"{words.number(behind)} behind" if behind else "up to the end",
@@ -105,26 +124,57 @@ def _figures(link: LinkState, *, size: int, zone: ZoneInfo) -> Markup:
     )  # fmt: skip
 
 
-def _what(row: Row, href: str) -> Markup:
+def _answered(link: LinkState, zone: ZoneInfo) -> Markup:
+    """Return when the ERP last said anything, to a message or to a pull."""
+    at = parse_iso(link.answered_at) if link.answered_at else None
+    return parts.card(
+        "Last answer of the ERP", "none yet" if at is None else words.span(link.at - at),
+        unit="" if at is None else "ago", note=local_time(at, zone) if at else "",
+        testid="answered",
+    )  # fmt: skip
+
+
+def _clock(link: LinkState, zone: ZoneInfo) -> Markup:
+    """Return how far the ERP's clock is from ours, and what that does to signatures."""
+    it = link.clock
+    if it is None:
+        return parts.card(
+            "Clock of the ERP", "not told", state=State.UNKNOWN, word="Unknown", testid="erp-clock"
+        )
+    apart = abs(it.ahead)
+    side = "before ours" if it.ahead > timedelta(0) else "behind ours"
+    state, word = State.OK, "Close enough"
+    if apart >= SIGNATURES_END:
+        state, word = State.BAD, "Refuses us"
+    elif apart >= CLOCK_NEAR:
+        state, word = State.NEAR, "Set one"
+    return parts.card(
+        "Clock of the ERP", f"{apart.total_seconds():.1f}", unit="s apart", state=state, word=word,
+        note=f"{side}; a signature holds up to {TOLERANCE_S} s. Asked"
+        f" {local_time(it.read_at, zone)}", testid="erp-clock",
+    )  # fmt: skip
+
+
+def _what(row: Row, opens: Opens) -> Markup:
     return join(
-        parts.link(words.type_words(row.type), href),
+        opens.row(words.type_words(row.type), Ask(row=row.event_id).url()),
         Markup('<span class="sub">entry {}</span>').format(words.number(row.entry_seq)),
     )
 
 
-def _dead(link: LinkState, zone: ZoneInfo) -> Markup:
+def _dead(link: LinkState, zone: ZoneInfo, opens: Opens) -> Markup:
     if not link.dead:
         return Markup("")
     rows = [
         (
-            _what(row, Ask(row=row.event_id).url()),
+            _what(row, opens),
             f"{row.lane}, number {row.lane_seq}",
             local_time(parse_iso(row.made_at), zone),
             join(
                 row.last_error or "–", Markup('<span class="sub">{}</span>').format(row.last_code)
             ),
             words.step_for(row.last_code),
-            parts.link("Resend …", Ask(row=row.event_id, resend=True).url()),
+            opens.resend("Resend …", Ask(row=row.event_id, resend=True).url()),
         )
         for row in link.dead[:PAGE]
     ]
@@ -136,8 +186,8 @@ def _dead(link: LinkState, zone: ZoneInfo) -> Markup:
     )
 
 
-def _lanes(link: LinkState, ask: Ask, zone: ZoneInfo) -> Markup:
-    rows = [_lane(row, link, zone) for row in link.heads[:PAGE]]
+def _lanes(link: LinkState, zone: ZoneInfo, opens: Opens) -> Markup:
+    rows = [_lane(row, link, zone=zone, opens=opens) for row in link.heads[:PAGE]]
     more = len(link.heads) - PAGE
     rest = paragraph(f"{more} more orders wait.", muted=True) if more > 0 else Markup("")
     table = parts.table(
@@ -151,7 +201,7 @@ def _lanes(link: LinkState, ask: Ask, zone: ZoneInfo) -> Markup:
     return join(table, rest)
 
 
-def _lane(row: Row, link: LinkState, zone: ZoneInfo) -> tuple[object, ...]:
+def _lane(row: Row, link: LinkState, *, zone: ZoneInfo, opens: Opens) -> tuple[object, ...]:
     state, word = words.SENT[row.state]
     made, due = parse_iso(row.made_at), parse_iso(row.due_at)
     after: object = local_time(due, zone) if due > link.at else "now"
@@ -163,7 +213,7 @@ def _lane(row: Row, link: LinkState, zone: ZoneInfo) -> tuple[object, ...]:
     return (
         row.lane,
         chip(state, word),
-        join(_what(row, Ask(row=row.event_id).url()), error),
+        join(_what(row, opens), error),
         words.number(link.behind.get(row.lane, 0)),
         local_time(made, zone),
         words.span(link.at - made),

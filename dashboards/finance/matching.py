@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -18,13 +18,10 @@ from typing import Any, Protocol
 from core.clock import now
 from dashboards.finance import words
 from dashboards.finance.compare import MatchRow, Verdict, match
+from dashboards.link_state import LinkSide, LinkState, read_link
 from erp import evidence
-from erp.outbox import Outbox
 from erp.port import ErpAdapter
-from erp.pull import PullState
 from erp.reconcile import Collected
-from erp.relay import Endpoint, RelayStatus
-from erp.rows import OPEN, Aside, Row, State
 from erp.signing import Keys
 
 LOOK_S = 2.0
@@ -33,58 +30,14 @@ PAGE = 100
 log = logging.getLogger("batchwright.finance")
 
 
-class Relays(Protocol):
-    """What is asked of the relay."""
-
-    def status(self) -> RelayStatus: ...
-    def replay(self, event_ids: Sequence[str]) -> int: ...
-
-
-class Pulls(Protocol):
-    """What is asked of the pull of master data."""
-
-    def states(self) -> list[PullState]: ...
-
-
-class BoundarySide(Protocol):
+class BoundarySide(LinkSide, Protocol):
     """The ERP boundary of a running plant, as far as finance reads it."""
 
-    outbox: Outbox
     receipt_keys: Keys | None
 
     @property
-    def relay(self) -> Relays: ...
-    @property
-    def puller(self) -> Pulls: ...
-    @property
     def port(self) -> ErpAdapter: ...
     def collected(self) -> Collected: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkState:
-    """How the link to the ERP stands."""
-
-    at: datetime
-    relay: RelayStatus
-    heads: tuple[Row, ...]
-    behind: Mapping[str, int]
-    dead: tuple[Row, ...]
-    asides: tuple[Aside, ...]
-    pulls: tuple[PullState, ...]
-    anchor: evidence.Anchor | None
-
-    @property
-    def waiting(self) -> int:
-        """The number of messages without a receipt that a person need not look at."""
-        counts = self.relay.counts
-        return sum(counts[state] for state in OPEN) - counts[State.DEAD]
-
-    @property
-    def answers(self) -> bool:
-        """Whether the ERP answered what it was last asked, by the relay and by the pull."""
-        silent = bool(self.pulls) and all(it.status == "failed" for it in self.pulls)
-        return self.relay.endpoint is Endpoint.UP and not silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,19 +163,7 @@ class ReconcileReader:
 
     def read_link(self) -> LinkState:
         """Return how the link stands now."""
-        outbox, relay = self._boundary.outbox, self._boundary.relay
-        open_rows = [row for state in OPEN for row in evidence.messages(outbox, state=state)]
-        lanes = Counter(row.lane for row in open_rows)
-        self._link = LinkState(
-            at=now(),
-            relay=relay.status(),
-            heads=tuple(outbox.heads()),
-            behind={lane: count - 1 for lane, count in lanes.items()},
-            dead=tuple(row for row in open_rows if row.state is State.DEAD),
-            asides=tuple(evidence.asides(outbox)),
-            pulls=tuple(self._boundary.puller.states()),
-            anchor=evidence.newest_anchor(outbox),
-        )
+        self._link = read_link(self._boundary)
         return self._link
 
     def replay(self, event_id: str) -> int:

@@ -57,7 +57,7 @@ class ReconcilePage:
         zone, ask, link = self._plant.zone, self._ask, self._reader.newest_link
         head = tabs(ask, link.waiting if link else None)
         if ask.view == "link":
-            body = link_view(ask, link, zone=zone, size=self._plant.ledger.size())
+            body = link_view(link, zone=zone, size=self._plant.ledger.size())
         else:
             today = now().astimezone(zone).date()
             body = overview(ask, self._reader.newest, zone=zone, today=today)

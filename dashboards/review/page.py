@@ -39,7 +39,7 @@ def batch_page(plant: PlantServices, viewer: Viewer) -> Frame:
     names = Names(plant.execution)
     desk = ReviewDesk(
         plant.execution,
-        Actor(viewer.person, viewer.station, _session(plant)),
+        Actor(viewer.person, viewer.station, visit.signing_session(plant.execution)),
         visit.part("batch"),
         at=visit.query("at"),
     )
@@ -60,18 +60,6 @@ def batch_page(plant: PlantServices, viewer: Viewer) -> Frame:
         plant=plant.name,
         zone=plant.zone,
     )
-
-
-def _session(plant: PlantServices) -> str:
-    """Return the browser's session, in which a signing period can run until it ends."""
-    login = visit.login()
-
-    def ended() -> None:
-        plant.execution.end_session(login.id)
-
-    login.on_end.append(ended)
-    visit.on_leave(lambda: login.on_end.remove(ended))
-    return login.id
 
 
 class RecordPage:

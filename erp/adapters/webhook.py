@@ -122,7 +122,7 @@ class WebhookErp:
     ) -> None:
         self.address = address.rstrip("/")
         self.profile = profile
-        self._send = send
+        self.sends = send
         self.receipts = receive
         # trust_env off: a proxy in somebody's environment must not see a plant's messages.
         self._client = httpx.Client(
@@ -166,8 +166,15 @@ class WebhookErp:
         return Health(up=answer.status_code == 200)
 
     def server_time(self) -> datetime:
-        """Return the ERP's own clock."""
-        return parse_iso(self._get("time").json()["now"])
+        """Return the ERP's own clock.
+
+        Raises:
+            ErpUnreachable: no answer, or none that tells a time.
+        """
+        try:
+            return parse_iso(self._get("time", timeout_s=HEALTH_S).json()["now"])
+        except (ValueError, KeyError, TypeError) as fault:
+            raise ErpUnreachable(self.address, f"no time at /time: {fault}") from fault
 
     def pull(self, kind: Kind, cursor: Cursor | None, cond: Validators | None) -> Page:
         """Return a page of master data, or the news that nothing changed.
@@ -220,7 +227,7 @@ class WebhookErp:
     def post(self, posting: Posting) -> Outcome:
         """Send a posting's bytes once."""
         url = f"{self.address}/events"
-        return deliver(self._client, url, posting=posting, send=self._send, receive=self.receipts)
+        return deliver(self._client, url, posting=posting, send=self.sends, receive=self.receipts)
 
     def reverse(self, doc: DocumentRef, key: str, on: date) -> Outcome:
         """Refuse: a reversal is a message of its own here, `mes.posting_reversed.v1`."""

@@ -1,0 +1,202 @@
+"""The page `/office`: the boundary policy, the link to the ERP, the keys; its state is the URL."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from core.authority import PlantRules
+from core.clock import now
+from core.errors import Refused
+from core.execution import Actor
+from dashboards import menu, parts, visit
+from dashboards.components.sheet import Sheet
+from dashboards.components.signature_dialog import SignatureDialog
+from dashboards.finance.link import Opens, link_view
+from dashboards.link_state import LinkReader
+from dashboards.names import Names
+from dashboards.office.keys_view import KeyRow, keys_view
+from dashboards.office.policy import ask_policy, history, in_force, ready_profiles
+from dashboards.office.policy_form import PolicyForm
+from dashboards.office.policy_view import Look, history_view, profiles_view, standing_view
+from dashboards.palette import State
+from dashboards.plant import PlantServices
+from dashboards.review.evidence import pane
+from dashboards.session import Viewer
+from dashboards.signing_act import Ask, SigningAct
+from dashboards.theme import Frame, frame
+
+HERE, SIGN = "/office", "boundary-policy.sign"
+FINANCE_CSS = Path(__file__).parent.parent / "finance" / "finance.css"
+CSS = FINANCE_CSS.read_text("utf-8") + (Path(__file__).parent / "office.css").read_text("utf-8")
+VIEWS = {"": "Boundary policy", "link": "Link to the ERP", "keys": "Keys"}
+
+
+class OfficePage:
+    """One visit to `/office`."""
+
+    def __init__(self, plant: PlantServices, viewer: Viewer) -> None:
+        self._plant, self._viewer = plant, viewer
+        self._view, self._edits = _asked({name: visit.query(name) for name in ("view", "edit")})
+        self._look = Look(zone=plant.zone, names=Names(plant.execution), opens=self._opens)
+        self._ready = ready_profiles()
+        self._actor = Actor(viewer.person, viewer.station, visit.signing_session(plant.execution))
+        self._link: LinkReader | None = plant.readers.get("link")
+        self._document, self._queued = visit.document(), False
+        self.top = Sheet(self._go, css=CSS, follows=True)
+        self.history = Sheet(self._go, css=CSS)
+        self.message = pane(margin=(0, 10))
+        self.form = PolicyForm(self._rules, self._ready, zone=plant.zone, sign=self._sign)
+        self.form.body.margin = (0, 10, 14, 10)
+        self.dialog = SignatureDialog()
+        if self._link is not None:
+            visit.on_leave(self._link.watch(self._told))
+        stream = f"{PlantRules.KIND}/{plant.execution.plant}"
+        plant.hub.subscribe([stream], lambda _news: self._draw())
+        self._stream = stream
+        self._draw()
+
+    def body(self) -> list[Any]:
+        return [self.top, self.message, self.form.body, self.history, self.dialog]
+
+    def _rules(self) -> PlantRules:
+        rules: PlantRules = self._plant.execution.nouns.get(PlantRules, self._plant.execution.plant)
+        return rules
+
+    def _may_sign(self) -> bool:
+        allowed = self._rules().matrix.get(SIGN, ())
+        return not self._viewer.roles.isdisjoint(allowed)
+
+    def _opens(self, text: object, href: str) -> Markup:
+        may = menu.may_open(href.partition("?")[0], self._viewer.roles)
+        return parts.link(text, href) if may else parts.safe(text)
+
+    def _told(self) -> None:
+        """Hear of a reading, in the reader's thread: one turn of the page is queued at a time."""
+        if not self._queued and self._view == "link":
+            self._queued = True
+            visit.later(self._document, self._news)
+
+    def _news(self) -> None:
+        self._queued = False
+        self._draw()
+
+    def _go(self, query: Mapping[str, str]) -> None:
+        self._view, self._edits = _asked(query)
+        self._say("")
+        self._draw()
+
+    def _draw(self) -> None:
+        is_policy = self._view == ""
+        edits = is_policy and self._edits and self._may_sign()
+        self.form.body.visible = edits
+        self.top.show(_tabs(self._view), self._shown(edits))
+        self.history.show(self._history() if is_policy else Markup(""))
+
+    def _shown(self, edits: bool) -> Markup:
+        plant = self._plant
+        if self._view == "link":
+            if self._link is None:
+                return _no_erp()
+            opens = Opens(row=self._opens, resend=self._resends)
+            newest, size = self._link.newest, plant.ledger.size()
+            return link_view(newest, zone=plant.zone, size=size, opens=opens)
+        if self._view == "keys":
+            boundary = plant.readers.get("boundary")
+            return _no_erp() if boundary is None else keys_view(_keys(boundary))
+        rules, at = self._rules(), now()
+        return parts.join(
+            standing_view(rules, at, self._look),
+            profiles_view(self._ready, in_force(rules, at)),
+            _edit_link(self._may_sign(), edits),
+        )
+
+    def _history(self) -> Markup:
+        entries = self._plant.ledger.stream(self._stream)
+        return history_view(history(self._rules(), entries, now()), self._look)
+
+    def _resends(self, text: object, href: str) -> Markup:
+        may = menu.may_open("/reconcile", self._viewer.roles)
+        return parts.link(text, href) if may else parts.safe("Finance resends, on Reconcile")
+
+    def _ask(self) -> Ask:
+        seen = self._plant.execution.seen(self._stream)
+        return ask_policy(self._rules(), self.form.draft(), seen=seen, zone=self._plant.zone)
+
+    def _sign(self) -> None:
+        """Ask for a signature over what the form holds."""
+        try:
+            self._ask()
+        except Refused as missing:
+            self._say(str(missing), State.BAD, "Not signed.")
+            return
+        self._say("")
+        act = SigningAct(self._plant.execution, self._actor, self._ask)
+        self.dialog.request(act, done=self._signed)
+
+    def _signed(self, _receipt: Any) -> None:
+        version = self._rules().policies[-1]
+        self.form.reset()
+        self._edits = False
+        self.top.at(HERE)
+        self._draw()
+        text = f"Version {version.version} stands below, with its signature."
+        self._say(text, State.OK, "Recorded.")
+
+    def _say(self, text: str, state: State = State.INFO, word: str = "") -> None:
+        shown = parts.notice(state, word, text) if text else Markup("")
+        live = Markup('<div role="status" data-testid="answer">{}</div>').format(shown)
+        self.message.object = parts.markup(live)
+
+
+def _asked(query: Mapping[str, str]) -> tuple[str, bool]:
+    """Return the view and whether the form is open; what cannot be read asks for the policy."""
+    view = query.get("view", "")
+    return (view if view in VIEWS else "", query.get("edit") == "1")
+
+
+def _tabs(chosen: str) -> Markup:
+    made = [
+        Markup('<li><a href="{}"{}>{}</a></li>').format(
+            f"{HERE}?view={view}" if view else HERE,
+            Markup(' aria-current="page"') if chosen == view else "",
+            label,
+        )
+        for view, label in VIEWS.items()
+    ]
+    return Markup('<nav class="tabs" aria-label="Views"><ul>{}</ul></nav>').format(
+        parts.join(*made)
+    )
+
+
+def _edit_link(may_sign: bool, edits: bool) -> Markup:
+    if not may_sign:
+        text = "The authority matrix says who signs a new version; your roles are not among them."
+        return parts.paragraph(text, muted=True)
+    href, label = (HERE, "Close the form") if edits else (f"{HERE}?edit=1", "Prepare a new version")
+    return Markup('<div class="bar"><a class="pick strong" href="{}">{}</a></div>').format(
+        href, label
+    )
+
+
+def _no_erp() -> Markup:
+    text = parts.join(
+        "Nothing is sent and nothing is pulled. See ",
+        parts.link("how to connect one", "/help/erp"), ".",
+    )  # fmt: skip
+    return parts.notice(State.UNKNOWN, "No ERP is connected.", text)
+
+
+def _keys(boundary: Any) -> list[KeyRow]:
+    return [
+        KeyRow(direction=direction, ids=keys.ids)
+        for direction, keys in (("send", boundary.send_keys), ("receive", boundary.receipt_keys))
+        if keys is not None
+    ]
+
+
+def office_page(plant: PlantServices, viewer: Viewer) -> Frame:
+    """Draw the page."""
+    body = OfficePage(plant, viewer).body()
+    return frame("Office", body, viewer=viewer, nav=HERE, plant=plant.name, zone=plant.zone)
