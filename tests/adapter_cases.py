@@ -26,16 +26,30 @@ PEERS = {
     "sap-plain": "SAP",
     "sap": "SAP, repeatability",
     "business-central": "Business Central",
+    "quickbooks": "QuickBooks Desktop",
 }
 BOOKED = "test_a_batch_is_booked_with_its_general_ledger"
 TWICE = "test_a_request_delivered_twice_is_booked_once"
 PERIODS = "test_closed_missing_and_future_periods_are_known_before_and_refused"
+NAMES = "test_unknown_order_item_lot_and_unit_are_refused_by_name"
+REVERSAL = "test_a_reversal_undoes_its_original_once_and_both_stay"
+PARTS = "test_finished_goods_in_parts_sum_to_the_whole"
+WAIT = "test_the_wish_to_wait_is_heard"
 MASTERS = "test_master_data_comes_whole_once_and_then_as_nothing_new"
 # peer -> case -> the letter of the note that says how it differs; one line per peer
 DIFFERS = {
     "sap-plain": {BOOKED: "a", TWICE: "b", PERIODS: "c", MASTERS: "d"},
     "sap": {BOOKED: "a", PERIODS: "c", MASTERS: "d"},
     "business-central": {BOOKED: "e", PERIODS: "f", MASTERS: "d"},
+    "quickbooks": {
+        BOOKED: "g",
+        NAMES: "h",
+        PERIODS: "c",
+        REVERSAL: "i",
+        PARTS: "i",
+        WAIT: "j",
+        MASTERS: "d",
+    },
 }
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from tests import adapter_cases
 from tests import test_erp_conformance as suite
+from tests import test_erp_polled_conformance as polled
 from tests.erp_plant import ROOT
+
+PEERS = {*suite.PEERS, "quickbooks"}
 
 
 def test_the_manual_says_of_every_case_and_peer_how_it_stands() -> None:
     named = {name for name in vars(suite) if name.startswith("test_")}
     assert named == set(adapter_cases.CASES)
-    assert set(suite.PEERS) == set(adapter_cases.PEERS)
-    assert set(adapter_cases.DIFFERS) <= set(suite.PEERS)
+    assert {name for name in vars(polled) if name.startswith("test_")} == named
+    assert set(adapter_cases.PEERS) == PEERS
+    assert set(adapter_cases.DIFFERS) <= PEERS
     page = (ROOT / "dashboards" / "help" / "adapters.md").read_text("utf-8")
     assert [row for row in adapter_cases.rows() if row not in page.splitlines()] == []
     notes = set()

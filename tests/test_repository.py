@@ -44,6 +44,7 @@ HOME: dict[str, tuple[str, ...]] = {
     "pymodbus": ("capture/",),
     "serial": ("capture/",),
     "biip": ("capture/",),
+    "qbwc_kit": ("erp/adapters/quickbooks/", "erp/simulated/"),
     "httpx": ("erp/", "dashboards/demo", "dashboards/crew", "dashboards/oidc/"),
     "joserfc": ("core/provider_proof", "dashboards/oidc/"),
     "nats": ("erp/stream",),

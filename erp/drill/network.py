@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -65,8 +65,10 @@ class Network:
         weather: Weather | None = None,
         seed: int = 0,
         faults: Sequence[str] = (),
+        strikes: Callable[[bytes], bool] = lambda _body: True,
     ) -> None:
         self.faults = list(faults)
+        self._strikes = strikes  # which writes are meant, where questions are writes too
         self.struck: Counter[str] = Counter()
         self.delivered = 0
         self._upstream = httpx.URL(upstream)
@@ -110,13 +112,14 @@ class Network:
         return found
 
     def _pass_on(self, handler: BaseHTTPRequestHandler, body: bytes) -> httpx.Response:
-        self.delivered += handler.command in WRITES
+        self.delivered += handler.command in WRITES and self._strikes(body)
         headers = {k: v for k, v in handler.headers.items() if k.lower() not in HOP}
         url = self._upstream.copy_with(raw_path=handler.path.encode())
         return self._client.request(handler.command, url, content=body, headers=headers)
 
     def _handle(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        fault = self._fault() if handler.command in WRITES else None
+        meant = handler.command in WRITES and self._strikes(body)
+        fault = self._fault() if meant else None
         try:
             answer = self._struck(handler, body, fault)
         except httpx.HTTPError:  # the ERP is away: so is whoever calls through here

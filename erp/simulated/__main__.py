@@ -14,14 +14,17 @@ from pathlib import Path
 import uvicorn
 
 from erp.simulated.business_central import BusinessCentral
+from erp.simulated.quickbooks import QuickBooks
 from erp.simulated.records import Records
 from erp.simulated.sap import Sap
 from erp.simulated.serving import Simulator, build
+from erp.simulated.web_connector import WebConnector
 
 SIMULATORS: dict[str, Callable[[str, str], Simulator]] = {
     "sap": lambda user, secret: Sap(user, secret, repeats=True),
     "sap-plain": Sap,
     "business-central": BusinessCentral,
+    "quickbooks": QuickBooks,
 }
 
 
@@ -41,6 +44,8 @@ def main() -> None:
     records = Records(given.db)
     with records.work() as work:
         simulator.seed(work, json.loads(given.seed.read_text("utf-8"), parse_float=Decimal))
+    if isinstance(simulator, QuickBooks):
+        WebConnector(records, simulator).start()
     uvicorn.run(build(records, simulator), host="127.0.0.1", port=given.port, log_level="warning")
 
 

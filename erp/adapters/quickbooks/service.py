@@ -1,0 +1,99 @@
+"""The door for the Web Connector: its eight SOAP calls, and the file that introduces us to it."""
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from qbwc_kit import QBWCService, Session, Task
+from qbwc_kit.wsdl import build_qwc, build_wsdl
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from core.clock import now
+from erp.adapters.quickbooks.mapping import QbPlant
+from erp.adapters.quickbooks.queue import Queue
+from erp.adapters.quickbooks.tasks import BuildTask, MirrorTask
+
+XML = "text/xml; charset=utf-8"  # what the Web Connector sends and expects
+MAX_BODY = 16 * 1024 * 1024
+LEASE_S = 600  # longer than one poll of a plant's day; a build whose poll broke off waits as long
+
+
+class Conversation:
+    """Who may ask, and what there is to do for them."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        plant: QbPlant,
+        *,
+        user: str,
+        secret: str,
+        lease_s: float = LEASE_S,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._queue = queue
+        self._plant = plant
+        self._login = (user.encode(), secret.encode())
+        self._lease = timedelta(seconds=lease_s)
+        self._clock = clock
+
+    def authenticate(self, username: str, password: str) -> bool:
+        """Return whether it is the Web Connector we know; counted as its visit."""
+        user, secret = self._login
+        known = secrets.compare_digest(username.encode(), user)
+        known &= secrets.compare_digest(password.encode(), secret)
+        if known:
+            self._queue.touch(self._clock())
+        return known
+
+    def tasks_for(self, _username: str) -> list[Task]:
+        """Return this poll's work: every build that waits, and the masters where they are old."""
+        at = self._clock()
+        claimed = self._queue.claim(at=at, until=at + self._lease)
+        tasks: list[Task] = [BuildTask(one, self._queue, self._plant) for one in claimed]
+        read = self._queue.seen_at("BuildAssembly")  # the last kind of a whole read
+        if claimed or read is None or read + timedelta(seconds=self._plant.poll_s) <= at:
+            today = at.astimezone(self._plant.zone).date()
+            tasks.append(MirrorTask(self._queue, self._plant, today=today, clock=self._clock))
+        return tasks
+
+    def ended(self, session: Session) -> None:
+        """Note what went wrong at a visit; a build whose answer is lost is looked for later."""
+        if session.errors:
+            self._queue.touch(self._clock(), session.last_error())
+
+
+def soap_route(path: str, conversation: Conversation, *, public_url: str) -> Route:
+    """Return the door; `public_url` is its address as the Web Connector reaches it."""
+    service = QBWCService(authenticator=conversation, on_session_end=conversation.ended)
+    wsdl = build_wsdl(public_url)
+
+    async def answer(request: Request) -> Response:
+        if request.method == "GET":
+            return Response(wsdl, media_type=XML)
+        if int(request.headers.get("content-length", 0)) > MAX_BODY:
+            return Response("too long", status_code=413)
+        body = await request.body()
+        if len(body) > MAX_BODY:
+            return Response("too long", status_code=413)
+        return Response(await run_in_threadpool(service.dispatch, body), media_type=XML)
+
+    return Route(path, answer, methods=["GET", "POST"])
+
+
+def introduction(*, public_url: str, user: str, owner_id: str, file_id: str, plant: QbPlant) -> str:
+    """Return the .qwc file that a person opens in the Web Connector; it holds no secret."""
+    text: str = build_qwc(
+        app_name="Batchwright",
+        app_id="",
+        app_url=public_url,
+        app_description="Builds of released batches, read back.",
+        username=user,
+        owner_id=owner_id,
+        file_id=file_id,
+        run_every_n_seconds=plant.poll_s,
+    )
+    return text

@@ -1,0 +1,149 @@
+"""QuickBooks as a peer: a company and its Web Connector in one process, our door in this one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+
+from erp.adapters.quickbooks import tasks
+from erp.adapters.quickbooks.adapter import QuickBooksErp
+from erp.adapters.quickbooks.mapping import QbPlant
+from erp.adapters.quickbooks.queue import Queue
+from erp.adapters.quickbooks.service import Conversation, soap_route
+from erp.adapters.units import Unit
+from erp.contract import Message
+from erp.drill.network import Network
+from erp.port import Accepted, Outcome
+from tests.erp_peers import posting
+from tests.erp_plant import free_port
+from tests.erp_simulated import SECRET, USER, SimulatedPeer
+
+LEASE_S = 0.3
+QB_PLANT = QbPlant(
+    zone=ZoneInfo("UTC"),
+    units={"KGM": Unit("Gram", Decimal(1000)), "C62": Unit("Each")},
+    poll_s=1,
+)
+
+
+@dataclass
+class Door:
+    """Our SOAP service, served for real, and the port over the same queue."""
+
+    folder: Path
+    plant: QbPlant = QB_PLANT
+    secret: str = SECRET
+    number: int = field(default_factory=free_port)
+    path: str = "/erp/qbwc"
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.queue = Queue(f"sqlite:///{self.folder / 'queue.db'}")
+        self.port = QuickBooksErp(self.queue, self.plant)
+        talk = Conversation(self.queue, self.plant, user=USER, secret=self.secret, lease_s=LEASE_S)
+        app = Starlette(routes=[soap_route(self.path, talk, public_url=self.url)])
+        config = uvicorn.Config(app, host="127.0.0.1", port=self.number, log_level="error")
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        wait(lambda: self.server.started)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.number}{self.path}"
+
+    def close(self) -> None:
+        self.server.should_exit = True
+        self.thread.join()
+        self.queue.close()
+
+
+@dataclass
+class PolledPeer(SimulatedPeer):
+    """The company's process; `connect` tells its Web Connector where to call."""
+
+    def connect(self, url: str | None, secret: str = SECRET) -> None:
+        httpx.post(
+            f"{self.address}/webconnector", json={"url": url, "secret": secret}, trust_env=False
+        ).raise_for_status()
+
+    @contextmanager
+    def door(self, folder: Path, **changes: Any) -> Iterator[Door]:
+        """Open our door and let the Web Connector come to it."""
+        plant = replace(QB_PLANT, **changes)
+        made = Door(folder, plant=plant)
+        self.connect(made.url)
+        try:
+            wait(lambda: made.queue.seen_at(tasks.BUILDS) is not None)
+            yield made
+        finally:
+            self.connect(None)
+            made.close()
+
+    @contextmanager
+    def network(self, door: Door, *faults: str) -> Iterator[Network]:
+        """Let the Web Connector come through a network that strikes at the answers of builds."""
+        between = Network(
+            f"http://127.0.0.1:{door.number}",
+            faults=faults,
+            strikes=lambda body: b"BuildAssemblyAddRs" in body,
+        )
+        self.connect(f"{between.address}{door.path}")
+        try:
+            yield between
+        finally:
+            self.connect(door.url)
+            between.stop()
+
+    def sets(self) -> list[str]:
+        """Return the message sets that QuickBooks was handed."""
+        return [it["body"] for it in self.requests() if it["method"] == "qbXML"]
+
+    def builds(self, made: Message) -> int:
+        """Return how many times a build was asked for."""
+        return sum("BuildAssemblyAddRq" in text and made.id in text for text in self.sets())
+
+
+@contextmanager
+def quickbooks(folder: Path) -> Iterator[PolledPeer]:
+    """Run a company for as long as it is needed."""
+    peer = PolledPeer("quickbooks", folder)
+    peer.restart()
+    try:
+        yield peer
+    finally:
+        peer.crash()
+
+
+def wait(condition: Any, seconds: float = 20) -> Any:
+    """Return the condition's first true value."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("did not come true in time")
+
+
+def settled(door: Door, made: Message) -> Outcome:
+    """Hand a message to the port and return its end, after the polls that it takes."""
+    given = posting(made)
+    outcome = door.port.post(given)
+    if not isinstance(outcome, Accepted):
+        return outcome
+    end: Outcome = wait(lambda: door.port.accepted(outcome.ticket))
+    fresh = door.queue.seen_at(tasks.BUILDS)
+    wait(lambda: door.queue.seen_at(tasks.BUILDS) != fresh)  # the mirror shows it, too
+    return end
