@@ -38,6 +38,7 @@ from core import (
     record_print,
     refusal,
     release,
+    replay,
     severity,
     signature,
     signing_gates,
@@ -100,6 +101,7 @@ NOUNS: dict[str, Noun] = {
         _noun(record_print.Prints, record_print.apply),
         _noun(difference.Difference, difference.apply),
         _noun(reconciliation.Reconciliation, reconciliation.apply),
+        _noun(replay.Replays, replay.apply),
     )
 }
 
@@ -133,6 +135,7 @@ _MODULES: tuple[tuple[Any, Decide | None], ...] = (
     (difference, difference.decide),
     (difference_fix, difference_fix.decide),
     (reconciliation, reconciliation.decide),
+    (replay, replay.decide),
     (person_events, None),
     (batch_events, None),
     (numbering, None),

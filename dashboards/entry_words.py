@@ -48,6 +48,15 @@ def _corrected(it: dict[str, Any]) -> str:
     return f"Step {it['step']}: {changes}{judged}. {it['why']}"
 
 
+def _chosen(it: dict[str, Any]) -> str:
+    """Return which messages a replay sends again."""
+    if it["messages"]:
+        return f"Messages {', '.join(it['messages'])}"
+    whose = f" of order {it['order']}" if it["order"] else ""
+    since = f" from {_instant(it['since'])}" if it["since"] else ""
+    return f"Messages{whose} made{since} until {_instant(it['until'])} UTC"
+
+
 def _told(text: str) -> str:
     return text[:1].upper() + text[1:].replace("_", " ")
 
@@ -235,6 +244,7 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
         f" {it['owner']}'s: {it['code'].replace('_', ' ')}. {it['note']}"
     ),
     "message.resend-ordered": lambda it: f"Message {it['message']} is sent again. {it['why']}",
+    "message.replay-ordered": lambda it: f"{_chosen(it)} are sent again. {it['why']}",
     "message.skipped": lambda it: f"Message {it['message']} is not sent. {it['why']}",
     "message.superseded": lambda it: (
         f"Message {it['message']} is not sent, {it['instead']} stands for it. {it['why']}"

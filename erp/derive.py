@@ -18,13 +18,14 @@ from erp.errors import MessageRefused, NotTranslated
 from erp.events import BY_FACT, EventKind
 from erp.messages import LINKED, Known, Site, lane_of, translate
 from erp.outbox import Derivation, Outbox
+from erp.replaying import choice_in
 from erp.rows import Aside, State
 
 PAGE = 500
 SAVE_EVERY = 5000
-RESENT = "message.resend-ordered"
+RESENT, REPLAYED = "message.resend-ordered", "message.replay-ordered"
 SETTLED = {"message.skipped": State.SKIPPED, "message.superseded": State.SUPERSEDED}
-DECISIONS = (RESENT, *SETTLED)
+DECISIONS = (RESENT, REPLAYED, *SETTLED)
 
 
 class Entries(Protocol):
@@ -185,7 +186,10 @@ class Deriver:
 
 
 def _carry_out(work: Derivation, entry: Entry, at: datetime) -> None:
-    """Do what a person decided about a message; what was settled meanwhile stays as it is."""
+    """Do what a person decided about messages; what was settled meanwhile stays as it is."""
+    if entry.type == REPLAYED:
+        work.send_again(choice_in(entry.data), before=entry.seq, at=at)
+        return
     event_id = entry.data["message"]
     if entry.type == RESENT:
         work.replay([event_id], at=at)

@@ -12,6 +12,7 @@ from erp import tables
 from erp.errors import SignatureRefused
 from erp.outbox import Outbox, row_of
 from erp.port import DocumentRef, Exchange
+from erp.replaying import Choice, Covered, covering
 from erp.rows import OPEN, Aside, AttemptRow, ReceiptRow, Row, State
 from erp.signing import Keys, verify
 
@@ -85,6 +86,11 @@ def find(outbox: Outbox, event_id: str) -> Row | None:
     """Return one message."""
     found = outbox.read(select(message).where(message.c.event_id == event_id))
     return row_of(found[0]) if found else None
+
+
+def covered(outbox: Outbox, choice: Choice) -> Covered:
+    """Return what a choice of messages to send again covers now."""
+    return Covered(**outbox.read(covering(choice))[0])
 
 
 def receipts(outbox: Outbox, event_ids: Sequence[str] | None = None) -> list[ReceiptRow]:

@@ -26,6 +26,7 @@ from erp import tables
 from erp.contract import Message, from_bytes, to_bytes
 from erp.events import check
 from erp.port import Exchange
+from erp.replaying import Choice, send_again
 from erp.rows import DUE, OPEN, Aside, Result, Row, State
 from erp.sharing import SharedCommits
 from erp.statements import Statements
@@ -127,6 +128,11 @@ class Derivation:
     def replay(self, event_ids: Sequence[str], *, at: datetime) -> int:
         """Make messages due again, with the cursor: a decision is carried out once."""
         return _replay(self._connection, event_ids, at)
+
+    def send_again(self, choice: Choice, *, before: int, at: datetime) -> int:
+        """Make the chosen messages of facts before an entry due again, with the cursor."""
+        self._insert()
+        return send_again(self._connection, choice, before=before, at=at)
 
     def settle(self, event_id: str, state: State, *, by: str) -> bool:
         """Close a refused message, with the cursor; False where it is not refused any more."""

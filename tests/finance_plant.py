@@ -57,6 +57,7 @@ FINANCE = {
     "order.link": ("supervisor", "finance"),
     "difference.assign": ("finance",),
     "message.resend": ("finance",),
+    "message.replay": ("finance",),
     "message.skip": ("finance",),
     "message.supersede": ("finance",),
     "posting.reverse": ("finance", "supervisor", "qa"),

@@ -45,11 +45,12 @@ MAY: dict[str, set[str]] = {
     },
     "engineer": {
         "material.register", "equipment.register", "instrument.record-calibration",
-        "station.bind", "recipe.draft", "recipe.submit", "recipe.approve",
+        "station.bind", "recipe.draft", "recipe.submit", "recipe.approve", "message.replay",
     },
     "director": set(),
     "finance": {
-        "order.link", "difference.assign", "message.resend", "message.skip", "message.supersede",
+        "order.link", "difference.assign", "message.replay", "message.resend",
+        "message.skip", "message.supersede",
         "posting.reverse", "reconciliation.sign",
     },
     "admin": {

@@ -1,16 +1,19 @@
 """What people decide about messages, carried out by the relay against a sandbox of its own."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from core.clock import iso, now, parse_iso
 from erp import evidence
 from erp.contract import BookedDocument, from_bytes
 from erp.outbox import Outbox
+from erp.replaying import Choice
 from erp.rows import State
-from tests.erp_plant import Sandbox, sandbox_running
+from tests.erp_plant import Sandbox, Written, sandbox_running
 from tests.test_erp_relay import orders, relaying, states
 
 
@@ -120,3 +123,67 @@ def test_a_document_that_is_not_as_told_stays_as_it_is(
     (row,) = evidence.messages(outbox)
     assert (row.state, row.last_code) == (State.DEAD, code)
     assert len(erp.lines(f"PO-{n}")) == (0 if document else 1)
+
+
+def replay_ordered(ledger: Written, **chosen: object) -> None:
+    given = {"messages": [], "order": None, "since": None, "until": iso(now()), "why": "Lost."}
+    ledger.write("message.replay-ordered", "replay/tablets", **(given | chosen))
+
+
+def tried(outbox: Outbox) -> dict[str, list[int]]:
+    """Return how often each message of each order was tried, in the order of its lane."""
+    found: dict[str, list[int]] = {}
+    for row in evidence.messages(outbox):
+        found.setdefault(row.lane, []).append(len(evidence.attempts(outbox, row.event_id)))
+    return found
+
+
+@pytest.mark.requirement("K1", "K2")
+def test_a_replay_by_id_order_or_time_sends_the_same_bytes_once_more(
+    erp: Sandbox, outbox: Outbox
+) -> None:
+    ledger = orders(erp, 310, 311)
+    for n in (310, 310, 311):
+        ledger.consumed(n)
+    with relaying(ledger, outbox, erp) as relay:
+        relay.step()
+        before = [(row.event_id, row.body) for row in evidence.messages(outbox)]
+        booked = [erp.lines(f"PO-{n}") for n in (310, 311)]
+        replay_ordered(ledger, order="W310")
+        relay.step()
+        assert tried(outbox) == {"W310": [2, 2], "W311": [1]}
+        replay_ordered(ledger, messages=[before[2][0]])
+        relay.step()
+        assert tried(outbox) == {"W310": [2, 2], "W311": [2]}
+        made = [parse_iso(row.made_at) for row in evidence.messages(outbox)]
+        replay_ordered(ledger, since=iso(min(made)), until=iso(max(made)))
+        relay.step()
+        assert tried(outbox) == {"W310": [2, 2], "W311": [2]}, "all are made at one end: not before"
+        late = iso(max(made) + timedelta(microseconds=1))
+        replay_ordered(ledger, since=iso(min(made)), until=late)
+        relay.step()
+        relay.step()
+        assert tried(outbox) == {"W310": [3, 3], "W311": [3]}, "each order is carried out once"
+    assert [(row.event_id, row.body) for row in evidence.messages(outbox)] == before
+    assert [erp.lines(f"PO-{n}") for n in (310, 311)] == booked
+    for event_id, _ in before:
+        keys = {it.sent_headers["idempotency-key"] for it in evidence.attempts(outbox, event_id)}
+        assert keys == {f'"{event_id}"'}
+
+
+def test_a_replay_leaves_alone_what_was_never_tried_and_what_came_after_it(
+    erp: Sandbox, outbox: Outbox
+) -> None:
+    ledger = orders(erp, 312)
+    ledger.consumed(312)
+    replay_ordered(ledger, order="W312")
+    ledger.consumed(312)
+    assert evidence.covered(outbox, Choice(order="W312")).messages == 0
+    with relaying(ledger, outbox, erp) as relay:
+        relay.step()
+        assert tried(outbox) == {"W312": [1, 1]}
+    found = evidence.covered(outbox, Choice(order="W312"))
+    assert (found.messages, found.orders) == (2, 1)
+    assert found.first is not None
+    assert found.last is not None
+    assert found.first <= found.last

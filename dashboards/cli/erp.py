@@ -1,8 +1,9 @@
-"""The boundary to the ERP: `erp status | peer | contract | drill`, `erp tryton up`."""
+"""The boundary to the ERP: `erp status | peer | contract | replay | drill`, `erp tryton up`."""
 
 import json
 import signal
 import threading
+from datetime import datetime
 from pathlib import Path
 from secrets import randbelow
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from core.errors import MesError
 from dashboards.cli.terminal import Data, give_up, ledger_of, say
 
 if TYPE_CHECKING:
+    from core.replay import ReplayMessages
     from erp.agreement.policy import Terms
     from erp.port import ErpProfile
 
@@ -153,6 +155,75 @@ def _signed(where: str) -> "Terms":
         effective_at=policy.effective_at,
         signed_by=policy.signed_by,
     )
+
+
+@erp.command("replay")
+def erp_replay(
+    *,
+    data: Data,
+    user: Annotated[str, typer.Option(help="user id of the person who asks")],
+    why: Annotated[str, typer.Option(help="the reason, as the ledger keeps it")],
+    ids: Annotated[list[str] | None, typer.Option("--id", help="a message; again for more")] = None,
+    order: Annotated[str | None, typer.Option(help="all messages of one order")] = None,
+    since: Annotated[str | None, typer.Option(help="made from, as 2026-11-23T06:00+01:00")] = None,
+    until: Annotated[str | None, typer.Option(help="made before; left out: until now")] = None,
+    server: Annotated[
+        str | None, typer.Option(help="address of the server that runs; else it must be stopped")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask whether to go on")] = False,
+) -> None:
+    """Send messages to the ERP again: same id, same bytes; the ledger keeps who asked and why."""
+    from core.replay import ReplayMessages
+    from dashboards.cli.asking import ask_ledger, ask_server
+
+    ledger_of(data)
+    command = ReplayMessages(
+        messages=tuple(ids or ()),
+        order=order,
+        since=_instant("--since", since),
+        until=_instant("--until", until),
+        why=why,
+    )
+    say(_covered(data, command))
+    if not yes and not typer.confirm("Send them again, each under its own key?"):
+        raise typer.Exit(1)
+    secret = typer.prompt("Secret", hide_input=True)
+    try:
+        if server is not None:
+            seq = ask_server(server, user, secret, command=command)
+        else:
+            seq = ask_ledger(data, user, secret, command=command)
+    except MesError as fault:
+        raise give_up(fault) from fault
+    when = "now" if server is not None else "when the server runs again"
+    say(f"Entry {seq} orders it; the relay sends them {when}, each order in its sequence.")
+
+
+def _covered(data: Path, it: "ReplayMessages") -> str:
+    """Return in words which messages a replay covers now, or give up where it is none."""
+    from erp import evidence
+    from erp.outbox import Outbox
+    from erp.replaying import Choice
+
+    outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
+    choice = Choice(messages=it.messages, order=it.order, since=it.since, until=it.until)
+    found = evidence.covered(outbox, choice)
+    outbox.close()
+    if found.messages == 0:
+        raise give_up("No message that was tried before is chosen. See erp status, choose anew.")
+    messages = "1 message" if found.messages == 1 else f"{found.messages} messages"
+    orders = "1 order" if found.orders == 1 else f"{found.orders} orders"
+    return f"{messages} of {orders}, made from {found.first} to {found.last}"
+
+
+def _instant(option: str, text: str | None) -> datetime | None:
+    from core.clock import parse_iso
+
+    try:
+        return None if text is None else parse_iso(text)
+    except ValueError as fault:
+        shape = "2026-11-23T06:00+01:00"
+        raise give_up(f"{option} {text}: no instant. Give it with its offset: {shape}") from fault
 
 
 @erp.command("drill")
