@@ -27,6 +27,8 @@ PEERS = {
     "sap": "SAP, repeatability",
     "business-central": "Business Central",
     "quickbooks": "QuickBooks Desktop",
+    "netsuite": "NetSuite, as a job",
+    "netsuite-at-once": "NetSuite, at once",
 }
 BOOKED = "test_a_batch_is_booked_with_its_general_ledger"
 TWICE = "test_a_request_delivered_twice_is_booked_once"
@@ -50,6 +52,8 @@ DIFFERS = {
         WAIT: "j",
         MASTERS: "d",
     },
+    "netsuite": {BOOKED: "u", MASTERS: "d"},
+    "netsuite-at-once": {BOOKED: "u", TWICE: "v", MASTERS: "d"},
 }
 
 

@@ -25,6 +25,7 @@ from erp.adapters.oauth import client_credentials
 from erp.adapters.sap.adapter import SapErp
 from erp.adapters.sap.mapping import SapPlant, SapUnit
 from erp.simulated import business_central as simulated_bc
+from tests import netsuite_peer
 from tests.erp_peers import PEER_SEED, Port
 from tests.erp_plant import ROOT, free_port
 
@@ -58,7 +59,8 @@ class SimulatedPeer:
         command = [sys.executable, "-m", "erp.simulated", self.kind]
         command += ["--db", str(self.folder / "erp.db"), "--port", str(self.number)]
         command += ["--seed", str(seed)]
-        login = {"BATCHWRIGHT_SIMULATED_USER": USER, "BATCHWRIGHT_SIMULATED_SECRET": SECRET}
+        given = GIVEN.get(self.kind, lambda: SECRET)()
+        login = {"BATCHWRIGHT_SIMULATED_USER": USER, "BATCHWRIGHT_SIMULATED_SECRET": given}
         self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **login})
         until = time.monotonic() + 30
         while time.monotonic() < until:
@@ -129,10 +131,26 @@ def bc(peer: SimulatedPeer, address: str, secret: str) -> Port:
     return BcErp(f"{address}{simulated_bc.ROOT}", login=login, plant=BC_PLANT, timeout_s=10)
 
 
+def ns(peer: SimulatedPeer, address: str, secret: str) -> Port:
+    return netsuite_peer.connect(
+        address,
+        token_at=peer.address,
+        asynchronous=peer.kind == "netsuite",
+        whose=netsuite_peer.PLANT if secret == SECRET else secret,
+    )
+
+
 MAKERS: dict[str, Callable[[SimulatedPeer, str, str], Port]] = {
     "sap": sap,
     "sap-plain": sap,
     "business-central": bc,
+    "netsuite": ns,
+    "netsuite-at-once": ns,
+}
+# what a simulator knows of us, where that is not our secret itself
+GIVEN: dict[str, Callable[[], str]] = {
+    "netsuite": netsuite_peer.public_key,
+    "netsuite-at-once": netsuite_peer.public_key,
 }
 
 

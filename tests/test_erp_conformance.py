@@ -46,6 +46,7 @@ from tests.erp_peers import (
     tryton_peer,
 )
 from tests.erp_simulated import MAKERS, simulated
+from tests.netsuite_peer import posts
 
 pytestmark = pytest.mark.timeout(900)  # the first real ERP of a machine takes minutes to make
 PEERS = {
@@ -91,7 +92,7 @@ def started(port: Port, story: Story) -> Story:
 
 @contextmanager
 def network(peer: Peer, *faults: str) -> Iterator[tuple[Network, Port]]:
-    made = Network(peer.address, faults=faults)
+    made = Network(peer.address, faults=faults, strikes=posts)
     port = peer.port(made.address)
     try:
         yield made, port
@@ -364,7 +365,8 @@ def test_master_data_comes_whole_once_and_then_as_nothing_new(port: Port) -> Non
         else:
             assert again.records is None, kind
     [bom] = port.pull(Kind.BOM, None, None).records or ()
-    assert [(one.item, one.quantity) for one in bom.lines] == [  # type: ignore[union-attr]
+    per_1000 = 1000 / bom.quantity  # type: ignore[union-attr]
+    assert [(one.item, one.quantity * per_1000) for one in bom.lines] == [  # type: ignore[union-attr]
         ("LAC", Decimal("0.12")),
         ("PVP", Decimal("0.015")),
     ]

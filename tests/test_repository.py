@@ -46,7 +46,12 @@ HOME: dict[str, tuple[str, ...]] = {
     "biip": ("capture/",),
     "qbwc_kit": ("erp/adapters/quickbooks/", "erp/simulated/"),
     "httpx": ("erp/", "dashboards/demo", "dashboards/crew", "dashboards/oidc/"),
-    "joserfc": ("core/provider_proof", "dashboards/oidc/"),
+    "joserfc": (
+        "core/provider_proof",
+        "dashboards/oidc/",
+        "erp/adapters/netsuite/login",
+        "erp/simulated/netsuite",
+    ),
     "nats": ("erp/stream",),
     "websockets": SCREENS,
     "sqlalchemy": ("core/", "erp/", "capture/telemetry"),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from config.adapters.netsuite import NetSuiteSetting
 from config.adapters.sap import SapSetting
 from config.adapters.setting import ErpSetting
 from config.adapters.webhook import WebhookSetting
@@ -15,6 +16,7 @@ SETTINGS: Mapping[str, type[ErpSetting]] = {
     "webhook": WebhookSetting,
     "tryton": WebhookSetting,
     "sap": SapSetting,
+    "netsuite": NetSuiteSetting,
 }
 UNITS = ("KGM", "GRM", "LTR", "C62")
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from config.adapters.setting import ErpSetting
 from erp.adapters import webhook_setup
 from erp.adapters.given import Given
+from erp.adapters.netsuite import setup as netsuite
 from erp.adapters.sap import setup as sap
 from erp.connected import Connected
 from erp.port import ErpProfile
@@ -29,6 +30,7 @@ MAKERS: Mapping[str, Maker] = {
     "webhook": Maker(webhook_setup.profile, webhook_setup.connect),
     "tryton": Maker(webhook_setup.profile, webhook_setup.connect),
     "sap": Maker(sap.profile, sap.connect),
+    "netsuite": Maker(netsuite.profile, netsuite.connect),
 }
 
 

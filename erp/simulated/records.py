@@ -51,6 +51,18 @@ class Work:
         """Forget a record."""
         self._connection.execute("DELETE FROM record WHERE kind = ? AND key = ?", (kind, key))
 
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Run a part that may fail alone: nothing of it is kept then, and the rest goes on."""
+        self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK TO part")
+            self._connection.execute("RELEASE part")
+            raise
+        self._connection.execute("RELEASE part")
+
     def number(self, name: str, start: int = 1) -> int:
         """Return the next number of a counter without gaps."""
         row = self._connection.execute(

@@ -13,6 +13,7 @@ from typing import Any
 
 from core.clock import parse_iso
 from erp.adapters.calling import KeyLocks, Login, before_sending
+from erp.adapters.reading import UNREADABLE, built
 from erp.adapters.sap import fields, mapping
 from erp.adapters.sap.mapping import SapPlant
 from erp.adapters.sap.service import DOCUMENTS, ODATA, SapService, quoted
@@ -101,15 +102,9 @@ class SapErp:
         """
         path, query, build = self._source(kind, cursor)
         found, bodies = self._sap.pages(path, query)
-        records: list[Record] = []
-        faults = []
-        for raw in found:
-            try:
-                records.append(build(raw, self._plant))
-            except (KeyError, ValueError, TypeError, ArithmeticError) as fault:
-                faults.append(f"{kind} {raw!r:.120}: {type(fault).__name__} {fault}")
+        records, faults = built(found, lambda raw: build(raw, self._plant))
         url = f"{self.address}/{path}"
-        return Page(url, Validators(), tuple(records), b"\n".join(bodies), tuple(faults))
+        return Page(url, Validators(), records, b"\n".join(bodies), faults)
 
     def _source(
         self, kind: Kind, cursor: Cursor | None
@@ -326,7 +321,7 @@ class SapErp:
         for item in self._items(query):
             try:
                 line = mapping.ledger_line(item, self._plant)
-            except (KeyError, ValueError, TypeError, ArithmeticError) as fault:
+            except UNREADABLE as fault:
                 number = item.get("MaterialDocument")
                 raise ErpUnreachable(
                     self.address, f"document {number} is not readable: {fault}"
