@@ -326,7 +326,8 @@ class ErpProfile:
 
     `takes` are the message types it can book, None for all: the others are not sent.
     `longest_s` is how long a request may stay under way there after its answer was lost; before
-    that, a posting that is not found may still come.
+    that, a posting that is not found may still come. `ledger_grows` says that a line of its books
+    which is added later has a higher number, so that what is new stands after the last one read.
     """
 
     name: str
@@ -338,6 +339,7 @@ class ErpProfile:
     signs_receipts: bool = True
     reads_gl: bool = True
     longest_s: int = 0
+    ledger_grows: bool = False
 
     def books(self, kind: str) -> bool:
         """Return whether a message type can be booked there."""

@@ -10,6 +10,7 @@ SANDBOX = ErpProfile(
     scales={"KGM": 9, "C62": 0},
     lengths={"ref": 16, "item": 40, "lot": 40, "order": 40},
     asks_period_first=True,
+    ledger_grows=True,
 )
 TRYTON = ErpProfile(
     name="tryton",

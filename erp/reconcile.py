@@ -1,30 +1,30 @@
-"""Collect the three lists to compare: what the floor did, what was sent, what was booked.
+"""What is compared: what the floor did, what was sent, what was booked, one row per line.
 
-One row per line, in the ERP's base units, keyed by event id and reference. Nothing is judged
-here. `postings` is None where the ERP could not be read: not compared is not agreement.
+Rows are in the ERP's base units, keyed by event id and reference. Nothing is judged here.
+`erp.following` reads them.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from core.clock import now, parse_iso
+from core.clock import parse_iso
 from core.ledger.entry import Entry
-from erp import evidence
-from erp.contract import Line, Message, from_bytes
-from erp.derive import PAGE, Entries
+from erp.contract import Line, Message
 from erp.errors import ErpUnreachable, NotTranslated
 from erp.events import BY_FACT, KINDS
-from erp.messages import LINKED, Known, Site, erp_order_of, identifier, lane_of, lines_of
-from erp.outbox import Outbox
-from erp.port import ErpAdapter, ErpProfile, LedgerLine, Scope
+from erp.messages import Known, Site, erp_order_of, identifier, lane_of, lines_of
+from erp.port import ErpProfile, LedgerLine
 from erp.rows import ReceiptRow, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactRow:
-    """One movement or order event as the ledger has it; `quantity` is None where none moved."""
+    """One movement or order event as the ledger has it; `quantity` is None where none moved.
+
+    `corrects` is the event id of what a reversal undoes.
+    """
 
     event_id: str
     entry_seq: int
@@ -40,6 +40,7 @@ class FactRow:
     posting_date: date
     at: datetime
     fault: str | None = None
+    corrects: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class MessageRow:
     receipt_status: str | None
     documents: str | None
     receipt_period: str | None
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,110 +97,37 @@ class PostingRow:
     gl_read: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
-    """The three lists, and up to where each was read."""
-
-    facts: tuple[FactRow, ...]
-    messages: tuple[MessageRow, ...]
-    postings: tuple[PostingRow, ...] | None
-    upto_seq: int
-    read_at: datetime
-    fault: str | None = None
-
-
 # message type -> movement of a line that moves no stock
 ORDER_MOVEMENTS = {"mes.work_order_started.v1": "start", "mes.work_order_completed.v1": "complete"}
+FINEST = 9  # digits after the point that a quantity may have
 
 
-def collect(
-    entries: Entries,
-    outbox: Outbox,
-    port: ErpAdapter,
-    *,
-    site: Site,
-    erp_order: Callable[[str], str | None] = lambda _: None,
-) -> Collected:
-    """Return the three lists as they stand now."""
-    facts, upto = fact_rows(entries, site, erp_order=erp_order, profile=port.profile)
-    fault: str | None = None
-    postings: tuple[PostingRow, ...] | None = None
-    try:
-        lines = [posting_row(line, port.profile) for line in port.ledger(Scope())]
-        postings = tuple(_named(lines, evidence.receipts(outbox)))
-    except ErpUnreachable as silence:
-        fault = str(silence)
-    return Collected(
-        facts=facts,
-        messages=message_rows(outbox),
-        postings=postings,
-        upto_seq=upto,
-        read_at=now(),
-        fault=fault,
-    )
-
-
-def fact_rows(
-    entries: Entries,
-    site: Site,
-    *,
-    erp_order: Callable[[str], str | None],
-    profile: ErpProfile | None = None,
-) -> tuple[tuple[FactRow, ...], int]:
-    """Return the facts of the whole ledger, and the number of its last entry.
-
-    A fact that cannot be read as a movement, or that the ERP has no posting for, is a row all the
-    same, with its fault.
-    """
-    found: list[FactRow] = []
-    linked: dict[str, str] = {}
-    by_seq: dict[int, Entry] = {}
-    upto = 0
-
-    def number(order: str) -> str | None:
-        return linked.get(order) or erp_order(order)
-
-    known = Known(erp_order=number, original=lambda _: None)
-    for entry in _all(entries):
-        upto = entry.seq
-        if entry.type == LINKED:
-            linked[entry.data["order"]] = entry.data["erp_ref"]
-        kind = BY_FACT.get(entry.type)
-        if kind is not None and kind.posts:  # a notice is acknowledged, and stands in no books
-            by_seq[entry.seq] = entry
-    for entry in by_seq.values():
-        found.extend(_facts_of(entry, by_seq, site=site, known=known))
-    if profile is not None:
-        found = [it if profile.books(it.type) else _not_booked(it, profile.name) for it in found]
-    return tuple(found), upto
-
-
-def _not_booked(fact: FactRow, erp: str) -> FactRow:
+def not_booked(fact: FactRow, erp: str) -> FactRow:
+    """Return a fact that an ERP has no posting for, saying so."""
     title = KINDS[fact.type].title  # type: ignore[index]
     return replace(fact, fault=fact.fault or f"{title}: not sent, {erp} has no posting for it.")
 
 
-def _all(entries: Entries) -> Iterable[Entry]:
-    after = 0
-    while page := entries.entries(after, PAGE):
-        yield from page
-        after = page[-1].seq
+def facts_of(
+    entry: Entry, by_seq: Callable[[int], Entry | None], *, site: Site, known: Known
+) -> list[FactRow]:
+    """Return the movements of one entry.
 
-
-def _facts_of(entry: Entry, by_seq: dict[int, Entry], *, site: Site, known: Known) -> list[FactRow]:
+    What cannot be read as a movement is a row all the same, with its fault.
+    """
     kind = BY_FACT[entry.type].type
-    source, sign, fault = entry, 1, None
+    source, sign, fault, corrects = entry, 1, None, None
     lines: tuple[Line, ...] = ()
     order: str | None = None
     erp: str | None = None
     try:
         if BY_FACT[entry.type].reverses:
-            original = by_seq.get(entry.data.get("corrects", 0))
+            original = by_seq(entry.data.get("corrects", 0))
             if original is None:
                 raise NotTranslated(entry.seq, entry.type, "corrects an entry that moved nothing")
-            source, sign = original, -1
+            source, sign, corrects = original, -1, identifier(original)
         order, erp = lane_of(source, known), erp_order_of(source, known)
-        lines = lines_of(source)
+        lines = tuple(_readable(entry, line) for line in lines_of(source))
     except NotTranslated as refusal:
         fault = str(refusal)
     plain = FactRow(
@@ -216,8 +145,25 @@ def _facts_of(entry: Entry, by_seq: dict[int, Entry], *, site: Site, known: Know
         posting_date=site.posting_date(entry.at),
         at=parse_iso(entry.at),
         fault=fault,
+        corrects=corrects,
     )
     return [_with_line(plain, line, sign) for line in lines] or [plain]
+
+
+def is_too_fine(quantity: Decimal) -> bool:
+    """Return whether a quantity has more digits than can be compared exactly.
+
+    >>> is_too_fine(Decimal("0.000000001")), is_too_fine(Decimal("0.0000000001"))
+    (False, True)
+    """
+    return quantity != round(quantity, FINEST)
+
+
+def _readable(entry: Entry, line: Line) -> Line:
+    if is_too_fine(Decimal(line.quantity)):
+        why = f"{line.quantity} {line.unit} is finer than {FINEST} digits"
+        raise NotTranslated(entry.seq, entry.type, why)
+    return line
 
 
 def _with_line(plain: FactRow, line: Line, sign: int) -> FactRow:
@@ -234,18 +180,8 @@ def _with_line(plain: FactRow, line: Line, sign: int) -> FactRow:
     )
 
 
-def message_rows(outbox: Outbox) -> tuple[MessageRow, ...]:
-    """Return every message, one row per line, with its newest receipt."""
-    newest = {it.event_id: it for it in evidence.receipts(outbox)}
-    return tuple(
-        row
-        for kept in evidence.messages(outbox)
-        if KINDS[kept.type].posts  # type: ignore[index]
-        for row in _message_lines(kept, from_bytes(kept.body), newest.get(kept.event_id))
-    )
-
-
-def _message_lines(kept: Row, made: Message, answer: ReceiptRow | None) -> list[MessageRow]:
+def message_lines(kept: Row, made: Message, answer: ReceiptRow | None) -> list[MessageRow]:
+    """Return a message, one row per line, with its newest receipt."""
     data = made.data
 
     def row(line: Line | None) -> MessageRow:
@@ -274,25 +210,21 @@ def _message_lines(kept: Row, made: Message, answer: ReceiptRow | None) -> list[
             receipt_status=answer.status if answer else None,
             documents=" ".join(doc.id for doc in answer.documents) if answer else None,
             receipt_period=answer.period if answer else None,
+            due_at=parse_iso(kept.due_at),
         )
 
     return [row(line) for line in data.lines] or [row(None)]
 
 
-def _named(lines: Iterable[PostingRow], answers: Iterable[ReceiptRow]) -> Iterator[PostingRow]:
-    """Name the lines whose document keeps no reference of ours by the receipts that list it."""
-    by_document = {
-        f"{doc.id}/{doc.year}/{doc.line}": answer.event_id
-        for answer in answers
-        for doc in answer.documents
-    }
-    for line in lines:
-        unnamed = line.event_id is None and line.erp_ref is None
-        yield replace(line, event_id=by_document.get(line.document)) if unnamed else line
-
-
 def posting_row(line: LedgerLine, profile: ErpProfile | None = None) -> PostingRow:
-    """Return a line of the ERP's books as a row."""
+    """Return a line of the ERP's books as a row.
+
+    Raises:
+        ErpUnreachable: its quantity cannot be compared exactly; a hole would be no agreement.
+    """
+    if line.quantity is not None and is_too_fine(line.quantity):
+        why = f"line {line.seq}, {line.quantity} {line.unit}, is finer than {FINEST} digits"
+        raise ErpUnreachable("the other side" if profile is None else profile.name, why)
     document = line.document
     return PostingRow(
         seq=line.seq,

@@ -1,0 +1,11 @@
+-- Lines of the ERP's books without a reference get the message they are of: by our short reference,
+-- or by the receipt that lists their document. Then `named`: one row per line that got one.
+create or replace temp table named as
+select l.seq, any_value(coalesce(m.event_id, d.event_id)) as id
+from line as l
+left join (select distinct erp_ref, event_id from message) as m on m.erp_ref = l.erp_ref
+left join receipt_document as d on d.document = l.document and l.erp_ref is null
+where l.mid is null and l.kind <> 'gl' and coalesce(m.event_id, d.event_id) is not null
+group by l.seq;
+update line set mid = n.id, key = n.id, nth = 1 from named as n where n.seq = line.seq;
+insert into todo select id from named

@@ -1,0 +1,220 @@
+"""The match's private DuckDB: rows in, and judged again where something moved.
+
+One thread writes; every reader has a cursor and a state of its own. Each turn is one transaction:
+what came, what that touches, the verdicts, and the position. Everything here can be dropped and
+is built again from the ledger, the outbox and the ERP's books.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+
+from analytics.reconciliation.intake import Intake, Read
+from analytics.reconciliation.reading import Found
+from analytics.reconciliation.rules import UNITS, MatchRules
+from analytics.store import OFFLINE, sql
+from core.clock import micros
+
+MEMORY = "4GB"
+COMPACT_AT = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What one turn brings; `upto_seq` is the last entry that facts were read from.
+
+    `documents` are (document, event id) of receipts; `orders` are the ERP's (number, state).
+    """
+
+    at: datetime
+    upto_seq: int
+    facts: Sequence[Any] = ()
+    messages: Sequence[Any] = ()
+    documents: Sequence[tuple[str, str]] = ()
+    books: tuple[Read, ...] = ()
+    orders: Sequence[tuple[str, str]] | None = None
+    read: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Up to where the sides were read, and whether the ERP's books could be read at last.
+
+    `outside` lines of the ERP are no business of ours.
+    """
+
+    upto_seq: int = 0
+    read_at: datetime | None = None
+    books_at: datetime | None = None
+    read: bool = False
+    outside: int = 0
+    judged: int = 0
+    number: int = 0
+
+
+class MatchStore:
+    """The three sides and their verdicts."""
+
+    def __init__(self, rules: MatchRules | None = None, *, threads: int = 2) -> None:
+        self.rules = rules or MatchRules()
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": str(threads), "memory_limit": MEMORY, **OFFLINE,
+        }  # fmt: skip
+        self._connection = duckdb.connect(":memory:", config=config)
+        self._writing = threading.Lock()
+        self._position = Position()
+        self._written = 0
+        for statement in self._connection.extract_statements(sql("match_tables")):
+            self._connection.execute(statement)
+        self._intake = Intake(self._connection)
+        self._connection.executemany(
+            "insert into unit_factor values (?, ?, ?)",
+            [(unit, *found) for unit, found in UNITS.items()],
+        )
+        for unit, scale in self.rules.scales.items():
+            self._connection.execute(
+                "insert into unit_scale values (?, ?, cast(? as decimal(28, 9)))",
+                [unit, scale, f"1e-{scale}" if scale else "1"],
+            )
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._connection.close()
+
+    @property
+    def position(self) -> Position:
+        """Up to where the newest turn has read."""
+        return self._position
+
+    @contextmanager
+    def reading(self) -> Iterator[Found]:
+        """Give one request its own cursor on one unmoving state."""
+        with self._writing:
+            cursor = self._connection.cursor()
+            position = self._position
+            cursor.execute("begin transaction read only")
+            cursor.execute("select count(*) from our_order").fetchall()  # fixes the state
+        try:
+            yield Found(cursor, position, self.rules)
+        finally:
+            cursor.close()
+
+    def load(self, news: News) -> None:
+        """Take in a part of the first reading; nothing is judged before it is whole."""
+        assert not self._position.number, "what is judged once is judged on"
+        with self._writing, self._transaction():
+            self._put(news, whole=True)
+
+    def take(self, news: News) -> Position:
+        """Take in what came and judge what it touches; return the new position."""
+        with self._writing:
+            with self._transaction():
+                after = self._turn(news)
+            self._position = after
+            return after
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("begin transaction")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("rollback")
+            raise
+        self._connection.execute("commit")
+
+    def _put(self, news: News, *, whole: bool) -> None:
+        self._connection.execute("create or replace temp table todo(event_id text)")
+        intake = self._intake
+        intake.put_facts(news.facts, whole=whole)
+        intake.put_messages(news.messages, news.documents, whole=whole)
+        for read in news.books:
+            intake.put_lines(read)
+        if news.orders is not None:
+            intake.put_orders(news.orders)
+
+    def _turn(self, news: News) -> Position:
+        whole = not self._position.number
+        self._put(news, whole=whole)
+        self._intake.attach(whole=whole)
+        self._intake.by_hand()
+        if not whole:
+            self._touch(news.at)
+        judged = self._judge(news, whole=whole)
+        was = self._position
+        return replace(
+            was,
+            upto_seq=news.upto_seq,
+            read_at=news.at,
+            books_at=news.at if news.read else was.books_at,
+            read=news.read,
+            outside=self._outside(),
+            judged=judged,
+            number=was.number + 1,
+        )
+
+    def _count(self, table: str) -> int:
+        found = self._connection.execute(f"select count(*) from {table}").fetchone()
+        assert found is not None
+        return int(found[0])
+
+    def _outside(self) -> int:
+        [found] = self._connection.execute(
+            "select count(*) from line where mid is null and kind <> 'gl' and (erp_order is null"
+            " or erp_order not in (select erp_order from our_order))"
+        ).fetchall()
+        return int(found[0])
+
+    def _touch(self, at: datetime) -> None:
+        """Note what else must be judged again: reversals, and rows whose time is over."""
+        run = self._connection.execute
+        run("insert into todo select event_id from fact where corrects in (from todo)")
+        run(
+            "insert into todo select event_id from verdict where until_us <= ?"
+            " or (match_class = 'in_flight' and not has_fact)",
+            [micros(at)],
+        )
+
+    def _judge(self, news: News, *, whole: bool) -> int:
+        run, rules = self._connection.execute, self.rules
+        for name, key in (("fact", "event_id"), ("message", "event_id"), ("line", "mid")):
+            some = f"from {name}" if whole else f"from {name} where {key} in (from todo)"
+            run(f"drop view if exists todo_{name}")
+            run(f"create or replace temp table todo_{name} as {some}" if not whole
+                else f"create temp view todo_{name} as {some}")  # fmt: skip
+        run("delete from verdict where event_id is null or event_id in (from todo)")
+        before = self._count("verdict")
+        values: dict[str, Any] = {
+            "now_us": micros(news.at),
+            "sla_us": _us(rules.sla),
+            "settle_us": _us(rules.settle),
+            "late_us": _us(rules.late),
+            "tolerance": rules.quantity,
+            "upto_seq": news.upto_seq,
+        }
+        run(sql("match_judge"), values)
+        run(sql("match_alone"))
+        run(sql("match_hand_rows"))
+        for name in ("fact", "message", "line"):
+            run(f"drop {'view' if whole else 'table'} todo_{name}")
+        after = self._count("verdict")
+        self._compact(after - before, after)
+        return after - before
+
+    def _compact(self, written: int, rows: int) -> None:
+        """Write tables anew, without the rows that were replaced, once these are many."""
+        self._written += written
+        if self._written < max(COMPACT_AT, 2 * rows):
+            return
+        for table in ("verdict", "message", "line", "fact"):
+            self._connection.execute(f"create or replace table {table} as from {table}")
+        self._written = rows
+
+
+def _us(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)

@@ -1,0 +1,366 @@
+"""Follows the three sides of the match: what is new of the ledger, the outbox and the ERP's books.
+
+Every reader keeps its position and returns what was added or changed since. All of it can be read
+again from the start: a position is only saved work.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import func, select
+
+from core.clock import now
+from core.ledger.entry import Entry
+from erp import tables
+from erp.contract import from_bytes
+from erp.derive import Entries
+from erp.errors import ErpUnreachable
+from erp.events import BY_FACT, KINDS
+from erp.messages import LINKED, Known, Site
+from erp.outbox import Outbox, row_of
+from erp.port import DocumentRef, ErpAdapter, ErpOrder, Kind, Scope, Validators
+from erp.reconcile import (
+    FactRow,
+    MessageRow,
+    PostingRow,
+    facts_of,
+    message_lines,
+    not_booked,
+    posting_row,
+)
+from erp.rows import OPEN, ReceiptRow, Row
+
+ENTRIES, MESSAGES, LINES = 20_000, 20_000, 20_000  # what one look reads at most
+AGAIN = 200  # attempts read once more, since several senders may commit out of order
+ORDERS = 20  # orders whose books are read one by one
+SOME = 500  # ids in one question
+SWEEP_SHARE = 20  # reading everything again takes at most one part in twenty of the time
+
+message, attempt, receipt = tables.message, tables.attempt, tables.receipt
+
+
+class FactReader:
+    """The movements and order events of the ledger, in its order."""
+
+    def __init__(
+        self,
+        entries: Entries,
+        site: Site,
+        *,
+        erp_order: Callable[[str], str | None] = lambda _: None,
+        order_of: Callable[[str], str | None] = lambda _: None,
+        port: ErpAdapter | None = None,
+    ) -> None:
+        self._entries, self._site = entries, site
+        self._erp_order, self._profile = erp_order, port.profile if port else None
+        self._linked: dict[str, str] = {}
+        self._unlinked: dict[str, list[int]] = {}
+        self._known = Known(erp_order=self._number, original=lambda _: None, order_of=order_of)
+        self.upto = 0
+
+    def read(self) -> tuple[list[FactRow], bool]:
+        """Return facts of new entries and of orders linked since, and whether there are more."""
+        page = self._entries.entries(self.upto, ENTRIES)
+        found: list[FactRow] = []
+        for entry in page:
+            if entry.type == LINKED:
+                found.extend(self._link(entry))
+            kind = BY_FACT.get(entry.type)
+            if kind is not None and kind.posts:  # a notice is acknowledged, and stands in no books
+                found.extend(self._facts(entry))
+            self.upto = entry.seq
+        return found, len(page) == ENTRIES
+
+    def _number(self, order: str) -> str | None:
+        return self._linked.get(order) or self._erp_order(order)
+
+    def _link(self, entry: Entry) -> Iterator[FactRow]:
+        """Return the facts of an order that waited for the ERP's number."""
+        order = entry.data["order"]
+        self._linked[order] = entry.data["erp_ref"]
+        for seq in self._unlinked.pop(order, ()):
+            yield from self._facts(self._entries.entries(seq - 1, 1)[0])
+
+    def _facts(self, entry: Entry) -> list[FactRow]:
+        rows = facts_of(entry, self._moved, site=self._site, known=self._known)
+        for row in rows[:1]:
+            if row.erp_order is None and row.order is not None:
+                self._unlinked.setdefault(row.order, []).append(entry.seq)
+        profile = self._profile
+        if profile is None:
+            return rows
+        return [it if profile.books(it.type) else not_booked(it, profile.name) for it in rows]
+
+    def _moved(self, seq: int) -> Entry | None:
+        """Return an entry that a reversal corrects, where it moved something."""
+        found = self._entries.entries(seq - 1, 1) if seq > 0 else []
+        kind = BY_FACT.get(found[0].type) if found and found[0].seq == seq else None
+        return found[0] if kind is not None and kind.posts else None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageNews:
+    """Messages that are new or changed, and which document each of their receipts names."""
+
+    rows: tuple[MessageRow, ...] = ()
+    documents: tuple[tuple[str, str], ...] = ()
+    more: bool = False
+
+
+class MessageReader:
+    """The messages of the outbox. Open ones are looked at each time, the others when tried anew."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._open: dict[str, tuple[object, ...]] = {}
+        self._after: int | None = 0  # the entry of the last message read; None once all were
+        self._attempt: int | None = None
+
+    def read(self) -> MessageNews:
+        """Return what is new since the last look."""
+        if self._attempt is None:
+            self._attempt = self._newest()
+        if self._after is not None:
+            return self._first(self._after)
+        newest = self._newest()
+        names = self._changed(newest)
+        self._attempt = newest
+        kept = [row for some in _some(names) for row in self._of(some)]
+        return self._news(kept)
+
+    def _first(self, after: int) -> MessageNews:
+        query = select(message).where(message.c.entry_seq > after)
+        rows = self._outbox.read(query.order_by(message.c.entry_seq).limit(MESSAGES))
+        kept = [row_of(found) for found in rows]
+        more = len(kept) == MESSAGES
+        self._after = kept[-1].entry_seq if more else None
+        return replace(self._news(kept), more=more)
+
+    def _newest(self) -> int:
+        return int(self._outbox.read(select(func.max(attempt.c.id).label("n")))[0]["n"] or 0)
+
+    def _changed(self, newest: int) -> list[str]:
+        c = message.c
+        columns = (c.event_id, c.state, c.attempts, c.last_code, c.last_error, c.due_at)
+        query = select(*columns).where(c.state.in_(OPEN))
+        now_open = {row["event_id"]: tuple(row.values())[1:] for row in self._outbox.read(query)}
+        names = {name for name, state in now_open.items() if self._open.get(name) != state}
+        names |= self._open.keys() - now_open.keys()
+        if newest != self._attempt:
+            assert self._attempt is not None
+            tried = select(attempt.c.event_id).where(attempt.c.id > self._attempt - AGAIN)
+            names |= {row["event_id"] for row in self._outbox.read(tried)}
+        return sorted(names)
+
+    def _of(self, names: Sequence[str]) -> list[Row]:
+        query = select(message).where(message.c.event_id.in_(names))
+        return [row_of(found) for found in self._outbox.read(query)]
+
+    def _news(self, kept: Sequence[Row]) -> MessageNews:
+        for row in kept:
+            if row.state in OPEN:
+                state = (str(row.state), row.attempts, row.last_code, row.last_error, row.due_at)
+                self._open[row.event_id] = state
+            else:
+                self._open.pop(row.event_id, None)
+        told = [row for row in kept if KINDS[row.type].posts]  # type: ignore[index]
+        newest: dict[str, ReceiptRow] = {}
+        documents: list[tuple[str, str]] = []
+        for some in _some([row.event_id for row in told]):
+            for answer in self._receipts(some):
+                newest[answer.event_id] = answer
+                documents += [(_document(doc), answer.event_id) for doc in answer.documents]
+        rows = (
+            line
+            for row in told
+            for line in message_lines(row, from_bytes(row.body), newest.get(row.event_id))
+        )
+        return MessageNews(tuple(rows), tuple(dict.fromkeys(documents)))
+
+    def _receipts(self, names: Sequence[str]) -> Iterator[ReceiptRow]:
+        """Yield receipts, oldest first, without their bytes: the match compares what they name."""
+        c = receipt.c
+        query = select(c.event_id, c.at, c.status, c.documents, c.period)
+        for row in self._outbox.read(query.where(c.event_id.in_(names)).order_by(c.id)):
+            yield ReceiptRow(
+                event_id=row["event_id"],
+                at=row["at"],
+                status=row["status"],
+                body=b"",
+                headers={},
+                documents=tuple(DocumentRef(*parts) for parts in json.loads(row["documents"])),
+                period=row["period"],
+                checkpoint=None,
+            )
+
+
+def _document(doc: DocumentRef) -> str:
+    return f"{doc.id}/{doc.year}/{doc.line}"
+
+
+def _some(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), SOME):
+        yield names[start : start + SOME]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Lines of the ERP's books: all after one and up to another, or all of some orders.
+
+    `upto` is None at the end of the books.
+    """
+
+    lines: tuple[PostingRow, ...]
+    after: int = 0
+    upto: int | None = None
+    orders: tuple[str, ...] | None = None
+
+
+class BookReader:
+    """The ERP's books: what is added at once, everything again on a slower cadence.
+
+    Where the ERP's own numbers only grow, what is new stands after the last line read; elsewhere
+    the orders of new receipts are read. A line that was changed by hand is found by the sweep.
+    """
+
+    def __init__(self, port: ErpAdapter) -> None:
+        self._port = port
+        self._last = self._swept = 0
+        self._first = True
+        self._took_s, self._swept_s = 0.0, -1e9
+        self._validators: Validators | None = None
+
+    def read(self, orders: Iterable[str], *, sweep: bool) -> tuple[list[Part], bool]:
+        """Return what is new, and whether there is more to read before the books are whole.
+
+        Args:
+            orders: the ERP's numbers of orders whose messages have moved.
+            sweep: whether everything may be read again.
+
+        Raises:
+            ErpUnreachable: no answer, or a line that cannot be read; the position stands.
+        """
+        if self._first:
+            part = self._slice(self._last)
+            self._first = part.upto is not None
+            return [part], self._first
+        parts = []
+        names = sorted(set(orders))
+        if self._port.profile.ledger_grows:
+            parts.append(self._slice(self._last))
+        elif names and len(names) <= ORDERS:
+            lines = [row for name in names for row in self._rows(Scope(order=name))]
+            parts.append(Part(lines=tuple(lines), orders=tuple(names)))
+        elif names:
+            return [self._sweep(whole=True)], False
+        if sweep and time.monotonic() - self._swept_s >= SWEEP_SHARE * self._took_s:
+            parts.append(self._sweep(whole=not self._port.profile.ledger_grows))
+        return parts, False
+
+    def states(self) -> list[tuple[str, str]] | None:
+        """Return the ERP's orders with their states, None where they are as they were."""
+        page = self._port.pull(Kind.ORDER, None, self._validators)
+        if page.records is None:
+            return None
+        self._validators = page.validators
+        return [(it.id, str(it.state)) for it in page.records if isinstance(it, ErpOrder)]
+
+    def again(self) -> None:
+        """Have everything read again: the ERP was away, and may have come back as another."""
+        self._swept, self._swept_s = 0, -1e9
+
+    def _rows(self, scope: Scope) -> Iterator[PostingRow]:
+        return (posting_row(line, self._port.profile) for line in self._port.ledger(scope))
+
+    def _slice(self, after: int) -> Part:
+        """Return the lines after one, as many as one look reads."""
+        rows = self._rows(Scope(after=after))
+        # Only where numbers grow can a reading be broken off: elsewhere it is whole.
+        lines = tuple(islice(rows, LINES) if self._port.profile.ledger_grows else rows)
+        upto = lines[-1].seq if self._port.profile.ledger_grows and len(lines) == LINES else None
+        self._last = max(self._last, max((line.seq for line in lines), default=0))
+        return Part(lines=lines, after=after, upto=upto)
+
+    def _sweep(self, *, whole: bool) -> Part:
+        began = time.monotonic()
+        part = self._slice(0 if whole else self._swept)
+        self._swept = part.upto or 0
+        self._swept_s = time.monotonic()
+        self._took_s = self._swept_s - began
+        return part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fresh:
+    """What one look found. With `more`, the sides are not whole yet: look again, then judge.
+
+    `orders` are (number, state) of the ERP's orders, None where they are as they were. `fault` says
+    why the ERP's books could not be read: not compared is no agreement.
+    """
+
+    facts: tuple[FactRow, ...]
+    messages: tuple[MessageRow, ...]
+    documents: tuple[tuple[str, str], ...]
+    books: tuple[Part, ...]
+    orders: list[tuple[str, str]] | None
+    upto_seq: int
+    read_at: datetime
+    fault: str | None
+    more: bool
+
+
+class Follower:
+    """All three sides of one boundary, read in turn; for one thread."""
+
+    def __init__(self, facts: FactReader, outbox: Outbox, port: ErpAdapter) -> None:
+        self._facts, self._messages, self._books = facts, MessageReader(outbox), BookReader(port)
+        self._away = False
+
+    def look(self, *, sweep: bool = False) -> Fresh:
+        """Return what is new on the three sides.
+
+        Messages are read before and after the books: before, to know whose books have moved; after,
+        so that every line's message is known.
+        """
+        facts, more = self._facts.read()
+        first = self._messages.read()
+        moved = {row.erp_order for row in first.rows if row.receipt_at is not None}
+        books: list[Part] = []
+        orders: list[tuple[str, str]] | None = None
+        fault: str | None = None
+        more = more or first.more
+        second = MessageNews()
+        if not more:
+            try:
+                if self._away:
+                    self._books.again()
+                books, more = self._books.read(moved, sweep=sweep or self._away)
+                if any(line.movement == "complete" for part in books for line in part.lines):
+                    orders = self._books.states()
+                self._away = False
+            except ErpUnreachable as silence:
+                self._away, fault, books = True, str(silence), []
+            second = self._messages.read()
+        return Fresh(
+            facts=tuple(facts),
+            messages=_latest(first.rows, second.rows),
+            documents=(*first.documents, *second.documents),
+            books=tuple(books),
+            orders=orders,
+            upto_seq=self._facts.upto,
+            read_at=now(),
+            fault=fault,
+            more=more,
+        )
+
+
+def _latest(
+    first: tuple[MessageRow, ...], second: tuple[MessageRow, ...]
+) -> tuple[MessageRow, ...]:
+    """Return the rows of two readings; the later one counts."""
+    again = {row.event_id for row in second}
+    return (*(row for row in first if row.event_id not in again), *second)
