@@ -21,10 +21,10 @@ from erp import evidence
 from erp import port as erp_port
 from erp.connected import Connected, Signs
 from erp.events import EventKind, told
+from erp.following import FactReader, Follower
 from erp.messages import Site
 from erp.outbox import Outbox
 from erp.pull import Puller, Receivers
-from erp.reconcile import Collected, collect
 from erp.relay import Relay
 from erp.signing import Keys
 from erp.stream import Publisher
@@ -174,15 +174,16 @@ class Boundary:
         found = self._execution.nouns.get(Batch, batch)
         return None if found is None else found.order
 
-    def collected(self) -> Collected:
-        """Return facts, messages and postings as they stand now."""
-        return collect(
+    def follower(self) -> Follower:
+        """Return what reads facts, messages and postings from their beginning on."""
+        facts = FactReader(
             self._execution.ledger,
-            self.outbox,
-            self.port,
-            site=self.site,
+            self.site,
             erp_order=self.erp_order,
+            order_of=self.order_of,
+            port=self.port,
         )
+        return Follower(facts, self.outbox, self.port)
 
     def keep_anchor(self) -> bool:
         """Keep the newest checkpoint that the ERP has sent back; return whether there was one."""

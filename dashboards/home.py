@@ -9,7 +9,6 @@ from analytics.oee import percent
 from core.clock import now
 from dashboards import menu, parts, visit
 from dashboards.finance import words as finance
-from dashboards.finance.matching import by_class
 from dashboards.names import Names
 from dashboards.palette import State
 from dashboards.plant import PlantServices
@@ -157,7 +156,7 @@ def match_now(reader: Any) -> Markup:
     snap = reader.newest
     if snap is None:
         return Markup('{}<p class="none">Reading the three sides …</p>').format(head)
-    counts = by_class(snap.rows)
+    counts = snap.counts
     cards = [
         parts.card(
             finance.of(name).label,

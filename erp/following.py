@@ -27,6 +27,7 @@ from erp.reconcile import (
     FactRow,
     MessageRow,
     PostingRow,
+    document_name,
     facts_of,
     message_lines,
     not_booked,
@@ -173,7 +174,7 @@ class MessageReader:
         for some in _some([row.event_id for row in told]):
             for answer in self._receipts(some):
                 newest[answer.event_id] = answer
-                documents += [(_document(doc), answer.event_id) for doc in answer.documents]
+                documents += [(document_name(doc), answer.event_id) for doc in answer.documents]
         rows = (
             line
             for row in told
@@ -196,10 +197,6 @@ class MessageReader:
                 period=row["period"],
                 checkpoint=None,
             )
-
-
-def _document(doc: DocumentRef) -> str:
-    return f"{doc.id}/{doc.year}/{doc.line}"
 
 
 def _some(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -15,7 +15,7 @@ from erp.contract import Line, Message
 from erp.errors import ErpUnreachable, NotTranslated
 from erp.events import BY_FACT, KINDS
 from erp.messages import Known, Site, erp_order_of, identifier, lane_of, lines_of
-from erp.port import ErpProfile, LedgerLine
+from erp.port import DocumentRef, ErpProfile, LedgerLine
 from erp.rows import ReceiptRow, Row
 
 
@@ -216,6 +216,11 @@ def message_lines(kept: Row, made: Message, answer: ReceiptRow | None) -> list[M
     return [row(line) for line in data.lines] or [row(None)]
 
 
+def document_name(document: DocumentRef) -> str:
+    """Return how a line of the ERP's books is named here."""
+    return f"{document.id}/{document.year}/{document.line}"
+
+
 def posting_row(line: LedgerLine, profile: ErpProfile | None = None) -> PostingRow:
     """Return a line of the ERP's books as a row.
 
@@ -225,13 +230,12 @@ def posting_row(line: LedgerLine, profile: ErpProfile | None = None) -> PostingR
     if line.quantity is not None and is_too_fine(line.quantity):
         why = f"line {line.seq}, {line.quantity} {line.unit}, is finer than {FINEST} digits"
         raise ErpUnreachable("the other side" if profile is None else profile.name, why)
-    document = line.document
     return PostingRow(
         seq=line.seq,
         kind=line.kind,
         event_id=line.reference,
         erp_ref=line.ref,
-        document=f"{document.id}/{document.year}/{document.line}",
+        document=document_name(line.document),
         erp_order=line.order,
         item=line.item,
         lot=line.lot,

@@ -17,9 +17,9 @@ from erp import evidence
 from erp.contract import BookedDocument, Line, Message
 from erp.errors import MessageRefused
 from erp.events import DEVIATIONS, EVENTS, EventKind, check, told
+from erp.following import FactReader, MessageReader
 from erp.messages import Known
 from erp.outbox import Outbox
-from erp.reconcile import fact_rows, message_rows
 from erp.relay import Endpoint, Relay
 from erp.rows import State
 from tests.erp_plant import AT, SITE, Clock, Sandbox, Written, message_of, sandbox_running
@@ -155,8 +155,9 @@ def test_notices_are_receipted_book_nothing_and_are_not_compared(
         ("deviation_closed", State.DONE),
     ]
     assert [one["movement"] for one in erp.lines("PO-1")] == ["start"]
-    assert [row.type for row in message_rows(outbox)] == ["mes.work_order_started.v1"]
-    facts, _ = fact_rows(ledger, SITE, erp_order=lambda order: order.replace("W", "PO-"))
+    told = MessageReader(outbox).read().rows
+    assert [row.type for row in told] == ["mes.work_order_started.v1"]
+    facts, _ = FactReader(ledger, SITE, erp_order=lambda it: it.replace("W", "PO-")).read()
     assert [row.type for row in facts] == ["mes.work_order_started.v1"]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from erp import evidence
+from erp.following import FactReader, Follower
 from erp.outbox import Outbox
 from erp.port import (
     Accepted,
@@ -24,7 +25,6 @@ from erp.port import (
     Rejected,
     Unknown,
 )
-from erp.reconcile import collect
 from erp.relay import Relay
 from erp.rows import State
 from erp.signing import Keys, new_secret
@@ -58,14 +58,14 @@ def test_what_an_erp_has_no_posting_for_is_not_sent_and_the_match_says_so(tmp_pa
         rows = evidence.messages(outbox)
         assert [row.state for row in rows] == [State.DONE, State.DONE], rows
         assert [row.lane_seq for row in rows] == [1, 2]
-        found = collect(ledger, outbox, port, site=SITE)
+        found = Follower(FactReader(ledger, SITE, port=port), outbox, port).look()
         faults = {it.type: it.fault for it in found.facts}
         assert faults["mes.material_consumed.v1"] is None
         said = faults["mes.work_order_started.v1"]
         assert said == "Work order started: not sent, SAP S/4HANA has no posting for it."
-        assert found.postings is not None
-        assert {it.erp_ref for it in found.postings} == {row.erp_ref for row in rows}
-        assert not any(it.gl_read for it in found.postings)
+        [books] = found.books
+        assert {it.erp_ref for it in books.lines} == {row.erp_ref for row in rows}
+        assert not any(it.gl_read for it in books.lines)
         port.close()
         outbox.close()
 

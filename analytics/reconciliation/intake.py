@@ -55,7 +55,7 @@ class Intake:
         run, names = self._connection.execute, self._stage(FACT, facts)
         if not whole:
             run("insert into todo select distinct event_id from incoming")
-            run("delete from fact where event_id in (select event_id from incoming)")
+        run("delete from fact where event_id in (select event_id from incoming)")
         run(
             f"insert into fact (key, many, {names}) select {KEY}, many, {names} from"
             f" (select *, {CROWD} as many, {PLACE} as n from incoming)"
@@ -75,7 +75,7 @@ class Intake:
         run, names = self._connection.execute, self._stage(MESSAGE, messages)
         if not whole:
             run("insert into todo select distinct event_id from incoming")
-            run("delete from message where event_id in (select event_id from incoming)")
+        run("delete from message where event_id in (select event_id from incoming)")
         run(
             f"insert into message (key, many, {names}) select {KEY}, many, {names} from"
             f" (select *, {CROWD} as many, {PLACE} as n from incoming)"

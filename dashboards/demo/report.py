@@ -11,7 +11,6 @@ from analytics.projector import Projector
 from core.clock import iso, micros, now
 from core.ledger.store import Ledger
 from dashboards.compose import Plant
-from dashboards.finance.matching import by_class
 from erp import evidence
 from erp.rows import State
 
@@ -96,8 +95,7 @@ def _reconciliation(readers: dict[str, Any]) -> dict[str, int]:
     reader = readers.get("reconcile")
     if reader is None:
         return {}
-    found = by_class(reader.read().rows)
-    return {name: count for name, count in found.items() if count}
+    return {name: count for name, count in reader.read().counts.items() if count}
 
 
 def _oee(

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from core.clock import parse_iso
 from dashboards import parts
 from dashboards.finance import words
-from dashboards.finance.matching import PAGE
+from dashboards.finance.reading import PAGE
 from dashboards.finance.view import Ask
 from dashboards.link_state import LinkState
 from dashboards.palette import State

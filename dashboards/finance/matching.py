@@ -1,32 +1,32 @@
 """The three-way match as finance reads it: made in one thread for everybody, kept until news.
 
-Nothing here draws. The ledger, the outbox and the ERP's books are read together, matched by
-`analytics.reconciliation`, and kept as one `Snapshot`. It is made again when the ledger or the
-outbox has moved, and every `REREAD_S` in case somebody changed the ERP by hand; only while
-somebody looks.
+Nothing here draws. What is new of the ledger, the outbox and the ERP's books is read together and
+judged by `analytics.reconciliation`, which keeps the rows; a `Snapshot` has their counts. It is
+made again when the ledger or the outbox has moved, and every `REREAD_S` in case somebody changed
+the ERP by hand; only while somebody looks.
 """
 
 import logging
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
+from analytics.reconciliation.intake import Read
+from analytics.reconciliation.rules import MatchRules
+from analytics.reconciliation.store import MatchStore, News
 from core.clock import now
-from dashboards.finance import words
-from dashboards.finance.compare import MatchRow, Verdict, match
+from dashboards.finance.compare import MatchRow
+from dashboards.finance.reading import Listing, Reading, Scope, Snapshot
 from dashboards.link_state import LinkSide, LinkState, read_link
 from erp import evidence
+from erp.following import Follower, Fresh
 from erp.port import ErpAdapter
-from erp.reconcile import Collected
 from erp.signing import Keys
 
 LOOK_S = 2.0
 REREAD_S = 15.0
-PAGE = 100
 log = logging.getLogger("batchwright.finance")
 
 
@@ -37,46 +37,7 @@ class BoundarySide(LinkSide, Protocol):
 
     @property
     def port(self) -> ErpAdapter: ...
-    def collected(self) -> Collected: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """One reading of all three sides; `took_s` is what it cost.
-
-    `books_at` is when the ERP's books were last read, None where they never were.
-    """
-
-    verdict: Verdict
-    upto_seq: int
-    read_at: datetime
-    books_at: datetime | None
-    fault: str | None
-    took_s: float
-    number: int
-
-    @property
-    def rows(self) -> tuple[MatchRow, ...]:
-        """Every row, the newest fact first."""
-        return self.verdict.rows
-
-
-def _books_at(found: Collected, kept: Snapshot | None) -> datetime | None:
-    if found.fault is None:
-        return found.read_at
-    return kept.books_at if kept is not None else None
-
-
-def by_class(rows: Iterable[MatchRow]) -> dict[str, int]:
-    """Return how many rows each class has; every class is named, unknown ones last."""
-    found = Counter(row.match_class for row in rows)
-    named = {name: found.pop(name, 0) for name in words.CLASSES}
-    return named | dict(sorted(found.items()))
-
-
-def of_day(rows: Iterable[MatchRow], day: date | None) -> list[MatchRow]:
-    """Return the rows of one posting date, or all."""
-    return [row for row in rows if day is None or row.posting_date == day]
+    def follower(self) -> Follower: ...
 
 
 class ReconcileReader:
@@ -87,13 +48,21 @@ class ReconcileReader:
     """
 
     def __init__(
-        self, boundary: BoundarySide, *, look_s: float = LOOK_S, reread_s: float = REREAD_S
+        self,
+        boundary: BoundarySide,
+        *,
+        rules: MatchRules | None = None,
+        look_s: float = LOOK_S,
+        reread_s: float = REREAD_S,
     ) -> None:
         self._boundary = boundary
         self._look_s, self._reread_s = look_s, reread_s
         self._lock, self._making = threading.Lock(), threading.Lock()
         self._watchers: dict[int, Callable[[], Any]] = {}
         self._numbers = 0
+        self._rules = rules or MatchRules()
+        self._store = MatchStore(self._rules)
+        self._follower: Follower | None = None
         self._newest: Snapshot | None = None
         self._link: LinkState | None = None
         self._mark: object = None
@@ -140,26 +109,60 @@ class ReconcileReader:
         """Return a snapshot of now; a kept one where neither ledger nor outbox has moved."""
         with self._making:
             mark, kept = self._marked(), self._newest
-            if kept is not None and mark == self._mark and self._is_young(kept):
+            is_young = kept is not None and self._is_young(kept)
+            if kept is not None and mark == self._mark and is_young:
                 return kept
             began = time.monotonic()
-            found = self._boundary.collected()
-            verdict = match(found)
+            fresh = self._taken(sweep=not is_young)
+            position = self._store.position
+            with self.reading() as found:
+                counts = found.counts()
             made = Snapshot(
-                verdict=verdict,
-                upto_seq=found.upto_seq,
-                read_at=found.read_at,
-                books_at=_books_at(found, kept),
-                fault=found.fault,
+                counts=counts,
+                upto_seq=position.upto_seq,
+                read_at=fresh.read_at,
+                books_at=position.books_at,
+                fault=fresh.fault,
                 took_s=time.monotonic() - began,
-                number=1 if kept is None else kept.number + 1,
+                number=position.number,
+                judged=position.judged,
+                outside=position.outside,
+                rules=self._rules,
             )
             self._mark, self._newest = mark, made
             return made
 
+    def _taken(self, *, sweep: bool) -> Fresh:
+        """Take in what is new of all sides and judge it."""
+        if self._follower is None:
+            self._follower = self._boundary.follower()
+        first = not self._store.position.number
+        parts = [self._follower.look(sweep=sweep)]
+        while parts[-1].more:
+            if first:  # nothing is judged before the first reading is whole
+                self._store.load(news_of(parts))
+                parts = []
+            parts.append(self._follower.look(sweep=sweep))
+        self._store.take(news_of(parts))
+        return parts[-1]
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """Give the match in one unmoving state, as it was last read."""
+        with self._store.reading() as found:
+            yield Reading(found)
+
+    def listing(self, scope: Scope, *, sort: str = "newest", page: int = 1) -> Listing | None:
+        """Return what a page shows of the newest reading, None before the first."""
+        if self._newest is None:
+            return None
+        with self.reading() as found:
+            return found.listing(scope, sort=sort, page=page)
+
     def row(self, key: str) -> MatchRow | None:
-        """Return a row as it is judged now, or None."""
-        return next((one for one in self.read().rows if one.key == key), None)
+        """Return one row as it was last judged."""
+        with self.reading() as found:
+            return found.row(key)
 
     def read_link(self) -> LinkState:
         """Return how the link stands now."""
@@ -222,6 +225,35 @@ class ReconcileReader:
                     self._watchers.pop(number, None)
 
 
-def reconciliation(boundary: BoundarySide) -> ReconcileReader:
+def news_of(parts: Sequence[Fresh]) -> News:
+    """Return what several looks found, as one turn of the match."""
+    newest = parts[-1]
+    told = [part.orders for part in parts if part.orders is not None]
+    books = (
+        Read(lines=one.lines, after=one.after, upto=one.upto, orders=one.orders)
+        for part in parts
+        for one in part.books
+    )
+    return News(
+        at=newest.read_at,
+        upto_seq=newest.upto_seq,
+        facts=[row for part in parts for row in part.facts],
+        messages=_latest(parts),
+        documents=[one for part in parts for one in part.documents],
+        books=tuple(books),
+        orders=told[-1] if told else None,
+        read=newest.fault is None,
+    )
+
+
+def _latest(parts: Sequence[Fresh]) -> list[Any]:
+    """Return the messages as they were read last; each stands once, with all its lines."""
+    newest = {row.event_id: n for n, part in enumerate(parts) for row in part.messages}
+    return [
+        row for n, part in enumerate(parts) for row in part.messages if newest[row.event_id] == n
+    ]
+
+
+def reconciliation(boundary: BoundarySide, rules: MatchRules | None = None) -> ReconcileReader:
     """Return the reader that the composition root puts at `readers['reconcile']`."""
-    return ReconcileReader(boundary)
+    return ReconcileReader(boundary, rules=rules)

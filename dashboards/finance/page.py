@@ -15,14 +15,15 @@ from dashboards.finance.drawer import drawer, gone
 from dashboards.finance.evidence import evidence_of
 from dashboards.finance.link import link_view
 from dashboards.finance.matching import ReconcileReader
-from dashboards.finance.view import HERE, ask_of, overview, tabs
+from dashboards.finance.reading import Listing
+from dashboards.finance.view import HERE, SORT_WORDS, ask_of, overview, tabs
 from dashboards.palette import State
 from dashboards.plant import PlantServices
 from dashboards.session import Viewer
 from dashboards.theme import Frame, frame
 
 CSS = (Path(__file__).parent / "finance.css").read_text("utf-8")
-FIELDS = ("view", "class", "day", "row", "page", "ask")
+FIELDS = ("view", "class", "day", "find", "sort", "row", "page", "ask")
 
 
 class ReconcilePage:
@@ -38,9 +39,8 @@ class ReconcilePage:
         self.drawer = Sheet(self._go, self._act, css=CSS, modal=True, margin=0)
         self._document = visit.document()
         visit.on_leave(reader.watch(self._told))
-        self._draw()
-        if self._ask.row:
-            visit.soon(self._draw_row)
+        self._show(None)
+        visit.soon(self._news)
 
     def _told(self) -> None:
         """Hear of news, in the reader's thread: one turn of the page is queued at a time."""
@@ -50,25 +50,34 @@ class ReconcilePage:
 
     async def _news(self) -> None:
         self._queued = False
-        self._draw()
+        await self._draw()
         await self._draw_row()
 
-    def _draw(self) -> None:
+    async def _draw(self) -> None:
+        """Read the page of the match that is asked for, off the event loop, and show it."""
+        ask, found = self._ask, None
+        if ask.view != "link":
+            reader, sort = self._reader, SORT_WORDS[ask.sort]
+            found = await asyncio.to_thread(reader.listing, ask.scope, sort=sort, page=ask.page)
+        if self._ask == ask:
+            self._show(found)
+
+    def _show(self, found: Listing | None) -> None:
         zone, ask, link = self._plant.zone, self._ask, self._reader.newest_link
         head = tabs(ask, link.waiting if link else None)
         if ask.view == "link":
             body = link_view(link, zone=zone, size=self._plant.ledger.size())
         else:
             today = now().astimezone(zone).date()
-            body = overview(ask, self._reader.newest, zone=zone, today=today)
+            body = overview(ask, self._reader.newest, found, zone=zone, today=today)
         self.sheet.show(head, body)
 
     async def _draw_row(self) -> None:
-        ask, snap = self._ask, self._reader.newest
-        if not ask.row or snap is None:
+        ask = self._ask
+        if not ask.row or self._reader.newest is None:
             self.drawer.show(Markup(""))
             return
-        row = next((one for one in snap.rows if one.key == ask.row), None)
+        row = await asyncio.to_thread(self._reader.row, ask.row)
         if row is None:
             self.drawer.show(gone(ask))
             return
@@ -93,7 +102,7 @@ class ReconcilePage:
         before, self._ask = self._ask, ask_of(query)
         if before.row != self._ask.row:
             self._note = Markup("")
-        self._draw()
+        await self._draw()
         await self._draw_row()
 
     async def _act(self, act: str, _press: str) -> None:

@@ -11,12 +11,13 @@ from markupsafe import Markup
 from dashboards import parts
 from dashboards.finance import words
 from dashboards.finance.compare import SIDES, MatchRow, odd
-from dashboards.finance.matching import PAGE, Snapshot, by_class, of_day
+from dashboards.finance.reading import PAGE, Listing, Scope, Snapshot
 from dashboards.palette import State
 from dashboards.parts import chip, join, local_time, notice, paragraph, sign
 
 HERE = "/reconcile"
 ALWAYS = ("matched", "in_flight", "not_compared")
+SORT_WORDS = {"": "newest", "oldest": "oldest", "class": "class", "order": "order", "item": "item"}
 NOTHING = Markup('<span class="none">nothing</span>')
 
 
@@ -27,9 +28,16 @@ class Ask:
     view: str = ""
     match_class: str = ""
     day: date | None = None
+    text: str = ""
+    sort: str = ""
     row: str = ""
     page: int = 1
     resend: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        """Which rows are asked for."""
+        return Scope(match_class=self.match_class, first=self.day, last=self.day, text=self.text)
 
     def url(self, **change: object) -> str:
         """Return the address of this state with some of it changed."""
@@ -38,6 +46,8 @@ class Ask:
             "view": it.view,
             "class": it.match_class,
             "day": it.day.isoformat() if it.day else "",
+            "find": it.text,
+            "sort": it.sort,
             "page": str(it.page) if it.page > 1 else "",
             "row": it.row,
             "ask": "resend" if it.resend and it.row else "",
@@ -57,7 +67,9 @@ def ask_of(query: Mapping[str, str]) -> Ask:
         view="link" if query.get("view") == "link" else "",
         match_class=query.get("class", "") if query.get("class", "") in words.CLASSES else "",
         day=found,
-        row=query.get("row", "")[:64],
+        text=query.get("find", "").strip()[:80],
+        sort=query.get("sort", "") if query.get("sort", "") in SORT_WORDS else "",
+        row=query.get("row", "")[:160],
         page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
         resend=query.get("ask") == "resend",
     )
@@ -80,19 +92,19 @@ def tabs(ask: Ask, waiting: int | None) -> Markup:
     return Markup('<nav class="tabs" aria-label="Views"><ul>{}</ul></nav>').format(join(*made))
 
 
-def overview(ask: Ask, snap: Snapshot | None, *, zone: ZoneInfo, today: date) -> Markup:
+def overview(
+    ask: Ask, snap: Snapshot | None, found: Listing | None, *, zone: ZoneInfo, today: date
+) -> Markup:
     """Return the whole match as the URL asks for it, without the drawer."""
-    if snap is None:
+    if snap is None or found is None:
         return paragraph("Reading the ledger, the messages and the ERP's books …", muted=True)
-    rows = of_day(snap.rows, ask.day)
-    shown = [row for row in rows if ask.match_class in ("", row.match_class)]
     return join(
         Markup('<div class="top">{}{}</div>').format(_as_of(snap, zone), _days(ask, today)),
         _fault(snap),
-        _verdict(rows, ask, zone),
-        _cards(rows, ask),
-        _ageing(rows, snap),
-        _list(shown, ask, zone),
+        _verdict(found, ask, zone),
+        _cards(found, ask),
+        _ageing(found, snap),
+        _list(found, ask, zone),
     )
 
 
@@ -103,7 +115,7 @@ def _as_of(snap: Snapshot, zone: ZoneInfo) -> Markup:
     facts = [
         ("Ledger", f"as of entry {words.number(snap.upto_seq)}"),
         ("ERP's books", f"{'not now; ' if snap.fault else ''}{read}"),
-        ("Tolerance", snap.verdict.tolerance),
+        ("Tolerance", snap.tolerance),
     ]
     cells = (Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(*fact) for fact in facts)
     return Markup('<dl class="asof" data-testid="as-of">{}</dl>').format(join(*cells))
@@ -137,9 +149,9 @@ def _fault(snap: Snapshot) -> Markup:
     return notice(State.UNKNOWN, "The ERP cannot be read.", text)
 
 
-def _verdict(rows: Sequence[MatchRow], ask: Ask, zone: ZoneInfo) -> Markup:
+def _verdict(found: Listing, ask: Ask, zone: ZoneInfo) -> Markup:
     """Return the sum: the classes, added up, are the total."""
-    counts, total = by_class(rows), len(rows)
+    counts, total = found.counts, found.total
     when = f" of {ask.day.isoformat()} ({zone.key})" if ask.day else ""
     if not total:
         return notice(
@@ -163,8 +175,8 @@ def _verdict(rows: Sequence[MatchRow], ask: Ask, zone: ZoneInfo) -> Markup:
     return notice(state, word, total_text)
 
 
-def _cards(rows: Sequence[MatchRow], ask: Ask) -> Markup:
-    counts = by_class(rows)
+def _cards(found: Listing, ask: Ask) -> Markup:
+    counts = found.counts
     shown = [name for name, n in counts.items() if n or name in ALWAYS or name == ask.match_class]
     quiet = [words.within(words.of(name).label) for name in counts if name not in shown]
     made = join(*(_card(name, counts[name], ask) for name in shown))
@@ -187,22 +199,22 @@ def _card(name: str, n: int, ask: Ask) -> Markup:
     ).format(kind, href, name, n, Markup(' aria-current="true"') if chosen else "", body)
 
 
-def _ageing(rows: Sequence[MatchRow], snap: Snapshot) -> Markup:
+def _ageing(found: Listing, snap: Snapshot) -> Markup:
     """Return how old what does not agree is; the widest bar is the largest count."""
-    open_rows = [row for row in rows if row.match_class not in words.AGREEING]
-    if not open_rows:
+    if found.oldest is None:
         return Markup("")
-    labels = snap.verdict.buckets
+    labels = snap.buckets
     table: dict[str, list[int]] = {label: [0, 0] for label in labels}
-    for row in open_rows:
-        table[row.bucket][0 if row.match_class in words.WAITING else 1] += 1
+    for name, ages in found.ages.items():
+        for label, n in ages.items():
+            table[label][0 if name in words.WAITING else 1] += n
     most = max(sum(pair) for pair in table.values()) or 1
     cells = join(*(_bucket(label, table[label], most) for label in labels))
-    oldest = max(row.age for row in open_rows)
+    count = sum(sum(pair) for pair in table.values())
     return Markup(
         '<section class="ages" aria-label="Age of what is open" data-testid="ages"><h2>Age of what '
         "is open <small>{} rows, the oldest {}</small></h2><ul>{}</ul></section>"
-    ).format(words.number(len(open_rows)), words.span(oldest), cells)
+    ).format(words.number(count), words.span(found.oldest), cells)
 
 
 def _bucket(label: str, pair: Sequence[int], most: int) -> Markup:
@@ -217,10 +229,7 @@ def _bucket(label: str, pair: Sequence[int], most: int) -> Markup:
     return Markup("<li><b>{}</b>{}<span>{}</span></li>").format(label, bars, text)
 
 
-def _list(rows: Sequence[MatchRow], ask: Ask, zone: ZoneInfo) -> Markup:
-    pages = max(1, -(-len(rows) // PAGE))
-    page = min(ask.page, pages)
-    part = rows[(page - 1) * PAGE : page * PAGE]
+def _list(found: Listing, ask: Ask, zone: ZoneInfo) -> Markup:
     title = words.of(ask.match_class).label if ask.match_class else "All rows"
     step = words.of(ask.match_class).step if ask.match_class else ""
     clear = (
@@ -231,9 +240,9 @@ def _list(rows: Sequence[MatchRow], ask: Ask, zone: ZoneInfo) -> Markup:
         else Markup("")
     )
     head = Markup('<div class="bar list-head"><h2>{} <small>{}</small></h2>{}</div>{}').format(
-        title, words.count(len(rows), "row"), clear, paragraph(step) if step else Markup("")
+        title, words.count(found.shown, "row"), clear, paragraph(step) if step else Markup("")
     )
-    body = join(*(_row(row, ask, zone) for row in part)) or Markup(
+    body = join(*(_row(row, ask, zone) for row in found.rows)) or Markup(
         '<tr><td colspan="5" class="muted">No row here.</td></tr>'
     )
     return Markup(
@@ -243,7 +252,7 @@ def _list(rows: Sequence[MatchRow], ask: Ask, zone: ZoneInfo) -> Markup:
         '<th scope="col">Floor did</th><th scope="col">Was sent</th><th scope="col">ERP says</th>'
         '<th scope="col">Class and probable cause</th></tr></thead><tbody>{}</tbody></table>'
         "</div>{}"
-    ).format(head, body, _pager(ask, page, pages))
+    ).format(head, body, _pager(ask, found.page, found.pages))
 
 
 def _pager(ask: Ask, page: int, pages: int) -> Markup:

@@ -61,6 +61,12 @@ CLASSES: dict[str, ClassWords] = {
         "The quantities are not equal.",
         "Compare the three sides; reverse the wrong posting in the ERP.",
     ),
+    "rounding": ClassWords(
+        "Rounded",
+        State.NEAR,
+        "The ERP keeps fewer digits of the unit; less than one of its smallest steps is between.",
+        "Widen the unit's digits in the ERP; see the sum of what was rounded.",
+    ),
     "uom_mismatch": ClassWords(
         "Unit differs",
         State.BAD,
@@ -114,6 +120,18 @@ CLASSES: dict[str, ClassWords] = {
         State.BAD,
         "The ERP's books no longer say what its signed receipt said.",
         "Ask who changed it; the receipt in this row is the proof.",
+    ),
+    "reversed_one_side": ClassWords(
+        "Reversed on one side",
+        State.BAD,
+        "One side took it back, the other did not.",
+        "Ask which is so: post it anew in the ERP, or take it back on the floor.",
+    ),
+    "order_state": ClassWords(
+        "Order still open",
+        State.NEAR,
+        "The floor has completed the order and the ERP has it booked, yet its order is open.",
+        "Close the order in the ERP; until then it takes more postings.",
     ),
 }
 UNKNOWN_CLASS = ClassWords("Unclassed", State.UNKNOWN, "A class without words.", "Call support.")
