@@ -2,8 +2,10 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,7 +13,8 @@ from playwright.sync_api import Page, expect
 from dashboards.finance.compare import MatchRow
 from dashboards.finance.evidence import evidence_of
 from dashboards.finance.link import link_view
-from dashboards.finance.matching import ReconcileReader, Snapshot, by_class, of_day
+from dashboards.finance.matching import ReconcileReader
+from dashboards.finance.reading import Scope, Snapshot
 from dashboards.finance.view import Ask, ask_of, overview
 from erp.rows import State
 from tests.browser import Screen, grave_findings, ready
@@ -32,9 +35,16 @@ def finance(living_plant: LivingPlant, tmp_path: Path) -> Iterator[FinancePlant]
 
 
 def classes(snap: Snapshot) -> dict[str, int]:
-    found = by_class(snap.rows)
-    assert sum(found.values()) == len(snap.rows)
-    return {name: n for name, n in found.items() if n}
+    return {name: n for name, n in snap.counts.items() if n}
+
+
+def rows(finance: FinancePlant, **which: Any) -> list[MatchRow]:
+    """Return rows as they were last judged; their classes sum to the total."""
+    with finance.reader.reading() as found:
+        listed = list(found.rows(Scope(**which)))
+        counts = found.counts(Scope(**which))
+    assert Counter(row.match_class for row in listed) == Counter(counts)
+    return listed
 
 
 def reads(finance: FinancePlant, **wanted: int) -> Snapshot:
@@ -46,9 +56,14 @@ def reads(finance: FinancePlant, **wanted: int) -> Snapshot:
     return snap
 
 
-def one(snap: Snapshot, match_class: str) -> MatchRow:
-    (row,) = (row for row in snap.rows if row.match_class == match_class)
+def one(finance: FinancePlant, match_class: str) -> MatchRow:
+    (row,) = rows(finance, match_class=match_class)
     return row
+
+
+def drawn(finance: FinancePlant, snap: Snapshot) -> str:
+    today = snap.read_at.astimezone(ZONE).date()
+    return overview(Ask(), snap, finance.reader.listing(Scope()), zone=ZONE, today=today)
 
 
 @pytest.mark.requirement("L1", "L2", "L3")
@@ -57,20 +72,20 @@ def test_every_fact_is_matched_then_each_difference_is_named(finance: FinancePla
     finance.told()
     snap = reads(finance, matched=3)
     assert snap.upto_seq == finance.plant.execution.ledger.size()
-    assert snap.verdict.tolerance.startswith("0 in quantity")
+    assert snap.tolerance.startswith("0 in quantity")
     change = "UPDATE ledger_line SET quantity = '2.04' WHERE lot = 'CC-4410' AND movement = 'issue'"
     assert finance.by_hand(change) == 1
     by_hand = {"order": "1001", "item": "PVP", "lot": "PV-3302", "quantity": "3"}
     finance.erp.admin("postings", movement="issue", **by_hand)
     snap = reads(finance, matched=2, missing_in_mes=1, qty_mismatch=1)
-    row = one(snap, "qty_mismatch")
+    row = one(finance, "qty_mismatch")
     assert (row.floor or {})["quantity"] == (row.sent or {})["quantity"] == "2.4 kg"
     assert (row.booked or {})["quantity"] == "2.04 kg"
     assert row.differs == ("quantity",)
-    alone = one(snap, "missing_in_mes")
+    alone = one(finance, "missing_in_mes")
     assert (alone.floor, alone.sent, alone.event_id) == (None, None, None)
-    drawn = overview(Ask(), snap, zone=ZONE, today=row.posting_date)
-    assert "2 matched + 1 missing in MES + 1 quantity differs = <b>4 rows</b>" in drawn
+    said = "2 matched + 1 missing in MES + 1 quantity differs = <b>4 rows</b>"
+    assert said in drawn(finance, snap)
 
 
 @pytest.mark.requirement("L3")
@@ -85,9 +100,8 @@ def test_silent_erp_makes_everything_not_compared_and_nothing_matched(
     assert snap.fault is not None
     assert snap.books_at is not None
     assert snap.books_at < snap.read_at
-    drawn = overview(Ask(), snap, zone=ZONE, today=snap.rows[0].posting_date)
-    assert "The ERP cannot be read." in drawn
-    assert "not now; last read" in drawn
+    assert "The ERP cannot be read." in drawn(finance, snap)
+    assert "not now; last read" in drawn(finance, snap)
     finance.erp.start()
     reads(finance, matched=3)
 
@@ -98,13 +112,13 @@ def test_refused_message_holds_its_order_until_it_is_resent_under_its_key(
 ) -> None:
     finance.erp.admin("orders", id="1002", state="locked")
     finance.made("1002")
-    snap = reads(finance, missing_in_erp=1, in_flight=2)
-    row = one(snap, "missing_in_erp")
+    reads(finance, missing_in_erp=1, in_flight=2)
+    row = one(finance, "missing_in_erp")
     assert row.cause == (
         "The ERP refused it: Order 1002 is locked; it takes no posting. "
         "Reopen the order in the ERP, then resend."
     )
-    behind = next(row for row in snap.rows if row.match_class == "in_flight")
+    behind = rows(finance, match_class="in_flight")[0]
     assert behind.cause == "Waits behind message 1 of its order, which the ERP refused."
     link = finance.reader.read_link()
     assert (link.waiting, [dead.event_id for dead in link.dead]) == (2, [row.event_id])
@@ -115,8 +129,9 @@ def test_refused_message_holds_its_order_until_it_is_resent_under_its_key(
     finance.erp.admin("orders", id="1002", state="released")
     assert finance.reader.replay(row.key) == 1
     finance.told()
-    snap = reads(finance, matched=3)
-    again = next(other for other in snap.rows if other.key == row.key)
+    reads(finance, matched=3)
+    again = finance.reader.row(row.key)
+    assert again is not None
     plant = finance.plant
     kept = plant.execution
     proof = evidence_of(again, finance.boundary, execution=kept, ledger=kept.ledger)
@@ -151,7 +166,7 @@ def test_snapshot_is_made_once_for_all_who_watch_and_again_after_news(
     eventually(lambda: {1, 2} <= set(told))
     assert slow.newest is first
     finance.made("1003")
-    eventually(lambda: len((slow.newest or first).rows) >= 3)
+    eventually(lambda: (slow.newest or first).total >= 3)
     for done in leave:
         done()
     eventually(lambda: slow._thread is None)
@@ -160,17 +175,19 @@ def test_snapshot_is_made_once_for_all_who_watch_and_again_after_news(
 def test_days_split_the_rows_by_posting_date(finance: FinancePlant) -> None:
     finance.made("1001")
     finance.told()
-    snap = reads(finance, matched=3)
-    day = snap.rows[0].posting_date
-    assert len(of_day(snap.rows, day)) == len(of_day(snap.rows, None)) == 3
-    assert of_day(snap.rows, day.replace(year=day.year - 1)) == []
+    reads(finance, matched=3)
+    day = rows(finance)[0].posting_date
+    assert len(rows(finance, first=day, last=day)) == len(rows(finance)) == 3
+    assert rows(finance, last=day.replace(year=day.year - 1)) == []
 
 
 def test_every_state_of_the_page_is_in_its_address() -> None:
-    query = {"class": "late", "day": "2026-11-23", "row": "evt_1", "page": "2", "ask": "resend"}
+    query = {"class": "late", "day": "2026-11-23", "find": "L-1", "sort": "oldest"}
+    query |= {"row": "evt_1", "page": "2", "ask": "resend"}
     url = ask_of(query).url()
-    assert url == "/reconcile?class=late&day=2026-11-23&page=2&row=evt_1&ask=resend"
-    odd = {"class": "<b>", "day": "soon", "page": "-1", "view": "x"}
+    given = "class=late&day=2026-11-23&find=L-1&sort=oldest&page=2&row=evt_1&ask=resend"
+    assert url == f"/reconcile?{given}"
+    odd = {"class": "<b>", "day": "soon", "page": "-1", "view": "x", "sort": "1; drop"}
     assert ask_of(odd) == Ask()
 
 
@@ -215,7 +232,8 @@ def test_finance_follows_a_difference_to_its_proof_and_resends(
     page.go_back()
     expect(drawer).to_be_visible()
 
-    dead = one(finance.reader.read(), "missing_in_erp")
+    finance.reader.read()
+    dead = one(finance, "missing_in_erp")
     finance.erp.admin("orders", id="1002", state="released")
     page = opened(screen, f"/reconcile?row={dead.key}")
     page.get_by_role("link", name="Resend, same key").click()

@@ -35,7 +35,8 @@ export function render({ model }) {
 
   const name = el => el && (el.getAttribute('data-key') || el.getAttribute('href'));
   const draw = () => {
-    const held = name(box.getRootNode().activeElement);
+    const focused = box.getRootNode().activeElement, held = name(focused);
+    const typed = focused?.matches('input') ? focused.value : null;  // news must not wipe what is being typed
     const opened = new Set([...box.querySelectorAll('details[open]')].map(name));
     const at = new Map([...box.querySelectorAll('[data-scroll]')].map(el => [el.dataset.scroll, [el.scrollLeft, el.scrollTop]]));
     const before = box.querySelector('[data-record]')?.dataset.record, top = box.scrollTop;
@@ -48,8 +49,8 @@ export function render({ model }) {
       if (!model.markup && box.open) { box.close(); return; }
       if (shown === before) box.scrollTop = top;
     }
-    const again = held && [...box.querySelectorAll('a[href], summary, details, button, input, [data-key]')].find(el => name(el) === held);
-    if (again) again.focus({ preventScroll: true });
+    const again = held && [...box.querySelectorAll('a[href], summary, details, button, input, select, [data-key]')].find(el => name(el) === held);
+    if (again) { again.focus({ preventScroll: true }); if (typed !== null && again.matches('input')) again.value = typed; }
     else if (model.modal && model.markup) box.querySelector('[data-first]')?.focus({ preventScroll: true });
   };
   model.on('markup', draw);

@@ -17,7 +17,8 @@ from core.execution import Execution
 from core.order import Order
 from dashboards.finance.compare import MatchRow
 from dashboards.finance.kept_rows import row_sha256
-from dashboards.finance.matching import ReconcileReader, Snapshot
+from dashboards.finance.matching import ReconcileReader
+from dashboards.finance.reading import Snapshot
 from erp import evidence
 from erp.messages import OUR_UNITS
 from erp.port import DOCUMENT_REVERSED

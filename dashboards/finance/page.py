@@ -16,7 +16,7 @@ from dashboards.finance.evidence import evidence_of
 from dashboards.finance.link import link_view
 from dashboards.finance.matching import ReconcileReader
 from dashboards.finance.reading import Listing
-from dashboards.finance.view import HERE, SORT_WORDS, ask_of, overview, tabs
+from dashboards.finance.view import HERE, ask_of, overview, tabs
 from dashboards.palette import State
 from dashboards.plant import PlantServices
 from dashboards.session import Viewer
@@ -57,8 +57,8 @@ class ReconcilePage:
         """Read the page of the match that is asked for, off the event loop, and show it."""
         ask, found = self._ask, None
         if ask.view != "link":
-            reader, sort = self._reader, SORT_WORDS[ask.sort]
-            found = await asyncio.to_thread(reader.listing, ask.scope, sort=sort, page=ask.page)
+            listing = self._reader.listing
+            found = await asyncio.to_thread(listing, ask.scope, sort=ask.sort, page=ask.page)
         if self._ask == ask:
             self._show(found)
 

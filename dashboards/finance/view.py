@@ -17,7 +17,13 @@ from dashboards.parts import chip, join, local_time, notice, paragraph, sign
 
 HERE = "/reconcile"
 ALWAYS = ("matched", "in_flight", "not_compared")
-SORT_WORDS = {"": "newest", "oldest": "oldest", "class": "class", "order": "order", "item": "item"}
+SORT_WORDS = {
+    "newest": "Newest first",
+    "oldest": "Oldest first",
+    "class": "By class",
+    "order": "By ERP order",
+    "item": "By item and lot",
+}
 NOTHING = Markup('<span class="none">nothing</span>')
 
 
@@ -29,7 +35,7 @@ class Ask:
     match_class: str = ""
     day: date | None = None
     text: str = ""
-    sort: str = ""
+    sort: str = "newest"
     row: str = ""
     page: int = 1
     resend: bool = False
@@ -47,7 +53,7 @@ class Ask:
             "class": it.match_class,
             "day": it.day.isoformat() if it.day else "",
             "find": it.text,
-            "sort": it.sort,
+            "sort": it.sort if it.sort != "newest" else "",
             "page": str(it.page) if it.page > 1 else "",
             "row": it.row,
             "ask": "resend" if it.resend and it.row else "",
@@ -68,7 +74,7 @@ def ask_of(query: Mapping[str, str]) -> Ask:
         match_class=query.get("class", "") if query.get("class", "") in words.CLASSES else "",
         day=found,
         text=query.get("find", "").strip()[:80],
-        sort=query.get("sort", "") if query.get("sort", "") in SORT_WORDS else "",
+        sort=query.get("sort", "") if query.get("sort", "") in SORT_WORDS else "newest",
         row=query.get("row", "")[:160],
         page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
         resend=query.get("ask") == "resend",
@@ -153,6 +159,8 @@ def _verdict(found: Listing, ask: Ask, zone: ZoneInfo) -> Markup:
     """Return the sum: the classes, added up, are the total."""
     counts, total = found.counts, found.total
     when = f" of {ask.day.isoformat()} ({zone.key})" if ask.day else ""
+    if ask.text:
+        when += f" with {ask.text}"
     if not total:
         return notice(
             State.INFO, "No facts", f"{when.strip() or 'yet'}. There is nothing to match."
@@ -242,6 +250,7 @@ def _list(found: Listing, ask: Ask, zone: ZoneInfo) -> Markup:
     head = Markup('<div class="bar list-head"><h2>{} <small>{}</small></h2>{}</div>{}').format(
         title, words.count(found.shown, "row"), clear, paragraph(step) if step else Markup("")
     )
+    head = join(head, _finder(ask))
     body = join(*(_row(row, ask, zone) for row in found.rows)) or Markup(
         '<tr><td colspan="5" class="muted">No row here.</td></tr>'
     )
@@ -253,6 +262,39 @@ def _list(found: Listing, ask: Ask, zone: ZoneInfo) -> Markup:
         '<th scope="col">Class and probable cause</th></tr></thead><tbody>{}</tbody></table>'
         "</div>{}"
     ).format(head, body, _pager(ask, found.page, found.pages))
+
+
+def _finder(ask: Ask) -> Markup:
+    """Return the forms that look for rows and put them in order."""
+    day = ask.day.isoformat() if ask.day else ""
+    kept = {"class": ask.match_class, "day": day}
+    hidden = join(
+        *(
+            Markup('<input type="hidden" name="{}" value="{}">').format(name, value)
+            for name, value in kept.items()
+            if value
+        )
+    )
+    choices = join(
+        *(
+            Markup('<option value="{}"{}>{}</option>').format(
+                name, Markup(" selected") if name == ask.sort else "", label
+            )
+            for name, label in SORT_WORDS.items()
+        )
+    )
+    clear = (
+        Markup('<a class="pick" href="{}">Clear</a>').format(ask.url(text="", page=1, row=""))
+        if ask.text
+        else Markup("")
+    )
+    return Markup(
+        '<form class="bar finder" method="get" action="{}">{}<label for="find">Order, item, lot or '
+        'batch</label><input id="find" name="find" type="text" maxlength="80" autocomplete="off" '
+        'data-key="find" value="{}"><button type="submit" class="pick">Find</button>{}'
+        '<label for="sort">Rows</label><select id="sort" name="sort" data-go data-key="sort">{}'
+        "</select></form>"
+    ).format(HERE, hidden, ask.text, clear, choices)
 
 
 def _pager(ask: Ask, page: int, pages: int) -> Markup:
