@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
+from msgspec import UNSET
 from sqlalchemy import func, select
 
 from core.clock import now
 from core.ledger.entry import Entry
 from erp import tables
-from erp.contract import from_bytes
+from erp.contract import Message, from_bytes
 from erp.derive import Entries
 from erp.errors import ErpUnreachable
 from erp.events import BY_FACT, KINDS
@@ -105,10 +106,14 @@ class FactReader:
 
 @dataclass(frozen=True, slots=True)
 class MessageNews:
-    """Messages that are new or changed, and which document each of their receipts names."""
+    """Messages that are new or changed, and which document each of their receipts names.
+
+    `undoings` are (event id, document) of messages that undo a document of the ERP.
+    """
 
     rows: tuple[MessageRow, ...] = ()
     documents: tuple[tuple[str, str], ...] = ()
+    undoings: tuple[tuple[str, str], ...] = ()
     more: bool = False
 
 
@@ -180,7 +185,13 @@ class MessageReader:
             for row in told
             for line in message_lines(row, from_bytes(row.body), newest.get(row.event_id))
         )
-        return MessageNews(tuple(rows), tuple(dict.fromkeys(documents)))
+        undoings = tuple(
+            (row.event_id, name)
+            for row in kept
+            if KINDS[row.type].undoes  # type: ignore[index]
+            for name in _undone(from_bytes(row.body))
+        )
+        return MessageNews(tuple(rows), tuple(dict.fromkeys(documents)), undoings)
 
     def _receipts(self, names: Sequence[str]) -> Iterator[ReceiptRow]:
         """Yield receipts, oldest first, without their bytes: the match compares what they name."""
@@ -197,6 +208,12 @@ class MessageReader:
                 period=row["period"],
                 checkpoint=None,
             )
+
+
+def _undone(made: Message) -> Iterator[str]:
+    """Yield the document that a message undoes."""
+    if made.data.document is not UNSET:
+        yield f"{made.data.document.id}/{made.data.document.year}"
 
 
 def _some(names: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -302,6 +319,7 @@ class Fresh:
     facts: tuple[FactRow, ...]
     messages: tuple[MessageRow, ...]
     documents: tuple[tuple[str, str], ...]
+    undoings: tuple[tuple[str, str], ...]
     books: tuple[Part, ...]
     orders: list[tuple[str, str]] | None
     upto_seq: int
@@ -346,6 +364,7 @@ class Follower:
             facts=tuple(facts),
             messages=_latest(first.rows, second.rows),
             documents=(*first.documents, *second.documents),
+            undoings=(*first.undoings, *second.undoings),
             books=tuple(books),
             orders=orders,
             upto_seq=self._facts.upto,

@@ -95,7 +95,9 @@ class FinancePlant:
 
     def rows(self) -> list[MatchRow]:
         """Return every row of the match as it stands now."""
-        return list(self.reader.read().rows)
+        self.reader.read()
+        with self.reader.reading() as found:
+            return list(found.rows())
 
     def by_hand(self, sql: str, *values: object) -> int:
         """Change the ERP's own database, as a clerk with too many rights would."""

@@ -101,6 +101,7 @@ def match(
     *,
     orders: Sequence[tuple[str, str]] | None = None,
     documents: Sequence[tuple[str, str]] = (),
+    undoings: Sequence[tuple[str, str]] = (),
     **rules: Any,
 ) -> Matched:
     """Return what the match says of records, judged once and whole."""
@@ -109,7 +110,7 @@ def match(
         store.take(
             News(
                 at=AT, upto_seq=10, facts=facts, messages=messages, books=whole(books),
-                read=lines is not None, orders=orders, documents=documents,
+                read=lines is not None, orders=orders, documents=documents, undoings=undoings,
             )
         )  # fmt: skip
         return everything(store)

@@ -220,3 +220,135 @@ def test_what_agrees_has_no_age() -> None:
         store.take(News(at=AT, upto_seq=10, facts=[FACT], messages=[SENT], books=books))
         with store.reading() as found:
             assert (found.ageing(), found.oldest()) == ({}, None)
+
+
+def taken_back(line: PostingRow, **changes: object) -> PostingRow:
+    """Return a posting by hand that takes a line back."""
+    assert line.quantity is not None
+    hand = replace(line, event_id=None, erp_ref=None, document="4900000077/2026/1")
+    return replace(hand, quantity=-line.quantity, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("L1", "K8")
+def test_posting_reversed_in_the_erp_alone_is_reversed_on_one_side() -> None:
+    [row] = match([FACT], [SENT], [LINE, taken_back(LINE)]).rows
+    assert (row.match_class, len(row.lines)) == ("reversed_one_side", 2)
+    same = taken_back(LINE, document="4900000001/2026/2", posting_date=date(2026, 4, 2))
+    assert one(FACT, SENT, LINE, same) == "reversed_one_side"
+    part = replace(taken_back(LINE), quantity=Decimal(-1))
+    assert match([FACT], [SENT], [LINE, part]).classes == ["matched", "missing_in_mes"]
+
+
+@pytest.mark.requirement("L1", "K8")
+def test_reversal_of_the_floor_that_the_erp_does_not_have_is_reversed_on_one_side() -> None:
+    undone = replace(
+        FACT, event_id="m2", entry_seq=8, quantity=-FACT.quantity, corrects="m1",  # type: ignore[operator]
+        type="mes.posting_reversed.v1",
+    )  # fmt: skip
+    dead = told(undone, state="dead", receipt_at=None, receipt_status=None)
+    both = [FACT, undone]
+    assert match(both, [SENT, dead], [LINE]).classes == ["matched", "reversed_one_side"]
+    # where the original is not booked either, nothing is one-sided: both are missing
+    assert match(both, [SENT, dead], []).classes == ["missing_in_erp", "missing_in_erp"]
+    booked = replace(LINE, event_id="m2", erp_ref="R2", quantity=-FACT.quantity)  # type: ignore[operator]
+    done = told(undone)
+    assert match(both, [SENT, done], [LINE, booked]).classes == ["matched", "matched"]
+
+
+@pytest.mark.requirement("L8")
+def test_twin_that_was_reversed_there_leaves_the_fact_matched() -> None:
+    twin = replace(LINE, document="4900000002/2026/1")
+    undo = taken_back(LINE, document="4900000002/2026/2")
+    [row] = match([FACT], [SENT], [LINE, twin, undo]).rows
+    assert (row.match_class, len(row.lines)) == ("matched", 3)
+    [row] = match([FACT], [SENT], [LINE, twin, taken_back(LINE)]).rows
+    assert (row.match_class, len(row.lines)) == ("matched", 3)
+    [row] = match([FACT], [SENT], [twin, LINE]).rows
+    assert [line["document"] for line in row.lines] == [LINE.document, twin.document]
+
+
+@pytest.mark.requirement("L8", "K8")
+def test_document_that_two_people_had_undone_is_one_row_with_it_and_matches() -> None:
+    undo = replace(
+        LINE, event_id="m9", erp_ref="R9", document="4900000090/2026/1", quantity=Decimal(-5)
+    )
+    found = match([FACT], [SENT], [LINE, HAND, undo], undoings=[("m9", "4900000009/2026")])
+    assert found.classes == ["matched", "matched"]
+    assert {len(row.lines) for row in found.rows} == {1, 2}
+    twin = replace(LINE, document="4900000002/2026/1")
+    undo = replace(undo, quantity=-LINE.quantity)  # type: ignore[operator]
+    [row] = match([FACT], [SENT], [LINE, twin, undo], undoings=[("m9", "4900000002/2026")]).rows
+    assert (row.match_class, len(row.lines)) == ("matched", 3)
+
+
+def test_what_one_posted_by_hand_and_another_took_back_is_one_row_that_matches() -> None:
+    found = match([FACT], [SENT], [LINE, HAND, taken_back(HAND)])
+    assert found.classes == ["matched", "matched"]
+    assert sorted(len(row.lines) for row in found.rows) == [1, 2]
+
+
+@pytest.mark.requirement("L1")
+@pytest.mark.parametrize(
+    ("said", "booked", "match_class"),
+    [
+        ("150.375", "150.38", "rounding"),
+        ("150.375", "150.37", "rounding"),
+        ("150.375", "150.39", "qty_mismatch"),
+        ("150.37", "150.38", "qty_mismatch"),  # the ERP could have kept it: nothing was rounded
+    ],
+)
+def test_difference_below_the_erps_smallest_step_is_rounding_and_summed(
+    said: str, booked: str, match_class: str
+) -> None:
+    fact, line = replace(FACT, quantity=Decimal(said)), replace(LINE, quantity=Decimal(booked))
+    with matching(scales={"KGM": 2, "C62": 0}) as store:
+        books = whole(numbered([line]))
+        store.take(News(at=AT, upto_seq=10, facts=[fact], messages=[told(fact)], books=books))
+        with store.reading() as found:
+            [it] = found.sums()
+    assert (it.match_class, it.rows, it.unit) == (match_class, 1, "KGM")
+    assert it.difference == Decimal(said) - Decimal(booked)
+
+
+@pytest.mark.requirement("L1")
+def test_completed_order_that_is_open_in_the_erp_is_named() -> None:
+    done = replace(FACT, item=None, lot=None, movement="complete", quantity=None, unit=None)
+    line = replace(
+        LINE, kind="order", item=None, lot=None, movement="complete", quantity=None, unit=None,
+        gl_document=None, gl_period=None,
+    )  # fmt: skip
+    for state, match_class in (("released", "order_state"), ("teco", "matched")):
+        found = match([done], [told(done)], [line], orders=[("4711", state), ("9", "released")])
+        assert found.classes == [match_class]
+
+
+@pytest.mark.requirement("L1")
+@pytest.mark.parametrize(
+    ("changes", "match_class"),
+    [
+        ({"quantity": Decimal("1.9")}, "qty_mismatch"),
+        ({"lot": "L-9"}, "lot_mismatch"),
+        ({"erp_order": "4712"}, "wrong_order"),
+        ({"posting_date": date(2026, 3, 30)}, "wrong_period"),
+    ],
+)
+def test_message_that_does_not_say_what_the_fact_says_is_a_difference(
+    changes: dict[str, object], match_class: str
+) -> None:
+    assert one(FACT, told(FACT, **changes), LINE) == match_class
+
+
+@pytest.mark.requirement("L1")
+def test_movement_that_is_gathered_is_in_flight_until_its_shift_has_ended() -> None:
+    fact = replace(FACT, at=AT - timedelta(hours=5))
+    waits = told(fact, state="pending", attempts=0, receipt_at=None, receipt_status=None,
+                 due_at=AT - timedelta(minutes=59))  # fmt: skip
+    assert one(fact, waits) == "in_flight"
+    assert one(fact, replace(waits, due_at=AT - timedelta(minutes=61))) == "missing_in_erp"
+
+
+def test_line_without_our_reference_is_named_by_the_receipt_that_lists_it() -> None:
+    bare = replace(LINE, event_id=None, erp_ref=None)
+    documents = [(LINE.document, "m1")]
+    assert match([FACT], [SENT], [bare], documents=documents).classes == ["matched"]
+    assert match([FACT], [SENT], [bare]).classes == ["missing_in_erp", "missing_in_mes"]

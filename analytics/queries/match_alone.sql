@@ -6,4 +6,4 @@ select
     l.erp_order, null, l.item, l.lot, l.movement, null, null, null, null, l.quantity, l.unit,
     l.posting_date, l.posted_us, null
 from todo_line as l
-where l.key not in (select key from todo_fact) and l.key not in (select key from todo_message)
+where l.mid is not null and l.key not in (select key from todo_fact) and l.key not in (select key from todo_message)

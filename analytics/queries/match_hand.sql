@@ -1,24 +1,34 @@
 -- What was posted by hand on our orders, and what that takes back; made anew at each turn, since
--- there is little of it. First `hand`: one row per such line. `side` numbers equal ones.
+-- there is little of it. First `hand`: one row per such line; `undoes` is the document that a
+-- message of ours had undone.
 create or replace temp table hand as
-select l.*
-from line as l
+select l.*, u.doc as undoes
+from line as l left join undoing as u on u.event_id = l.event_id
 where l.mid is null and (l.kind = 'gl' or l.erp_order in (select erp_order from our_order));
--- 1. A line of the same document with the sign turned takes that document's line back.
+-- 1. A line that names a document, or is of the same, with the sign turned takes its line back.
 create or replace temp table taken as
 select h.seq, min(r.key) as key
 from hand as h
-join line as r on r.doc = h.doc and r.mid is not null
+join line as r on r.doc = coalesce(h.undoes, h.doc) and r.mid is not null
+    and r.item is not distinct from h.item and r.lot is not distinct from h.lot
+    and r.movement = h.movement and r.quantity = -h.quantity
+where h.kind <> 'gl'
+group by h.seq;
+create or replace temp table pair as
+select h.seq, min(r.seq) as whole
+from hand as h
+join hand as r on r.doc = h.undoes and r.seq <> h.seq
     and r.item is not distinct from h.item and r.lot is not distinct from h.lot
     and r.movement = h.movement and r.quantity = -h.quantity
 where h.kind <> 'gl'
 group by h.seq;
 -- 2. What one hand posted and another took back is one row: nothing moved in the end.
-create or replace temp table pair as
+insert into pair
 with numbered as (
     select seq, erp_order, item, lot, movement, unit, quantity, row_number() over (
         partition by erp_order, item, lot, movement, unit, quantity order by seq) as n
-    from hand where kind <> 'gl' and quantity <> 0 and seq not in (select seq from taken)
+    from hand where kind <> 'gl' and quantity <> 0 and undoes is null
+        and seq not in (select seq from taken) and seq not in (select whole from pair)
 )
 select b.seq, a.seq as whole
 from numbered as a join numbered as b on a.quantity > 0 and b.quantity = -a.quantity and a.n = b.n

@@ -1,5 +1,8 @@
 -- Lines of the ERP's books without a reference get the message they are of: by our short reference,
 -- or by the receipt that lists their document. Then `named`: one row per line that got one.
+-- A line that undoes a document is nobody's: it belongs to the row of that document.
+insert into todo select mid from line where mid in (select event_id from undoing);
+update line set mid = null, key = null where mid in (select event_id from undoing);
 create or replace temp table named as
 select l.seq, any_value(coalesce(m.event_id, d.event_id)) as id
 from line as l

@@ -31,6 +31,8 @@ create table line(
 );
 -- what a posting by hand takes back: a row of the match
 create table undo(seq bigint, key text);
+-- which document of the ERP a message of ours undoes: nothing of the floor stands behind it
+create table undoing(event_id text, doc text);
 create table our_order(erp_order text);
 create table erp_order(erp_order text, state text);
 create table unit_factor(unit text, dimension text, factor decimal(10, 0));

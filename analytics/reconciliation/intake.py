@@ -87,6 +87,17 @@ class Intake:
             run("insert into receipt_document select document, event_id from incoming")
             self._connection.unregister("incoming")
 
+    def put_undoings(self, undoings: Sequence[tuple[str, str]]) -> None:
+        """Keep which messages undo which documents of the ERP."""
+        if not undoings:
+            return
+        run = self._connection.execute
+        columns = [list(column) for column in zip(*undoings, strict=True)]
+        self._connection.register("incoming", two_texts("event_id", "doc", columns))
+        run("delete from undoing where event_id in (select event_id from incoming)")
+        run("insert into undoing select event_id, doc from incoming")
+        self._connection.unregister("incoming")
+
     def put_lines(self, read: Read) -> None:
         """Make a range of the kept books what was read; only lines that changed are touched."""
         run, names = self._connection.execute, self._stage(LINE, read.lines)

@@ -28,7 +28,8 @@ COMPACT_AT = 200_000
 class News:
     """What one turn brings; `upto_seq` is the last entry that facts were read from.
 
-    `documents` are (document, event id) of receipts; `orders` are the ERP's (number, state).
+    `documents` are (document, event id) of receipts, `undoings` (event id, document) of messages
+    that undo one; `orders` are the ERP's (number, state).
     """
 
     at: datetime
@@ -36,6 +37,7 @@ class News:
     facts: Sequence[Any] = ()
     messages: Sequence[Any] = ()
     documents: Sequence[tuple[str, str]] = ()
+    undoings: Sequence[tuple[str, str]] = ()
     books: tuple[Read, ...] = ()
     orders: Sequence[tuple[str, str]] | None = None
     read: bool = True
@@ -133,6 +135,7 @@ class MatchStore:
         intake = self._intake
         intake.put_facts(news.facts, whole=whole)
         intake.put_messages(news.messages, news.documents, whole=whole)
+        intake.put_undoings(news.undoings)
         for read in news.books:
             intake.put_lines(read)
         if news.orders is not None:

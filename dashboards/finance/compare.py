@@ -19,6 +19,7 @@ NOTES = {
     "changed": "not as its receipt says",
     "order_state": "the order is still open there",
 }
+TAKEN_BACK = "Posted by hand and taken back: nothing moved in the end."
 TITLES = {
     "issue": "Material consumed",
     "return": "Material returned",
@@ -124,7 +125,7 @@ def cause_of(
 ) -> str:
     """Return the probable cause of a row, as a sentence."""
     if match_class == "matched":
-        return ""
+        return "" if fact is not None or message is not None else TAKEN_BACK
     if fact is not None and fact.fault is not None:
         return fact.fault
     if message is not None and message.state == State.DEAD:

@@ -240,6 +240,7 @@ def news_of(parts: Sequence[Fresh]) -> News:
         facts=[row for part in parts for row in part.facts],
         messages=_latest(parts),
         documents=[one for part in parts for one in part.documents],
+        undoings=[one for part in parts for one in part.undoings],
         books=tuple(books),
         orders=told[-1] if told else None,
         read=newest.fault is None,
