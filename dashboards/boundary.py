@@ -24,7 +24,7 @@ from erp.events import EventKind, told
 from erp.following import FactReader, Follower
 from erp.messages import Site
 from erp.outbox import Outbox
-from erp.pull import Puller, Receivers
+from erp.pull import Night, Puller, Receivers
 from erp.relay import Relay
 from erp.signing import Keys
 from erp.stream import Publisher
@@ -135,6 +135,7 @@ class Boundary:
             receivers,
             every_s=link.pull_every_s,
             wanted=self.manner.wanted,
+            night=Night(zone=calendar.zone),
         )
         self.publisher = (
             None if link.stream is None else Publisher(self.outbox, link.stream, plant=plant)

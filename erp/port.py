@@ -328,6 +328,7 @@ class ErpProfile:
     `longest_s` is how long a request may stay under way there after its answer was lost; before
     that, a posting that is not found may still come. `ledger_grows` says that a line of its books
     which is added later has a higher number, so that what is new stands after the last one read.
+    `deltas` are the kinds of master data that can be asked for by their time of change.
     """
 
     name: str
@@ -340,6 +341,7 @@ class ErpProfile:
     reads_gl: bool = True
     longest_s: int = 0
     ledger_grows: bool = False
+    deltas: frozenset[Kind] = frozenset()
 
     def books(self, kind: str) -> bool:
         """Return whether a message type can be booked there."""

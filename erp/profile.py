@@ -1,6 +1,6 @@
 """What each ERP's fields hold: lengths in characters, digits after the point per UN/ECE unit."""
 
-from erp.port import ErpProfile
+from erp.port import ErpProfile, Kind
 
 SANDBOX = ErpProfile(
     name="sandbox",
@@ -11,6 +11,8 @@ SANDBOX = ErpProfile(
     lengths={"ref": 16, "item": 40, "lot": 40, "order": 40},
     asks_period_first=True,
     ledger_grows=True,
+    # Orders and BOMs are few and must not wait for the night when they vanish or a line changes.
+    deltas=frozenset({Kind.ITEM, Kind.CUSTOMER}),
 )
 TRYTON = ErpProfile(
     name="tryton",

@@ -3,6 +3,10 @@
 304 counts and changes nothing. 200 with the same content counts as unchanged. A record that the
 receiver refuses is kept with the refusal and offered again when any page changes. When the ERP
 is away the last known good page stands, with its age.
+
+Where the ERP can be asked for changes since a time, the question begins at its own clock less an
+overlap, and stays the same question, so that its validators hold, until something new comes. What
+such questions cannot see, deletes and rows below a record, the nightly sweep of the whole finds.
 """
 
 import hashlib
@@ -10,19 +14,17 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, select
-from sqlalchemy.engine import Connection
-from sqlalchemy.sql.base import Executable
+from sqlalchemy import Engine
 
 from core.clock import iso, now, parse_iso
 from core.errors import Conflict, Refused
-from erp import tables
 from erp.errors import ErpUnreachable
 from erp.port import (
+    Cursor,
     ErpAdapter,
     ErpBom,
     ErpCustomer,
@@ -34,31 +36,13 @@ from erp.port import (
     Record,
     Validators,
 )
+from erp.pull_store import PullState as PullState  # who shows it takes it from here
+from erp.pull_store import PullStore
 
 STALE_CYCLES = 3
+OVERLAP = timedelta(minutes=5)  # at least; longer where the ERP's transactions are
 log = logging.getLogger("batchwright.erp")
-pages, records = tables.pull_page, tables.pull_record
 ENCODER = msgspec.json.Encoder(order="sorted")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullState:
-    """What a screen says about one kind of master data."""
-
-    kind: Kind
-    url: str
-    etag: str | None
-    fetched_at: str | None
-    checked_at: str | None
-    status: str
-    fault: str | None
-    count_200: int
-    count_304: int
-    count_unchanged: int
-    count_failed: int
-    age_s: int | None
-    is_stale: bool
-    refused: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +78,39 @@ def digest_of(record: Record) -> str:
     return hashlib.sha256(ENCODER.encode(record)).hexdigest()
 
 
+def _cursor_of(page: Mapping[str, Any]) -> Cursor | None:
+    since = page["cursor_since"]
+    return None if since is None else Cursor(parse_iso(since))
+
+
+def _digest_of_all(kept: Mapping[str, tuple[Record, Provenance]]) -> str:
+    """Return the digest of everything that is kept of a kind, in the order of the names."""
+    digests = (digest_of(kept[name][0]) for name in sorted(kept))
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """When the whole pages are read: once a day at a time of a zone, the first time at once."""
+
+    zone: tzinfo = UTC
+    at: time = time(2)
+
+    def is_due(self, last: datetime | None, at: datetime) -> bool:
+        """Return whether a night's time lies between the last sweep and an instant."""
+        if last is None:
+            return True
+        return self.next_after(last) <= at
+
+    def next_after(self, at: datetime) -> datetime:
+        """Return the first night's time after an instant."""
+        day = at.astimezone(self.zone).date()
+        tonight = datetime.combine(day, self.at, self.zone).astimezone(UTC)
+        if tonight > at:
+            return tonight
+        return datetime.combine(day + timedelta(days=1), self.at, self.zone).astimezone(UTC)
+
+
 class Puller:
     """Asks the ERP again and again, in a thread of its own."""
 
@@ -107,16 +124,19 @@ class Puller:
         every_s: float = 30.0,
         target: str = "erp",
         wanted: Callable[[Kind], bool] = lambda _: True,
+        night: Night | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         """Make a puller; `wanted` is asked in each round which kinds the policy lets in."""
+        self._night = night or Night()
+        self._overlap = max(OVERLAP, timedelta(seconds=port.profile.longest_s))
+        self._erp_at: datetime | None = None
         self._port = port
         self._wanted = wanted
-        self._engine = engine
         self._receivers = receivers
         self._kinds = kinds
         self._every_s = every_s
-        self._target = target
+        self._store = PullStore(engine, target)
         self._clock = clock
         self._has_news = False
         self._told: ErpClock | None = None
@@ -171,8 +191,9 @@ class Puller:
     def _ask_time(self) -> None:
         """Keep what the ERP says the time is; the last answer stands while it says nothing."""
         asked = self._clock()
+        self._erp_at = None
         try:
-            erp_at = self._port.server_time()
+            erp_at = self._erp_at = self._port.server_time()
         except ErpUnreachable:
             return
         took = self._clock() - asked
@@ -185,54 +206,86 @@ class Puller:
 
     def poll(self, kind: Kind) -> str:
         """Ask for one kind, note the answer and hand nothing on yet."""
-        known = self._page(kind)
-        # A restarted process holds no records: it asks for the whole page once.
-        fresh = kind not in self._kept
-        cond = None if known is None or fresh else Validators(known["etag"], known["last_modified"])
+        known = self._store.page(kind)
+        # A restarted process holds no records: it reads the whole page once, as every night.
+        whole = known is None or kind not in self._kept or self._is_night(known)
+        cursor, cond = None, None
+        if known is not None and not whole:
+            cursor = _cursor_of(known)
+            cond = Validators(known["etag"], known["last_modified"])
         try:
-            page = self._port.pull(kind, None, cond)
+            page = self._port.pull(kind, cursor, cond)
         except ErpUnreachable as fault:
-            self._note(kind, {"status": "failed", "fault": str(fault)}, count="count_failed")
+            self._store.note(kind, {"status": "failed", "fault": str(fault)}, count="count_failed")
             return "failed"
-        at = iso(self._clock())
+        at = self._clock()
         if page.records is None:
-            self._note(kind, {"status": "304", "checked_at": at, "fault": None}, count="count_304")
+            values = {"status": "304", "checked_at": iso(at), "fault": None}
+            self._store.note(kind, values, count="count_304")
             return "304"
-        return self._take(kind, page, at=at, known=known)
+        return self._take(kind, page, cursor, at=at, whole=whole)
 
-    def _take(self, kind: Kind, page: Page, *, at: str, known: Mapping[str, Any] | None) -> str:
+    def _is_night(self, known: Mapping[str, Any]) -> bool:
+        last = known["swept_at"]
+        return self._night.is_due(parse_iso(last) if last else None, self._clock())
+
+    def _take(
+        self, kind: Kind, page: Page, cursor: Cursor | None, *, at: datetime, whole: bool
+    ) -> str:
+        """Keep a page's records; with a cursor they come on top of those that are kept."""
+        known = self._store.page(kind)
         found = page.records or ()
         sha256 = hashlib.sha256("".join(map(digest_of, found)).encode()).hexdigest()
-        provenance = Provenance(page.url, page.validators.etag, sha256, parse_iso(at))
-        same = known is not None and known["sha256"] == sha256 and not page.faults
-        was_kept = kind in self._kept
-        self._kept[kind] = {name_of(record): (record, provenance) for record in found}
+        provenance = Provenance(page.url, page.validators.etag, sha256, at)
+        before = self._kept.get(kind)
+        kept = {} if cursor is None or before is None else dict(before)
+        for record in found:
+            kept[name_of(record)] = (record, provenance)
+        total = _digest_of_all(kept)
+        same = known is not None and known["sha256"] == total and not page.faults
+        if same and before is not None:
+            kept = before  # with the provenance of the page that brought each record
+        self._kept[kind] = kept
         values: dict[str, Any] = {
             "url": page.url,
             "etag": page.validators.etag,
             "last_modified": page.validators.last_modified,
-            "checked_at": at,
+            "checked_at": iso(at),
             "status": "unchanged" if same else "200",
             "fault": "; ".join(page.faults)[:2000] or None,
         }
+        if whole:
+            values["swept_at"] = iso(at)
+        if whole or not same:
+            values |= self._next_cursor(kind)
         if not same:
-            values |= {"sha256": sha256, "body": page.body, "fetched_at": at}
-        self._note(kind, values, count="count_unchanged" if same else "count_200")
+            values |= {"sha256": total, "body": page.body, "fetched_at": iso(at)}
+        self._store.note(kind, values, count="count_unchanged" if same else "count_200")
         # After a restart even an equal page is offered: the last process may not have come to it.
-        return "unchanged" if same and was_kept else "200"
+        return "unchanged" if same and before is not None else "200"
+
+    def _next_cursor(self, kind: Kind) -> dict[str, Any]:
+        """Return where the next question begins: the ERP's time of this round, less the overlap.
+
+        Validators belong to their own question, so a new one begins without.
+        """
+        if kind not in self._port.profile.deltas or self._erp_at is None:
+            return {"cursor_since": None}  # the whole page, whose validators hold
+        since = iso(self._erp_at - self._overlap)
+        return {"cursor_since": since, "etag": None, "last_modified": None}
 
     def _offer(self, kind: Kind) -> None:
         """Hand on the records whose content is new or was refused before."""
-        seen = self._seen(kind)
+        seen = self._store.seen(kind)
         kept = self._kept.get(kind, {})
         for name, (record, provenance) in kept.items():
             sha256 = digest_of(record)
             if seen.get(name) == (sha256, True):
                 continue
             fault = self._hand_on(record, provenance)
-            self._mark(kind, name, sha256=sha256, fault=fault)
+            self._store.mark(kind, name, sha256=sha256, fault=fault)
         if kind in self._kept:
-            self._flag_vanished(kind, set(kept))
+            self._store.flag_vanished(kind, set(kept), at=self._clock())
 
     def _hand_on(self, record: Record, provenance: Provenance) -> str | None:
         """Return the refusal, or None where the record was taken."""
@@ -253,87 +306,8 @@ class Puller:
 
     def states(self) -> list[PullState]:
         """Return what a screen says, one row per kind that was ever asked for."""
-        limit = timedelta(seconds=self._every_s * STALE_CYCLES)
-        found = []
-        for kind in self._kinds:
-            page = self._page(kind)
-            if page is None:
-                continue
-            checked = page["checked_at"]
-            age = self._clock() - parse_iso(checked) if checked else None
-            found.append(
-                PullState(
-                    kind=kind,
-                    age_s=int(age.total_seconds()) if age is not None else None,
-                    is_stale=age is None or age > limit,
-                    refused=self._refused(kind),
-                    **{
-                        name: page[name]
-                        for name in PullState.__slots__
-                        if name not in ("kind", "age_s", "is_stale", "refused")
-                    },
-                )
-            )
-        return found
-
-    def _read(self, query: Executable) -> list[Any]:
-        with self._engine.connect().execution_options(reads=True) as connection:
-            return list(connection.execute(query).mappings())
-
-    def _page(self, kind: Kind) -> Mapping[str, Any] | None:
-        where = (pages.c.target == self._target) & (pages.c.kind == kind)
-        found = self._read(select(pages).where(where))
-        return found[0] if found else None
-
-    def _note(self, kind: Kind, values: dict[str, Any], *, count: str) -> None:
-        where = (pages.c.target == self._target) & (pages.c.kind == kind)
-        with self._engine.begin() as connection:
-            self._ensure(connection, kind)
-            counted = {**values, count: pages.c[count] + 1}
-            connection.execute(pages.update().where(where).values(counted))
-
-    def _ensure(self, connection: Connection, kind: Kind) -> None:
-        where = (pages.c.target == self._target) & (pages.c.kind == kind)
-        if connection.execute(select(pages.c.kind).where(where)).first() is None:
-            zero = dict.fromkeys(("count_200", "count_304", "count_unchanged", "count_failed"), 0)
-            connection.execute(
-                pages.insert().values(
-                    target=self._target, kind=kind, url="", status="never", **zero
-                )
-            )
-
-    def _seen(self, kind: Kind) -> dict[str, tuple[str, bool]]:
-        where = (records.c.target == self._target) & (records.c.kind == kind)
-        return {
-            row["name"]: (row["sha256"], bool(row["accepted"]))
-            for row in self._read(select(records).where(where))
-        }
-
-    def _refused(self, kind: Kind) -> tuple[tuple[str, str], ...]:
-        where = (records.c.target == self._target) & (records.c.kind == kind)
-        found = self._read(select(records).where(where, records.c.fault.is_not(None)))
-        return tuple((row["name"], row["fault"]) for row in found)
-
-    def _mark(self, kind: Kind, name: str, *, sha256: str, fault: str | None) -> None:
-        key = {"target": self._target, "kind": kind, "name": name}
-        with self._engine.begin() as connection:
-            connection.execute(
-                records.delete().where(*(records.c[part] == value for part, value in key.items()))
-            )
-            connection.execute(
-                records.insert().values(
-                    **key, sha256=sha256, accepted=int(fault is None), fault=fault
-                )
-            )
-
-    def _flag_vanished(self, kind: Kind, listed: set[str]) -> None:
-        """Note what the ERP no longer lists, and what it lists again; nothing is deleted here."""
-        where = (records.c.target == self._target) & (records.c.kind == kind)
-        for row in self._read(select(records.c.name, records.c.vanished_at).where(where)):
-            is_gone = row["name"] not in listed
-            if is_gone is (row["vanished_at"] is not None):
-                continue
-            at = iso(self._clock()) if is_gone else None
-            with self._engine.begin() as connection:
-                same = records.update().where(where, records.c.name == row["name"])
-                connection.execute(same.values(vanished_at=at))
+        fresh_for = timedelta(seconds=self._every_s * STALE_CYCLES)
+        found = (
+            self._store.state(kind, at=self._clock(), fresh_for=fresh_for) for kind in self._kinds
+        )
+        return [state for state in found if state is not None]

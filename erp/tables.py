@@ -116,6 +116,8 @@ pull_page = Table(
     Column("count_304", Integer, nullable=False),
     Column("count_unchanged", Integer, nullable=False),
     Column("count_failed", Integer, nullable=False),
+    Column("cursor_since", String(27)),
+    Column("swept_at", String(27)),
 )
 pull_record = Table(
     "erp_pull_record",

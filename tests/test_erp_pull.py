@@ -1,21 +1,34 @@
 """Master data pulled from a sandbox in a process of its own."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from sqlalchemy import select
 
-from core.clock import now
+from core.clock import iso, now, parse_iso
 from core.errors import Refused
 from core.ledger.tables import StoreFailed
 from erp import tables
 from erp.outbox import Outbox
-from erp.port import ErpBom, ErpBomLine, ErpOrder, ErpOrderState, Kind, Provenance, Record
-from erp.pull import Puller, PullState, Receivers
+from erp.port import (
+    ErpBom,
+    ErpBomLine,
+    ErpCustomer,
+    ErpItem,
+    ErpOrder,
+    ErpOrderState,
+    Kind,
+    Provenance,
+    Record,
+)
+from erp.pull import OVERLAP, Night, Puller, PullState, Receivers
 from tests.erp_plant import Clock, Sandbox, sandbox_running
 
 
@@ -81,9 +94,12 @@ def test_304_is_counted_and_nothing_is_written(erp: Sandbox, outbox: Outbox) -> 
     received = Received()
     with pulling(erp, outbox, received) as puller:
         assert set(puller.round().values()) == {"200"}
-        taken, written = len(received), kept(outbox)
+        taken = len(received)
         assert taken == 3 + 1 + 1 + len(received.orders())
-        assert set(puller.round().values()) == {"304"}
+        assert puller.round() == {
+            Kind.ITEM: "unchanged", Kind.BOM: "304", Kind.CUSTOMER: "unchanged", Kind.ORDER: "304",
+        }  # fmt: skip
+        written = kept(outbox)
         assert set(puller.round().values()) == {"304"}
         assert (len(received), kept(outbox)) == (taken, written)
         order = state_of(puller, Kind.ORDER)
@@ -111,6 +127,7 @@ def test_records_arrive_in_our_units_with_their_provenance(erp: Sandbox, outbox:
 def test_only_what_changed_is_handed_on(erp: Sandbox, outbox: Outbox) -> None:
     received = Received()
     with pulling(erp, outbox, received) as puller:
+        puller.round()
         puller.round()
         received.clear()
         erp.admin("orders", id="PO-2", quantity="90000")
@@ -203,5 +220,112 @@ def test_a_round_that_broke_while_handing_on_is_made_up_for(
         with pytest.raises(type(fault), match="disk full"):
             puller.round()
         received.breaks = None
-        assert set(puller.round().values()) == {"304"}
+        assert "200" not in puller.round().values()
     assert "PO-1" in received.orders()
+
+
+def by_hand(erp: Sandbox, sql: str, *values: object) -> None:
+    """Change the ERP's database as another program of the company would."""
+    with closing(sqlite3.connect(erp.folder / "erp.db", timeout=10)) as books:
+        assert books.execute(sql, values).rowcount == 1, sql
+        books.commit()
+
+
+def customers(received: Received) -> list[str]:
+    return [record.name for record, _ in received if isinstance(record, ErpCustomer)]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Sandbox]:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    with sandbox_running(folder) as sandbox:
+        yield sandbox
+
+
+NEW = "INSERT INTO customer (code, name, changed_at) VALUES (?, ?, ?)"
+
+
+@pytest.mark.requirement("K4")
+def test_changes_are_asked_for_by_the_clock_of_the_erp_less_an_overlap(
+    own: Sandbox, outbox: Outbox
+) -> None:
+    received, clock = Received(), Clock()  # our clock is years away from the ERP's
+    with pulling(own, outbox, received, clock) as puller:
+        puller.round()
+        first = state_of(puller, Kind.CUSTOMER)
+        since = parse_iso(first.cursor_since or "")
+        assert OVERLAP <= now() - since < OVERLAP + timedelta(minutes=1)
+        assert state_of(puller, Kind.BOM).cursor_since is None, "a line may change below it"
+        assert puller.round()[Kind.CUSTOMER] == "unchanged"
+        assert puller.round()[Kind.CUSTOMER] == "304", "the same question, so its tag holds"
+        assert state_of(puller, Kind.CUSTOMER).cursor_since == first.cursor_since
+        received.clear()
+        # A transaction that began before our last question, and came to its end after it.
+        by_hand(own, NEW, "C2", "Late clinic", iso(since + timedelta(seconds=1)))
+        assert puller.round()[Kind.CUSTOMER] == "200"
+        assert customers(received) == ["Late clinic"]
+        (_, whence) = received[0]
+        assert whence.url == f"{own.address}/customers?changed_since={first.cursor_since}"
+        assert state_of(puller, Kind.CUSTOMER).cursor_since != first.cursor_since
+        assert puller.round()[Kind.CUSTOMER] == "unchanged"
+        assert puller.round()[Kind.CUSTOMER] == "304"
+        assert customers(received) == ["Late clinic"]
+
+
+@pytest.mark.requirement("K4", "B4")
+def test_the_nightly_sweep_finds_what_questions_for_changes_cannot_see(
+    own: Sandbox, outbox: Outbox
+) -> None:
+    received, clock = Received(), Clock()
+    with pulling(own, outbox, received, clock) as puller:
+        puller.round()
+        long_ago = iso(now() - timedelta(days=9))
+        by_hand(own, NEW, "C3", "Stamped late", long_ago)
+        renamed = "UPDATE item SET name = 'Lactose, fine', changed_at = ? WHERE code = 'LAC'"
+        by_hand(own, renamed, long_ago)
+        by_hand(own, "DELETE FROM customer WHERE code = 'C1'")
+        received.clear()
+        for _ in range(2):
+            puller.round()
+        assert received == []
+        swept = state_of(puller, Kind.CUSTOMER).swept_at
+        until = Night().next_after(clock())
+        clock.pass_s((until - clock()).total_seconds() - 1)
+        puller.round()
+        assert (received, state_of(puller, Kind.CUSTOMER).swept_at) == ([], swept)
+        clock.pass_s(1)
+        assert puller.round()[Kind.CUSTOMER] == "200"
+        assert customers(received) == ["Stamped late"]
+        assert [record.name for record, _ in received if isinstance(record, ErpItem)] == [
+            "Lactose, fine"
+        ]
+        assert [name for name, _ in state_of(puller, Kind.CUSTOMER).vanished] == ["C1"]
+        assert state_of(puller, Kind.CUSTOMER).swept_at != swept
+        received.clear()
+        puller.round()
+        assert received == [], "once a night"
+
+
+def test_without_the_time_of_the_erp_the_whole_page_is_read(own: Sandbox, outbox: Outbox) -> None:
+    received = Received()
+    with pulling(own, outbox, received) as puller:
+        assert puller.poll(Kind.CUSTOMER) == "200"  # no round has asked what time it is there
+        assert state_of(puller, Kind.CUSTOMER).cursor_since is None
+        assert puller.poll(Kind.CUSTOMER) == "304"
+
+
+@pytest.mark.parametrize(
+    ("last", "at", "due"),
+    [
+        (None, "2026-11-23T12:00:00Z", True),
+        ("2026-11-23T00:59:59Z", "2026-11-23T01:00:00Z", True),  # 02:00 in Berlin
+        ("2026-11-23T00:59:59Z", "2026-11-23T00:59:59.5Z", False),
+        ("2026-11-23T01:00:00Z", "2026-11-23T23:00:00Z", False),
+        ("2026-11-23T01:00:00Z", "2026-11-24T01:00:00Z", True),
+        ("2026-11-20T12:00:00Z", "2026-11-23T00:30:00Z", True),  # a server that was off
+    ],
+)
+def test_a_sweep_is_due_once_each_night_of_the_plant(last: str | None, at: str, due: bool) -> None:
+    night = Night(zone=ZoneInfo("Europe/Berlin"))
+    assert night.is_due(parse_iso(last) if last else None, parse_iso(at)) is due

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from core.clock import parse_iso
+from core.clock import iso, parse_iso
 from erp.errors import ErpUnreachable
 from erp.messages import OUR_UNITS
 from erp.port import (
@@ -179,7 +179,8 @@ class WebhookErp:
     def pull(self, kind: Kind, cursor: Cursor | None, cond: Validators | None) -> Page:
         """Return a page of master data, or the news that nothing changed.
 
-        Pages are whole: a cursor is not used.
+        With a cursor the ERP is asked for what it changed since, by its own clock; one that does
+        not know the question answers with the whole page.
 
         Raises:
             ErpUnreachable: no answer, or no page.
@@ -189,8 +190,9 @@ class WebhookErp:
             headers["if-none-match"] = cond.etag
         if cond is not None and cond.last_modified:
             headers["if-modified-since"] = cond.last_modified
-        answer = self._get(path, headers)
-        url = f"{self.address}/{path}"
+        since = None if cursor is None else iso(cursor.since)
+        answer = self._get(path, headers, changed_since=since)
+        url = f"{self.address}/{path}" + ("" if since is None else f"?changed_since={since}")
         given = Validators(answer.headers.get("etag"), answer.headers.get("last-modified"))
         if answer.status_code == 304:
             return Page(url, given, None)

@@ -106,6 +106,12 @@ def _page(name: str) -> Json:
             "parameters": [
                 _in("header", "if-none-match", "The ETag of the page we have.", required=False),
                 _in("header", "if-modified-since", "Its Last-Modified.", required=False),
+                _in(
+                    "query",
+                    "changed_since",
+                    "Only what changed at or after this instant of your clock; may be ignored.",
+                    required=False,
+                ),
             ],
             "responses": {
                 "200": {

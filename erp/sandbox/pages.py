@@ -67,11 +67,12 @@ def router(database: Database) -> APIRouter:
     """Return the routes of all pages and of the single order."""
     routes = APIRouter()
 
-    def page(name: str) -> Callable[[Request], Response]:
+    def page(name: str) -> Callable[..., Response]:
         sql, build = PAGES[name]
 
-        def answer(request: Request) -> Response:
-            rows = database.connection().execute(sql).fetchall()
+        def answer(request: Request, changed_since: str = "") -> Response:
+            found = database.connection().execute(sql).fetchall()
+            rows = [row for row in found if row["changed_at"] >= changed_since]
             changed = max((row["changed_at"] for row in rows), default=None)
             return _answer(request, {name: [build(row) for row in rows]}, changed)
 
