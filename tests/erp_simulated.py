@@ -22,9 +22,12 @@ from erp.adapters.business_central.adapter import BcErp
 from erp.adapters.business_central.mapping import BcPlant
 from erp.adapters.calling import Basic
 from erp.adapters.oauth import client_credentials
+from erp.adapters.sage_x3.adapter import X3Erp
+from erp.adapters.sage_x3.mapping import X3Plant
 from erp.adapters.sap.adapter import SapErp
 from erp.adapters.sap.mapping import SapPlant, SapUnit
 from erp.simulated import business_central as simulated_bc
+from erp.simulated import sage_x3 as simulated_x3
 from tests import netsuite_peer
 from tests.erp_peers import PEER_SEED, Port
 from tests.erp_plant import ROOT, free_port
@@ -140,17 +143,38 @@ def ns(peer: SimulatedPeer, address: str, secret: str) -> Port:
     )
 
 
+X3_PLANT = X3Plant(
+    site=simulated_x3.SITE,
+    pool=simulated_x3.POOL,
+    components_from="RM",
+    goods_to="FG",
+    zone=ZoneInfo("UTC"),
+    gl_at_once=True,
+)
+
+
+def x3(peer: SimulatedPeer, address: str, secret: str) -> Port:
+    return X3Erp(address, login=Basic(USER, secret), plant=X3_PLANT, timeout_s=10)
+
+
 MAKERS: dict[str, Callable[[SimulatedPeer, str, str], Port]] = {
     "sap": sap,
     "sap-plain": sap,
     "business-central": bc,
     "netsuite": ns,
     "netsuite-at-once": ns,
+    "sage-x3": x3,
 }
 # what a simulator knows of us, where that is not our secret itself
 GIVEN: dict[str, Callable[[], str]] = {
     "netsuite": netsuite_peer.public_key,
     "netsuite-at-once": netsuite_peer.public_key,
+}
+# what of a peer's writes is a posting, where its questions are writes too
+STRIKES: dict[str, Callable[[bytes], bool]] = {
+    "netsuite": netsuite_peer.posts,
+    "netsuite-at-once": netsuite_peer.posts,
+    "sage-x3": lambda body: b"ZMESPOST" in body,
 }
 
 

@@ -17,6 +17,7 @@ from erp.simulated.business_central import BusinessCentral
 from erp.simulated.netsuite import NetSuite
 from erp.simulated.quickbooks import QuickBooks
 from erp.simulated.records import Records
+from erp.simulated.sage_x3 import SageX3
 from erp.simulated.sap import Sap
 from erp.simulated.serving import Simulator, build
 from erp.simulated.web_connector import WebConnector
@@ -28,6 +29,7 @@ SIMULATORS: dict[str, Callable[[str, str], Simulator]] = {
     "netsuite-at-once": NetSuite,
     "business-central": BusinessCentral,
     "quickbooks": QuickBooks,
+    "sage-x3": SageX3,
 }
 
 
