@@ -27,6 +27,7 @@ PEERS = {
     "sap": "SAP, repeatability",
     "business-central": "Business Central",
     "quickbooks": "QuickBooks Desktop",
+    "sage-x3": "Sage X3",
     "netsuite": "NetSuite, as a job",
     "netsuite-at-once": "NetSuite, at once",
 }
@@ -52,6 +53,7 @@ DIFFERS = {
         WAIT: "j",
         MASTERS: "d",
     },
+    "sage-x3": {BOOKED: "e", PERIODS: "f", MASTERS: "d"},
     "netsuite": {BOOKED: "u", MASTERS: "d"},
     "netsuite-at-once": {BOOKED: "u", TWICE: "v", MASTERS: "d"},
 }

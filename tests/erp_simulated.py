@@ -43,6 +43,7 @@ class SimulatedPeer:
     folder: Path
     number: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    user: str = "MES"
 
     @property
     def name(self) -> str:
@@ -63,7 +64,7 @@ class SimulatedPeer:
         command += ["--db", str(self.folder / "erp.db"), "--port", str(self.number)]
         command += ["--seed", str(seed)]
         given = GIVEN.get(self.kind, lambda: SECRET)()
-        login = {"BATCHWRIGHT_SIMULATED_USER": USER, "BATCHWRIGHT_SIMULATED_SECRET": given}
+        login = {"BATCHWRIGHT_SIMULATED_USER": self.user, "BATCHWRIGHT_SIMULATED_SECRET": given}
         self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **login})
         until = time.monotonic() + 30
         while time.monotonic() < until:

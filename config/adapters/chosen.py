@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from config.adapters.business_central import BusinessCentralSetting
 from config.adapters.netsuite import NetSuiteSetting
+from config.adapters.sage_x3 import SageX3Setting
 from config.adapters.sap import SapSetting
 from config.adapters.setting import ErpSetting
 from config.adapters.webhook import WebhookSetting
@@ -17,6 +19,8 @@ SETTINGS: Mapping[str, type[ErpSetting]] = {
     "tryton": WebhookSetting,
     "sap": SapSetting,
     "netsuite": NetSuiteSetting,
+    "business-central": BusinessCentralSetting,
+    "sage-x3": SageX3Setting,
 }
 UNITS = ("KGM", "GRM", "LTR", "C62")
 
@@ -37,11 +41,13 @@ def read_setting(findings: Findings, parsed: Mapping[str, Any]) -> ErpSetting | 
 
 
 def _check(findings: Findings, found: ErpSetting) -> None:
-    if found.address is not None:
+    for name in ("address", "token_at"):  # a secret goes to each
+        value = getattr(found, name, None)
         try:
-            web_address("address", found.address)
+            if value is not None:
+                web_address(name, value)
         except SettingFaulty as fault:
-            findings.add(FILE, "address", fault.what, expected=fault.expected)
+            findings.add(FILE, name, fault.what, expected=fault.expected)
     for unit, item in getattr(found, "units", {}).items():
         if unit not in UNITS:
             findings.add(FILE, f"units.{unit}", "not known", expected=f"one of {', '.join(UNITS)}")

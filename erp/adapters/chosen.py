@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 
 from config.adapters.setting import ErpSetting
 from erp.adapters import webhook_setup
+from erp.adapters.business_central import setup as business_central
 from erp.adapters.given import Given
 from erp.adapters.netsuite import setup as netsuite
+from erp.adapters.sage_x3 import setup as sage_x3
 from erp.adapters.sap import setup as sap
 from erp.connected import Connected
 from erp.port import ErpProfile
@@ -31,6 +33,8 @@ MAKERS: Mapping[str, Maker] = {
     "tryton": Maker(webhook_setup.profile, webhook_setup.connect),
     "sap": Maker(sap.profile, sap.connect),
     "netsuite": Maker(netsuite.profile, netsuite.connect),
+    "business-central": Maker(business_central.profile, business_central.connect),
+    "sage-x3": Maker(sage_x3.profile, sage_x3.connect),
 }
 
 

@@ -14,6 +14,7 @@ from erp.adapters.business_central import fields, mapping
 from erp.adapters.business_central.mapping import BcPlant
 from erp.adapters.business_central.service import BcService, quoted
 from erp.adapters.calling import KeyLocks, Login, before_sending, common
+from erp.adapters.reading import UNREADABLE, built
 from erp.contract import erp_ref
 from erp.errors import ErpUnreachable
 from erp.port import (
@@ -32,7 +33,6 @@ from erp.port import (
     PeriodState,
     Posted,
     Posting,
-    Record,
     Rejected,
     Retry,
     Scope,
@@ -129,15 +129,8 @@ class BcErp:
             for raw in found:
                 groups.setdefault(tuple(raw.get(name) for name in by), []).append(raw)
             raws = list(groups.values())
-        records: list[Record] = []
-        faults = []
-        for raw in raws:
-            try:
-                records.append(build(raw))
-            except (KeyError, ValueError, TypeError, ArithmeticError) as fault:
-                faults.append(f"{raw!r:.120}: {type(fault).__name__} {fault}")
-        url = f"{self.address}/{path}"
-        return Page(url, Validators(), tuple(records), b"\n".join(bodies), tuple(faults))
+        records, faults = built(raws, build)
+        return Page(f"{self.address}/{path}", Validators(), records, b"\n".join(bodies), faults)
 
     def _units(self, item: str | None = None) -> dict[str, str]:
         query = {"$select": "number,baseUnitOfMeasureCode"}
@@ -288,7 +281,7 @@ class BcErp:
         for raw in found:
             try:
                 line = mapping.ledger_line(raw, self._plant, cost.get(raw["documentNumber"], ()))
-            except (KeyError, ValueError, TypeError, ArithmeticError) as fault:
+            except UNREADABLE as fault:
                 number = raw.get("entryNumber")
                 raise ErpUnreachable(
                     self.address, f"entry {number} is not readable: {fault}"

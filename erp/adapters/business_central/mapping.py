@@ -56,6 +56,8 @@ STATES = {
 # A quantity is a JSON number there; msgspec writes the digits of a Decimal as they are.
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 
+UNITS = {"KGM": Unit("KG"), "LTR": Unit("L"), "C62": Unit("PCS")}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BcPlant:
@@ -70,9 +72,7 @@ class BcPlant:
     components_from: str
     goods_to: str
     zone: ZoneInfo
-    units: Mapping[str, Unit] = field(
-        default_factory=lambda: {"KGM": Unit("KG"), "LTR": Unit("L"), "C62": Unit("PCS")}
-    )
+    units: Mapping[str, Unit] = field(default_factory=lambda: dict(UNITS))
     pages: str = "batchwright/execution/v1.0"
     gl_at_once: bool = False
 

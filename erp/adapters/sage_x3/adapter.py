@@ -18,6 +18,7 @@ from erp.adapters.calling import (
     before_sending,
     common,
 )
+from erp.adapters.reading import UNREADABLE, built
 from erp.adapters.sage_x3 import fields, mapping, soap
 from erp.adapters.sage_x3.mapping import X3Plant
 from erp.contract import erp_ref
@@ -168,15 +169,9 @@ class X3Erp:
             for raw in raws:
                 by_product.setdefault(str(raw.get("ITMREF")), []).append(raw)
             raws = list(by_product.values())
-        records: list[Record] = []
-        faults = []
-        for raw in raws:
-            try:
-                records.append(build(raw, self._plant))
-            except (KeyError, ValueError, TypeError, ArithmeticError) as fault:
-                faults.append(f"{kind} {raw!r:.120}: {type(fault).__name__} {fault}")
+        records, faults = built(raws, lambda raw: build(raw, self._plant))
         url = f"{self.address}/{soap.PATH}#{name}"
-        return Page(url, Validators(), tuple(records), b"", tuple(faults))
+        return Page(url, Validators(), records, b"", faults)
 
     def get_order(self, ref: OrderRef) -> ErpOrder:
         """Return one order as it is now.
@@ -280,7 +275,7 @@ class X3Erp:
         for raw in self._lines("entry", key=scope.order or ""):
             try:
                 line = mapping.ledger_line(raw, self._plant)
-            except (KeyError, ValueError, TypeError, ArithmeticError) as fault:
+            except UNREADABLE as fault:
                 number = raw.get("VCRNUM")
                 raise ErpUnreachable(
                     self.address, f"journal {number} is not readable: {fault}"

@@ -40,6 +40,8 @@ SIGNS = {"issue": -1, "return": 1, "scrap": -1, "receipt": 1}
 PERIODS = {"1": PeriodState.CLOSED, "2": PeriodState.OPEN, "3": PeriodState.CLOSED}
 NO_DATE = "00000000"
 
+UNITS = {"KGM": Unit("KG"), "LTR": Unit("L"), "C62": Unit("UN")}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class X3Plant:
@@ -54,9 +56,7 @@ class X3Plant:
     components_from: str
     goods_to: str
     zone: ZoneInfo
-    units: Mapping[str, Unit] = field(
-        default_factory=lambda: {"KGM": Unit("KG"), "LTR": Unit("L"), "C62": Unit("UN")}
-    )
+    units: Mapping[str, Unit] = field(default_factory=lambda: dict(UNITS))
     language: str = "ENG"
     post: str = fields.POST
     read: str = fields.READ
