@@ -22,7 +22,8 @@ from core.credentials import Secrets
 from core.errors import Refused, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, Signer, Site
 from core.fields import check_fields, check_reason
-from core.ledger.checkpoint import LogKey
+from core.ledger.checkpoint import LogKey, Verifier
+from core.ledger.rotation import chained, rotations_of
 from core.ledger.store import Ledger, open_store
 from core.ledger.writer import Decision, Draft, Job, Receipt, View, Writer
 from core.passkey import with_passkey
@@ -69,7 +70,9 @@ class Execution:
         now: Callable[[], datetime] = clock.now,
         site: Site | None = None,
         watch: clock.Watch | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
+        """`verifier` is the key's public half with those before it; left out, the ledger says."""
         rebuilding = open_store(where)
         try:
             prepare(rebuilding)
@@ -79,12 +82,15 @@ class Execution:
         self.ledger = Ledger(open_store(where))
         self.nouns = Nouns(self.ledger.store)
         self.secrets = secrets
-        self.verifier, self.anchor_dir = key.verifier, anchor_dir
+        self.verifier = verifier or chained(rotations_of(self.ledger), key.verifier)
+        self.anchor_dir = anchor_dir
         self._now = now
         self._steps, self._steady = StepWatch(plant, watch), watch.steady if watch else now
         self._states = States(self.nouns, self.ledger)
         self._committed = Committed(self.nouns, self.ledger)
-        self.writer = Writer(open_store(where), key, self._states, anchor_dir=anchor_dir)
+        self.writer = Writer(
+            open_store(where), key, self._states, anchor_dir=anchor_dir, verifier=self.verifier
+        )
         self.authentication = Authentication(
             self.nouns, secrets, self._record, plant=plant, now=now
         )
@@ -204,7 +210,7 @@ class Execution:
         try:
             facts = self._facts(
                 plant, command, at=at, actor=by, idem=f"{idem}:{token_hex(8)}", reason=reason,
-                signer=signer,
+                signer=signer, entry=self.ledger.size() + 1,
             )  # fmt: skip
         except WrongState as refusal:  # by what happened meanwhile, where something did
             raise self._moved(command) or refusal from refusal
@@ -259,6 +265,7 @@ class Execution:
         idem: str,
         reason: str | None,
         signer: Signer | None,
+        entry: int,
     ) -> Facts:
         rules = plant.get(authority.PlantRules, self.plant)
         action = str(command.__struct_config__.tag)
@@ -275,6 +282,7 @@ class Execution:
             plant=self.plant,
             action=action,
             site=self.signing.site,
+            entry=entry,
         )
         authority.permit(plant, rules, actor=actor.person, action=action)
         return with_passkey(plant, DECIDERS[action](plant, command, context))
@@ -293,8 +301,9 @@ class Execution:
         plant = UnderLock(self._states, view)
         try:
             facts = self._facts(
-                plant, command, at=view.at, actor=actor, idem=idem, reason=reason, signer=signer
-            )
+                plant, command, at=view.at, actor=actor, idem=idem, reason=reason, signer=signer,
+                entry=view.size + 1,
+            )  # fmt: skip
         except Refused as refusal:
             if not refusal.is_evidence:
                 raise

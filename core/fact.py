@@ -83,7 +83,7 @@ class Context:
     """Around a command: the instant, who asks, where, under which id and policy, signed by whom.
 
     `plant` names whose rules apply, `action` is the command's own name, `site` is None where
-    the server takes no passkeys.
+    the server takes no passkeys. `entry` is the number that the first event would get.
     """
 
     at: datetime
@@ -97,6 +97,7 @@ class Context:
     plant: str = ""
     action: str = ""
     site: Site | None = None
+    entry: int = 0
 
     @property
     def today(self) -> date:

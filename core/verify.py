@@ -6,7 +6,10 @@ with size and root, or the first broken entry and why, and ends with 1. Its plan
 
 1. The log's public key comes from --vkey (trust it for where it came from), else from the bundle
    (then damage after signing shows, but not a bundle signed by somebody else).
-2. The checkpoint is a signed note (C2SP): origin, tree size, root; the signature holds.
+2. The checkpoint is a signed note (C2SP): origin, tree size, root; the signature holds. Where the
+   log was handed over to new keys, `keys.txt` leads from any one of them to the newest: each note
+   is signed by the old key and the new one, and is what its entry says. The newest key signs the
+   checkpoint; a former one counts for an anchor, up to the entry that ended it.
 3. A whole log has `leaves.txt`, one hash per entry: as a Merkle tree (RFC 6962) they lead to the
    signed root, and each line of `entries.jsonl` has its hash, so a changed entry is named.
    A long log is read in parts, by as many processes as --jobs says, and the parts are joined.
@@ -50,7 +53,8 @@ COUNT = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 SIGNATURE = re.compile("\u2014 ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})")
 
 
-PROVEN = {"entries.jsonl", "leaves.txt", "proofs.json", "checkpoint", "log.vkey", "verify.py"}
+PROVEN = {"entries.jsonl", "leaves.txt", "proofs.json", "checkpoint", "log.vkey", "keys.txt"}
+PROVEN.add("verify.py")
 MANIFEST, SIGNED = "manifest-sha256.txt", "manifest-sha256.sig"
 
 
@@ -63,11 +67,19 @@ class Checkpoint(NamedTuple):
     root: bytes
 
 
+class Key(NamedTuple):
+    name: str
+    id: bytes
+    public: bytes
+    until: int = 2**53  # the last size that it may have signed
+
+
 class Bundle:
     def __init__(self, path: str) -> None:
         self.folder = Path(path)
         self.zip = None if self.folder.is_dir() else zipfile.ZipFile(path)
         self.closings: list[dict[str, Any]] = []
+        self.rotations: list[Any] = []  # of the log's keys: entry number and note
 
     def open(self, name: str) -> IO[bytes]:
         try:
@@ -150,19 +162,41 @@ def base64_of(text: str, what: str) -> bytes:
     return blob
 
 
-def parse_vkey(text: str) -> tuple[str, bytes, bytes]:
+def parse_vkey(text: str) -> Key:
     """Name, id and public key in `name+id+base64(type || key)`; the id is computed anew."""
     name, given, encoded = text.strip().split("+", 2)
     blob = base64_of(encoded, "the key")
     key_id = hashlib.sha256(name.encode("utf-8") + b"\n" + blob).digest()[:4]
     if len(blob) != 33 or blob[:1] != b"\x01" or key_id.hex() != given:
         raise Broken("the key is no Ed25519 log key, or its id is not its own")
-    return name, key_id, blob[1:]
+    return Key(name, key_id, blob[1:])
 
 
-def read_checkpoint(note: str, vkey: str, what: str) -> Checkpoint:
-    """Size and root in a note that the key signed."""
-    name, key_id, public = parse_vkey(vkey)
+def read_keys(text: str, trusted: Key) -> list[Key]:
+    """The keys of the log that lead to the trusted one or follow it, the newest last."""
+    keys = [trusted]
+    for start in range(0, text.count("\n"), 7):
+        lines = text.split("\n")[start : start + 7]
+        old, new = parse_vkey(lines[2]), parse_vkey(lines[3])
+        entry, said = lines[1].replace("entry ", "", 1), "\n".join(lines[:4]) + "\n"
+        for key, line in ((old, lines[5]), (new, lines[6])):
+            match = SIGNATURE.fullmatch(line)
+            blob = base64_of(match.group(2), "keys.txt") if match else b""
+            if blob[:4] != key.id or not signature_holds(key.public, blob[4:], said.encode()):
+                raise Broken(f"keys.txt: a rotation is not signed by {key.id.hex()}")
+        if lines[0] != "batchwright key rotation v1" or not COUNT.fullmatch(entry) or lines[4]:
+            raise Broken("keys.txt: is malformed")
+        if old.name != new.name or (start and old != keys[-1]):
+            raise Broken("keys.txt: the keys do not follow each other")
+        keys[-1:] = [old._replace(until=int(entry) - 1), new]
+    if trusted not in [key._replace(until=trusted.until) for key in keys]:
+        raise Broken(f"keys.txt: does not lead to {trusted.name} ({trusted.id.hex()})")
+    return keys
+
+
+def read_checkpoint(note: str, keys: list[Key], what: str) -> Checkpoint:
+    """Size and root in a note that the newest key signed, or a former one in its time."""
+    name, known = keys[-1].name, {key.id: key for key in keys}
     head, gap, tail = note.rpartition("\n\n")
     if not gap or not tail.endswith("\n") or re.search("[\x00-\x09\x0b-\x1f\x7f]", note):
         raise Broken(f"{what} is no signed note")
@@ -176,12 +210,15 @@ def read_checkpoint(note: str, vkey: str, what: str) -> Checkpoint:
         if match is None:
             raise Broken(f"{what}: a signature line is malformed")
         blob = base64_of(match.group(2), what)
-        if match.group(1) == name and blob[:4] == key_id:
-            if not signature_holds(public, blob[4:], (head + "\n").encode("utf-8")):
+        if match.group(1) == name and blob[:4] in known:
+            key = known[blob[:4]]
+            if not signature_holds(key.public, blob[4:], (head + "\n").encode("utf-8")):
                 raise Broken(f"{what}: the signature does not hold")
+            if int(size) > key.until:
+                raise Broken(f"{what}: is signed by a key that ended at {key.until} entries")
             is_signed = True
     if not is_signed:
-        raise Broken(f"{what} is not signed by {name} ({key_id.hex()})")
+        raise Broken(f"{what} is not signed by {name} ({keys[-1].id.hex()})")
     return Checkpoint(int(size), root)
 
 
@@ -273,12 +310,13 @@ class Part(NamedTuple):
     old_nodes: list[bytes]  # the same up to the anchor, if that ends in this part
     firsts: dict[str, Any]  # seq, ver and prev of each stream's first entry here
     heads: dict[str, Any]  # ver and leaf of each stream's last entry here
+    rotations: list[Any]
     faults: list[tuple[int, str]]  # the first that shows without the parts before, with its seq
 
 
 def read_part(entries: IO[bytes], leaves: IO[bytes], first: int, *, size: int, old: int) -> Part:
     """What the entries from `first` on are by themselves: STEP of them, or those that are left."""
-    part, count, seq = Part([], [], {}, {}, []), min(STEP, size + 1 - first), first
+    part, count, seq = Part([], [], {}, {}, [], []), min(STEP, size + 1 - first), first
     is_last = first + count > size
     hashes = leaves.read(65 * count + is_last).decode("latin-1").split("\n")
     if list(map(len, hashes)) != [64] * count + [0]:
@@ -312,6 +350,8 @@ def read_line(part: Part, line: bytes, seq: int, *, size: int, leaf: str) -> Non
     elif last != (ver - 1, prev):
         raise Broken(f"entry {seq}: does not follow version {last[0]} of {stream}")
     part.heads[stream] = ver, leaf
+    if entry["type"] == "key.rotated":
+        part.rotations.append((seq, entry["data"]["note"]))
 
 
 def read_part_at(task: Any) -> Part:
@@ -354,6 +394,7 @@ def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, *,
                 part.faults.append((seq, fault))
         why = why or min(part.faults, default=(0, ""))[1]
         heads.update(part.heads)
+        bundle.rotations += part.rotations
         old_root = root_of(nodes + part.old_nodes) if part.old_nodes else old_root
         if (index + 1) * STEP <= newest.size:
             push(nodes, part.nodes[0], index)
@@ -383,6 +424,8 @@ def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None
             found[entry["stream"]].append((entry, leaf))
             if entry["type"] == "record.closed":
                 bundle.closings.append(entry)
+            if entry["type"] == "key.rotated":
+                bundle.rotations.append((seq, entry["data"]["note"]))
     faults = [chain_fault(found[name], lasts[name], newest) for name in lasts]
     for seq, why in sorted(filter(None, faults))[:1]:
         raise Broken(f"entry {seq}: {why}")
@@ -421,18 +464,17 @@ def chain_fault(entries: list[Any], last: dict[str, Any], newest: Checkpoint) ->
     return None
 
 
-def verify_files(bundle: Bundle, manifest: dict[str, str], key: str) -> None:  # 7.
+def verify_files(bundle: Bundle, manifest: dict[str, str], key: Key) -> None:  # 7.
     unnamed = sorted(bundle.names() - {*manifest, MANIFEST, SIGNED})
     if unnamed:
         raise Broken(f"{unnamed[0]}: does not belong to the bundle, the manifest lacks it")
     others = sorted(manifest.keys() - PROVEN)
     if others:
-        name, key_id, public = parse_vkey(key)
         match = SIGNATURE.fullmatch(bundle.text(SIGNED).rstrip("\n"))
         blob = base64_of(match.group(2), SIGNED) if match else b""
         text = b"batchwright manifest v1\n" + bundle.text(MANIFEST).encode("utf-8")
-        if blob[:4] != key_id or not signature_holds(public, blob[4:], text):
-            raise Broken(f"{MANIFEST}: {name} did not sign it, so nothing proves {others[0]}")
+        if blob[:4] != key.id or not signature_holds(key.public, blob[4:], text):
+            raise Broken(f"{MANIFEST}: {key.name} did not sign it, so nothing proves {others[0]}")
     for name, digest in manifest.items():
         found = hashlib.sha256()
         with bundle.open(name) as file:
@@ -458,17 +500,24 @@ def verify(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int = 
 def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) -> str:
     bundle, anchor = Bundle(path), None
     key = bundle.text("log.vkey") if vkey is None else vkey  # 1.
-    newest = read_checkpoint(bundle.text("checkpoint"), key, "the checkpoint")  # 2.
+    said_keys = bundle.text("keys.txt") if "keys.txt" in bundle.names() else ""
+    keys = read_keys(said_keys, parse_vkey(key))
+    newest = read_checkpoint(bundle.text("checkpoint"), keys[-1:], "the checkpoint")  # 2.
     if anchor_file is not None:
-        anchor = read_checkpoint(Path(anchor_file).read_bytes().decode("utf-8"), key, "the anchor")
+        anchor = read_checkpoint(Path(anchor_file).read_bytes().decode("utf-8"), keys, "the anchor")
         if anchor.size > newest.size:  # 6.
             raise Broken(f"the anchor covers {anchor.size} entries, the bundle only {newest.size}")
     manifest = {line[66:]: line[:64] for line in bundle.text(MANIFEST).splitlines()}
     check = verify_streams if "proofs.json" in manifest else verify_log
     said = check(bundle, newest, anchor, jobs=jobs)
-    verify_files(bundle, manifest, key)
+    if said_keys != "".join(note for _, note in bundle.rotations) or any(
+        note.split("\n")[1] != f"entry {seq}" for seq, note in bundle.rotations
+    ):
+        raise Broken("keys.txt: is not what the entries say of the log's keys")
+    verify_files(bundle, manifest, keys[-1])
     since = "" if anchor is None else f", continues the anchor of {anchor.size}"
     whose = "found in the bundle: compare it, or give --vkey" if vkey is None else "as given"
+    since += f", signed by {len(keys)} keys in turn" if len(keys) > 1 else ""
     seal = f"size {newest.size}\nroot {newest.root.hex()}\nkey  {key.strip()} ({whose})"
     return f"OK: {said}{since}\n{seal}"
 

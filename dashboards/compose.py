@@ -21,8 +21,10 @@ from core.credentials import Secrets
 from core.equipment import Equipment, Station
 from core.errors import LedgerBroken
 from core.execution import Execution
-from core.ledger.checkpoint import LogKey, load_or_create_key
+from core.key_files import finish, hand_over
+from core.ledger.checkpoint import LogKey, Verifier, load_or_create_key
 from core.ledger.entry import Entry
+from core.ledger.rotation import write_keys
 from dashboards.accounts import PlantAccounts
 from dashboards.boundary import Boundary, ErpLink
 from dashboards.collect import Machines
@@ -67,8 +69,15 @@ class LogKeyMissing(LedgerBroken):
         )
 
 
+def log_name(plant: str) -> str:
+    """Return the name of a plant's log, which is its key's as well."""
+    return f"batchwright.example/{plant}"
+
+
 def log_key(data: Path, plant: str) -> LogKey:
     """Return the key that signs this plant's checkpoints, made on first use.
+
+    `log.vkey` beside it says that there is one; it is written when the ledger is opened.
 
     Raises:
         LogKeyMissing: the plant has had one.
@@ -76,9 +85,12 @@ def log_key(data: Path, plant: str) -> LogKey:
     path = data / "keys" / "log.key"
     if (data / "keys" / "log.vkey").exists() and not path.exists():
         raise LogKeyMissing(path)
-    key = load_or_create_key(path, f"batchwright.example/{plant}")
-    (data / "keys" / "log.vkey").write_text(key.vkey + "\n", "utf-8")
-    return key
+    return load_or_create_key(path, log_name(plant))
+
+
+def ledger_at(data: Path, database: str | None) -> str:
+    """Return the URL of a plant's ledger: the database that is named, else `DATA/ledger.db`."""
+    return database or f"sqlite:///{data / 'ledger.db'}"
 
 
 def open_execution(data: Path, plant: str, *, database: str | None = None) -> Execution:
@@ -87,16 +99,44 @@ def open_execution(data: Path, plant: str, *, database: str | None = None) -> Ex
     `database` is a PostgreSQL URL; where left out, the ledger is `DATA/ledger.db`.
     """
     data.mkdir(parents=True, exist_ok=True)
-    where = database or f"sqlite:///{data / 'ledger.db'}"
-    people = Secrets(database or f"sqlite:///{data / 'credentials.db'}")
+    finish(data / "keys", ledger_at(data, database))
+    key = log_key(data, plant)
+    execution = _execution(data, plant, database, key=key)
+    write_keys(data / "keys", execution.ledger, key.verifier)
+    return execution
+
+
+def _execution(
+    data: Path, plant: str, database: str | None, *, key: LogKey, verifier: Verifier | None = None
+) -> Execution:
     return Execution(
-        where,
-        log_key(data, plant),
+        ledger_at(data, database),
+        key,
         plant=plant,
-        secrets=people,
+        secrets=Secrets(database or f"sqlite:///{data / 'credentials.db'}"),
         anchor_dir=data / "anchors",
         watch=Watch(now, time.monotonic),
+        verifier=verifier,
     )
+
+
+def rotate_log_key(data: Path, plant: str, *, database: str | None, why: str) -> Verifier:
+    """Hand a plant's log over to a new key, and return its public half.
+
+    Raises:
+        LogKeyMissing: the old key is not there.
+        OSError, ValueError, MesError: as `core.key_files.hand_over` says.
+    """
+    keys = data / "keys"
+    finish(keys, ledger_at(data, database))
+    if not (keys / "log.key").exists():
+        raise LogKeyMissing(keys / "log.key")
+    return hand_over(
+        ledger_at(data, database), keys, log_name(plant), why=why,
+        opened=lambda key, verifier: _execution(
+            data, plant, database, key=key, verifier=verifier
+        ),
+    )  # fmt: skip
 
 
 def page_key(data: Path) -> str:

@@ -235,6 +235,9 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "telemetry.sealed": lambda it: (
         f"{it['line']}: {it['rows']} rows sealed, SHA-256 {it['sha256'][:16]} …."
     ),
+    "key.rotated": lambda it: (
+        f"The log key {it['old'].split('+')[1]} handed the log over to {it['new'].split('+')[1]}."
+    ),
     "clock.stepped": lambda it: (
         f"The server's clock stepped by {it['by_ms'] / 1000:+.1f} s,"
         f" from {_instant(it['expected'])} to {_instant(it['now'])} UTC."

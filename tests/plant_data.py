@@ -71,6 +71,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "stop.label": FLOOR_ROLES,
     "telemetry.seal": ("service",),
     "clock.record-step": ("service",),
+    "key.rotate": ("service",),
 }
 MATERIALS = {  # id: name, GTIN, hazards
     "PARA": ("Paracetamol", "04012345000016", ("H302 Harmful if swallowed",)),

@@ -61,7 +61,7 @@ MAY: dict[str, set[str]] = {
     "service": {
         "order.receive", "order.withdraw", "bom.receive", "telemetry.seal", "lot.receive",
         "batch.close-record",
-        "clock.record-step",
+        "clock.record-step", "key.rotate",
         "person.record-failed-authentication", "person.record-authentication",
         "person.record-secret-change",
     },

@@ -11,10 +11,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from core.errors import MesError
-from core.ledger.checkpoint import LogKey, Verifier, manifest_is_signed, parse_vkey, sign_manifest
+from core.errors import LedgerBroken, MesError
+from core.ledger.checkpoint import LogKey, Verifier, manifest_is_signed, sign_manifest
+from core.ledger.rotation import VKEY as VKEY
+from core.ledger.rotation import read_verifier
 
-ABOUT, NOTE, VKEY = "backup.json", "checkpoint", "log.vkey"
+ABOUT, NOTE = "backup.json", "checkpoint"
 MANIFEST, SIGNED = "manifest-sha256.txt", "manifest-sha256.sig"
 FORMAT = 1
 
@@ -60,9 +62,9 @@ def check(folder: Path, where: Path) -> tuple[dict[str, Any], Verifier]:
     try:
         text = (folder / MANIFEST).read_bytes()
         signature = (folder / SIGNED).read_text("utf-8")
-        verifier = parse_vkey((folder / VKEY).read_text("utf-8"))
+        verifier = read_verifier(folder)
         about = json.loads((folder / ABOUT).read_text("utf-8"))
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, LedgerBroken) as fault:
         raise NoBackup(where, f"is no backup of a plant, {fault}") from fault
     if not manifest_is_signed(verifier, text, signature):
         raise NoBackup(where, f"its list of files is not signed by {verifier.text}")

@@ -21,6 +21,8 @@ from core.errors import LedgerBroken
 from core.ledger.anchor import AnchorFolder
 from core.ledger.audit import audit, check_anchors, check_outside
 from core.ledger.checkpoint import Checkpoint, NoteBroken, Verifier, verify
+from core.ledger.rotation import KEYS as PUBLIC
+from core.ledger.rotation import VKEY
 from core.ledger.store import Ledger, open_ledger, open_store
 from core.migrations.folder import FILES, IN_STORE
 from core.projections.nouns import differences, prepare
@@ -128,7 +130,9 @@ def _copy(backup: Path, draft: Path, *, into_store: bool) -> None:
     keys = draft / KEYS
     keys.mkdir(mode=0o700, exist_ok=True)
     keys.chmod(0o700)
-    shutil.copyfile(backup / "log.vkey", keys / "log.vkey")
+    for name in (VKEY, PUBLIC):
+        if (backup / name).is_file():
+            shutil.copyfile(backup / name, keys / name)
 
 
 def _fill(backup: Path, store: str, say: Say) -> None:

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from core.backup.files import ABOUT, FORMAT, NOTE, VKEY, drafted, seal
+from core.backup.files import ABOUT, FORMAT, NOTE, drafted, seal
 from core.backup.tables import copy_file, copy_out
 from core.clock import iso, now
 from core.errors import LedgerBroken
 from core.ledger.audit import audit
-from core.ledger.checkpoint import Checkpoint, load_key, parse_vkey
+from core.ledger.checkpoint import Checkpoint, load_key
+from core.ledger.rotation import read_verifier, write_keys
 from core.ledger.store import Ledger, open_ledger
 from core.migrations.folder import FILES, databases
 
@@ -56,7 +57,7 @@ def backup(
         LedgerBroken: the copy does not hold; there is no backup.
     """
     databases(data, store)
-    vkey = parse_vkey((data / KEYS / VKEY).read_text("utf-8"))
+    vkey = read_verifier(data / KEYS)
     key = load_key(data / KEYS / "log.key", vkey.name)
     at = now()
     with drafted(out) as draft:
@@ -76,12 +77,12 @@ def backup(
         try:
             checkpoint = audit(ledger, vkey)
             _about(draft, ledger, at=at, with_keys=with_keys)
+            write_keys(draft, ledger, vkey)
         finally:
             ledger.close()
         say("copy read and verified")
         if checkpoint is not None:
             (draft / NOTE).write_text(checkpoint.note, "utf-8")
-        (draft / VKEY).write_text(vkey.text + "\n", "utf-8")
         seal(draft, key)
     return Taken(out=out, checkpoint=checkpoint, with_keys=with_keys, at=at)
 

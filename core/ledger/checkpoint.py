@@ -50,12 +50,23 @@ class Checkpoint(NamedTuple):
     note: str
 
 
+class Former(NamedTuple):
+    """A key before the newest one, and the last size that it may have signed."""
+
+    public: bytes
+    until: int
+
+
 @dataclass(frozen=True)
 class Verifier:
-    """The public half of a log key; `text` is its one-line form (vkey)."""
+    """The public half of a log key; `text` is its one-line form (vkey).
+
+    `former` are the log's keys before it: see `core.ledger.rotation`.
+    """
 
     name: str
     public: bytes
+    former: tuple[Former, ...] = ()
 
     @property
     def key_id(self) -> bytes:
@@ -143,7 +154,7 @@ def sign_manifest(key: LogKey, manifest: bytes) -> str:
 def manifest_is_signed(verifier: Verifier, manifest: bytes, line: str) -> bool:
     """Return whether this key signed a list of files; a malformed line is no signature."""
     try:
-        name, blob = _signature(line.removesuffix("\n"))
+        name, blob = parse_line(line.removesuffix("\n"))
     except NoteBroken:
         return False
     if (name, blob[:4]) != (verifier.name, verifier.key_id) or len(blob) != 68:
@@ -168,12 +179,19 @@ def verify(note: str, verifier: Verifier) -> Checkpoint:
     if len(lines) > SIGNATURE_LIMIT:
         raise NoteBroken(f"more than {SIGNATURE_LIMIT} signatures")
     is_signed = False
+    known = {verifier.key_id: (verifier, size)}
+    for public, until in verifier.former:
+        former = Verifier(verifier.name, public)
+        known[former.key_id] = (former, until)
     for line in lines:
-        name, blob = _signature(line)
-        if (name, blob[:4]) != (verifier.name, verifier.key_id):
+        name, blob = parse_line(line)
+        if name != verifier.name or blob[:4] not in known:
             continue
-        if len(blob) != 68 or not verifier.holds(blob[4:], text.encode("utf-8")):
+        key, until = known[blob[:4]]
+        if len(blob) != 68 or not key.holds(blob[4:], text.encode("utf-8")):
             raise NoteBroken(f"the signature of {name} does not hold")
+        if size > until:
+            raise NoteBroken(f"{size} entries are signed by a key that ended at entry {until}")
         is_signed = True
     if not is_signed:
         raise NoteBroken(f"no signature of {verifier.name} with key id {verifier.key_id.hex()}")
@@ -194,7 +212,12 @@ def _tree(text: str, origin: str) -> tuple[int, bytes]:
     return int(lines[1]), root
 
 
-def _signature(line: str) -> tuple[str, bytes]:
+def parse_line(line: str) -> tuple[str, bytes]:
+    """Return the name in a signature line of a note, and its key id with the signature.
+
+    Raises:
+        NoteBroken: it is malformed.
+    """
     match = _LINE.fullmatch(line)
     if match is None:
         raise NoteBroken("a signature line is malformed")

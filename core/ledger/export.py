@@ -3,9 +3,9 @@
 The whole ledger is `entries.jsonl` (the exact stored bytes, one entry a line) with `leaves.txt`
 (the hash of each, so that a changed entry is named). Some streams are their entries alone, with
 `proofs.json`: the last entry of each is proven to be in the log, and its links prove the others.
-Both hold the signed `checkpoint`, the public key `log.vkey`, the list of files with their hashes,
-and the verifier. Files that entries do not prove, as the record for people, are bound to the log
-by its key's signature under the list.
+Both hold the signed `checkpoint`, the public key `log.vkey`, `keys.txt` where other keys signed
+before it, the list of files with their hashes, and the verifier. Files that entries do not prove,
+as the record for people, are bound to the log by its key's signature under the list.
 """
 
 import shutil
@@ -18,6 +18,7 @@ from core.errors import LedgerBroken
 from core.ledger.checkpoint import Checkpoint, LogKey, sign_manifest
 from core.ledger.entry import canonical
 from core.ledger.merkle import leaf_hash
+from core.ledger.rotation import KEYS, STREAM, rotations_of
 from core.ledger.store import Ledger
 from core.ledger.timestamp import from_receipt
 
@@ -66,7 +67,8 @@ def export_bundle(
             entries.writelines(body + b"\n" for _, body in chunk)
             leaves.writelines(leaf_hash(body).hex().encode() + b"\n" for _, body in chunk)
             seq += len(chunk)
-    _finish(out, checkpoint, vkey, files=files or {}, key=key)
+    keys = "".join(rotations_of(ledger, checkpoint.size))
+    _finish(out, checkpoint, vkey, keys=keys, files=files or {}, key=key)
     return checkpoint
 
 
@@ -98,7 +100,11 @@ def export_streams(
     checkpoint = _newest(ledger)
     lines: list[tuple[int, bytes]] = []
     lasts: list[dict[str, object]] = []
-    for name in sorted(set(streams)):
+    rotations = rotations_of(ledger, checkpoint.size)
+    names = set(streams)
+    if not names:
+        raise NothingToExport("Bundle without streams")
+    for name in sorted(names | ({STREAM} if rotations else set())):
         found = [row for row in ledger.stream_raw(name) if row[0] <= checkpoint.size]
         if not found:
             raise NothingToExport(name)
@@ -106,8 +112,6 @@ def export_streams(
         proof = [node.hex() for node in ledger.inclusion_proof(seq, checkpoint.size)]
         lasts.append({"stream": name, "seq": seq, "proof": proof})
         lines += found
-    if not lasts:
-        raise NothingToExport("Bundle without streams")
     proofs = {
         "streams": lasts,
         "consistency": [
@@ -123,7 +127,7 @@ def export_streams(
     with (out / "entries.jsonl").open("wb") as entries:
         entries.writelines(body + b"\n" for _, body in sorted(lines))
     (out / "proofs.json").write_bytes(canonical(proofs))
-    _finish(out, checkpoint, vkey, files=files or {}, key=key)
+    _finish(out, checkpoint, vkey, keys="".join(rotations), files=files or {}, key=key)
     return checkpoint
 
 
@@ -158,11 +162,14 @@ def _finish(
     checkpoint: Checkpoint,
     vkey: str,
     *,
+    keys: str,
     files: Mapping[str, bytes],
     key: LogKey | None,
 ) -> None:
     (out / "checkpoint").write_bytes(checkpoint.note.encode("utf-8"))
     (out / "log.vkey").write_bytes(vkey.encode("utf-8") + b"\n")
+    if keys:
+        (out / KEYS).write_bytes(keys.encode("utf-8"))
     shutil.copyfile(core.verify.__file__, out / "verify.py")
     for name, blob in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)

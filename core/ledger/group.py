@@ -23,7 +23,18 @@ from core.ledger.tables import EntryRow, Head, ReceiptRow, Store, mapped
 type Outcome = Receipt | BaseException
 
 HEADS_KEPT = 100_000
+ROTATED = "key.rotated"
 STEP = 5_000
+
+
+class KeyChanged(LedgerBroken):
+    """Another process handed the log over to a new key; ours has signed its last checkpoint."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Log key: was rotated by another process. Stop this server, put the new log.key into"
+            " its folder of keys, and start it again."
+        )
 
 
 @dataclass
@@ -150,6 +161,8 @@ class Group:
         """Hand the entries above `after` to the hooks."""
         while after < self._memory.size:
             found = [decode(row.body) for row in self._stored(after)]
+            if any(one.type == ROTATED for one in found):
+                raise KeyChanged
             self._hooks.foreign(self, found)
             after += len(found)
 

@@ -24,7 +24,7 @@ from core.errors import IdemReused, LedgerBroken
 from core.ledger import tables
 from core.ledger.anchor import AnchorFolder
 from core.ledger.audit import check_anchors, check_checkpoint, rows
-from core.ledger.checkpoint import Checkpoint, LogKey
+from core.ledger.checkpoint import Checkpoint, LogKey, Verifier
 from core.ledger.entry import check_name
 from core.ledger.group import Group, Memory, Outcome, as_receipt, load
 from core.ledger.inbox import Inbox
@@ -67,11 +67,18 @@ class Writer:
     """
 
     def __init__(
-        self, store: Store, key: LogKey, hooks: Hooks, *, anchor_dir: Path | None = None
+        self,
+        store: Store,
+        key: LogKey,
+        hooks: Hooks,
+        *,
+        anchor_dir: Path | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
+        """`verifier` is the key's public half with the keys before it, where there were any."""
         self.store = store
         self.listeners: list[Callable[[int], None]] = []
-        self._key = key
+        self._key, self._verifier = key, verifier or key.verifier
         self._hooks = hooks
         self._anchors = AnchorFolder(anchor_dir) if anchor_dir is not None else None
         self._inbox: Inbox[_Pending | _Anchoring] = Inbox()
@@ -350,12 +357,12 @@ class Writer:
         if checkpoint is None and memory.size:
             raise LedgerBroken(f"Ledger: {memory.size} entries, no checkpoint. Stop, call QA.")
         if checkpoint is not None:
-            check_checkpoint(checkpoint, memory.tree, self._key.verifier)
+            check_checkpoint(checkpoint, memory.tree, self._verifier)
         ledger = Ledger(self.store)
         for _ in rows(ledger, max(0, memory.size - START_CHECK)):
             pass
         if self._anchors is not None:
-            check_anchors(ledger, self._anchors, self._key.verifier)
+            check_anchors(ledger, self._anchors, self._verifier)
 
     def _roll_back(self) -> None:
         self._hooks.dropped(None)

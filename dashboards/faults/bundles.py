@@ -196,7 +196,7 @@ def _lenient(bundle: Path) -> bool:
         note = (bundle / "checkpoint").read_text("utf-8")
         text, _, signatures = note.rpartition("\n\n")
         _, size, root = text.rpartition("\n\n")[2].split("\n")[:3]
-        _, _, public = parse_vkey((bundle / "log.vkey").read_text("utf-8"))
+        public = parse_vkey((bundle / "log.vkey").read_text("utf-8")).public
         blob = base64.b64decode(signatures.split()[-1])
         if not signature_holds(public, blob[4:], (text + "\n").encode("utf-8")):
             return False

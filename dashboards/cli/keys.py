@@ -1,0 +1,61 @@
+"""The key that signs the ledger's checkpoints: `keys list`, `keys rotate`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.errors import MesError
+from dashboards.cli.terminal import Data, give_up, say
+
+app = typer.Typer()
+keys = typer.Typer(no_args_is_help=True, help="The key that signs the ledger's checkpoints.")
+app.add_typer(keys, name="keys")
+
+
+@keys.command("list")
+def list_keys(data: Data) -> None:
+    """Show the log's public keys, the newest last, and up to which entry each one signed."""
+    from core.ledger.checkpoint import Verifier
+    from core.ledger.rotation import VKEY, read_verifier
+
+    folder = data / "keys"
+    try:
+        newest = read_verifier(folder)
+    except (MesError, OSError, ValueError) as fault:
+        raise give_up(f"{folder / VKEY}: {fault}") from fault
+    for public, until in newest.former:
+        say(f"{Verifier(newest.name, public).text}  signed up to {until} entries")
+    say(f"{newest.text}  signs now")
+
+
+@keys.command("rotate")
+def rotate_key(
+    *,
+    why: Annotated[str, typer.Option("--why", help="why, as it stands in the ledger")],
+    plant: Annotated[str | None, typer.Option(help="which plant pack")] = None,
+    data: Annotated[Path | None, typer.Option(help="the plant's data folder")] = None,
+) -> None:
+    """Hand the log over to a new key, signed by the old one in the ledger; the server is stopped.
+
+    Checkpoints from then on are signed by the new key. Who holds the old public key finds the new
+    one through keys.txt of each bundle and backup.
+    """
+    from config.load import load_plant
+    from config.settings import Settings
+    from core.authority import NotAuthorized
+    from dashboards.compose import rotate_log_key
+
+    given: dict[str, Any] = {"plant": plant, "data_dir": data}
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        pack, folder = load_plant(settings.plant), settings.data_dir / "keys"
+        newest = rotate_log_key(settings.data_dir, pack.id, database=settings.store, why=why)
+    except NotAuthorized as fault:
+        told = "Where the matrix does not name it: batchwright adopt-actions --user ID"
+        raise give_up(f"{fault} {told}") from fault
+    except (MesError, OSError, ValueError) as fault:
+        raise give_up(fault) from fault
+    say(f"{newest.text}: signs from now on, and stands in the ledger.")
+    say(f"Keep {folder / 'log.key'} as you kept the old one, and destroy the old one's copies.")
+    say("Give the new public key to whoever checks your bundles; the old one leads to it.")
