@@ -4,7 +4,7 @@ Source:
     21 CFR 11.70.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from core.clock import parse_iso
 from core.errors import LedgerBroken
 from core.ledger.entry import Entry
+from core.ledger.store import Ledger
 from core.manifest import manifest_digest
 from core.passkey import key_words
 from core.passkey_proof import PasskeyRefused, check_stored
@@ -79,13 +80,51 @@ def standing(
     """
     signature = signature_in(entry)
     manifest = signature.manifest
-    # An amendment keeps the signature over the closed batch that it reopens.
-    reopens = entry.stream.startswith("amendment/") and manifest.record.startswith("batch/")
-    stream = manifest.record if reopens else entry.stream
+    stream = _signed_stream(entry, signature)
     check_signature(signature, stream=stream, actor=entry.actor, head=head)
     proof = check_proof(entry)
     current = current_version(record, manifest.ver, idem=entry.idem)
     return Standing(signature=signature, signed=manifest.ver, current=current, proof=proof)
+
+
+def _signed_stream(entry: Entry, signature: SignatureApplied) -> str:
+    """Return the stream that a signature must be over: its own, but for one that reopens a batch.
+
+    An amendment keeps the signature over the closed batch that it reopens.
+    """
+    record = signature.manifest.record
+    reopens = entry.stream.startswith("amendment/") and record.startswith("batch/")
+    return record if reopens else entry.stream
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How many stored signatures hold, and how many of them somebody beside the ledger proves."""
+
+    signatures: int
+    proven: int
+
+
+def check_signatures(ledger: Ledger, seqs: Iterable[int]) -> Checked:
+    """Check the signatures in these entries of a ledger whose entries hold.
+
+    Raises:
+        SignatureBroken: with the first that does not belong where it stands.
+    """
+    count = proven = 0
+    for seq in seqs:
+        entry = ledger.entry(seq)
+        assert entry is not None, seq
+        signature = signature_in(entry)
+        stream = _signed_stream(entry, signature)
+
+        def head(ver: int, stream: str = stream) -> str | None:
+            leaf = ledger.leaf_of(stream, ver)
+            return None if leaf is None else leaf.hex()
+
+        check_signature(signature, stream=stream, actor=entry.actor, head=head)
+        count, proven = count + 1, proven + bool(check_proof(entry))
+    return Checked(count, proven)
 
 
 def check_proof(entry: Entry) -> str:

@@ -250,6 +250,7 @@ class Plant:
             keys=self.data / "keys",
             kept=self.data / "reconciliations",
             floor=Floor(self.execution, scales),
+            stampers=() if self._wiring.authority is None else self._wiring.authority.trusted,
             readers=readers,
             api_keys=self.accounts.by_key,
             shown_once=self.accounts.shown_once,

@@ -1,6 +1,6 @@
 """The services of one plant, as pages and the REST interface are given them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class PlantServices:
         floor: the devices around each station; where there is none, nothing can be weighed.
         kept: the folder of what was signed and is too long for the ledger.
         keys: the folder of the plant's own keys; without one, records are not printed.
+        stampers: certificates that a time stamp of the plant's authority must lead to.
         readers: query objects of analytics and erp by name (`oee`, `reconcile`, ...).
     """
 
@@ -54,6 +55,7 @@ class PlantServices:
     keys: Path | None = None
     floor: Floor | None = None
     kept: Path | None = None
+    stampers: Sequence[Any] = ()
     readers: Mapping[str, Any] = field(default_factory=dict)
     health: Callable[[], Mapping[str, object]] = _healthy
     api_keys: Callable[[str], Viewer | None] = _nobody

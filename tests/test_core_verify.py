@@ -99,9 +99,8 @@ def rebuild(bundle: Path, lines: list[bytes]) -> None:
 def test_an_intact_bundle_is_ok_with_size_and_root(whole: Path, exported: Path) -> None:
     code, said = verify(whole, "--anchor", str(exported / "anchor"), "--vkey", KEY.vkey)
     assert code == 0
-    root = core.verify.read_checkpoint(
-        (whole / "checkpoint").read_text("utf-8"), KEY.vkey, "x"
-    ).root
+    keys = [core.verify.parse_vkey(KEY.vkey)]
+    root = core.verify.read_checkpoint((whole / "checkpoint").read_text("utf-8"), keys, "x").root
     assert said == (
         f"OK: {SIZE} entries, continues the anchor of 12\n"
         f"size {SIZE}\nroot {root.hex()}\nkey  {KEY.vkey} (as given)\n"

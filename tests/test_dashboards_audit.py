@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from playwright.sync_api import expect
 
 from core.clock import iso, now
+from core.ledger.job import Decision, Draft, Job
 from core.ledger.search import Wanted, search
 from core.ledger.store import AnchorRow
+from core.manifest import manifest_digest
+from core.signature_check import SIGNED, signature_in
 from dashboards import entry_words
 from dashboards.audit import checks, entry
 from dashboards.audit.page import instant, wanted_of
@@ -191,6 +195,8 @@ def test_a_whole_ledger_holds_and_says_size_and_root(plant: LivingPlant) -> None
     assert checkpoint is not None
     assert found.holds
     assert found.says.startswith(f"All {checkpoint.size} entries hold: ")
+    signed = [one for one in plant.execution.ledger.entries(0, 10_000) if one.type == SIGNED]
+    assert found.says.endswith(f"Each of {len(signed)} signatures is over what was signed.")
     assert found.root == plant.execution.ledger.root(found.size).hex()
     assert heard[-1] == (checkpoint.size, checkpoint.size)
 
@@ -232,6 +238,42 @@ def test_the_check_names_what_does_not_hold(tmp_path: Path, statement: str, says
     assert not found.holds
     assert says in found.says
     assert found.root == ""
+
+
+@pytest.mark.requirement("H3", "H5")
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"words": "Something else."}, "has another statement than its digest. Call QA."),
+        ({"ver": 2}, "was made over other content. Call QA."),
+        ({"record": "lot/OTHER"}, "was made for lot/OTHER. Call QA."),
+        ({"signer": "viktor"}, "stands under the name of quinn. Call QA."),
+    ],
+)
+def test_the_check_names_a_signature_that_a_forger_of_entries_has_put_in(
+    tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
+    """Through the writer itself, so that every hash and the checkpoint hold."""
+    with running_plant(tmp_path) as plant:
+        entry = next(
+            one
+            for one in plant.execution.ledger.entries(0, 10_000)
+            if one.type == SIGNED and one.actor == "quinn" and one.stream.startswith("lot/")
+        )
+        event = signature_in(entry)
+        manifest = msgspec.structs.replace(event.manifest, **changes)
+        digest = event.manifest_sha256
+        if "words" not in changes:
+            digest = manifest_digest(manifest).hex()
+        forged = {
+            **entry.data, "manifest": msgspec.to_builtins(manifest), "manifest_sha256": digest,
+        }  # fmt: skip
+        draft = Draft(entry.stream, entry.type, entry.v, forged)
+        job = Job("forged:1", "0" * 64, "quinn", None, now, lambda _: Decision((draft,)))
+        plant.execution.writer.submit(job).result(10)
+        found = checks.verify(plant.execution, lambda *_: None)
+    assert not found.holds
+    assert says in found.says
 
 
 def test_exposure_counts_what_no_outside_place_confirmed(tmp_path: Path) -> None:

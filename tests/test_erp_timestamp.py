@@ -14,6 +14,7 @@ from core.ledger.export import export_bundle, newest_stamp
 from core.ledger.timestamp import (
     TimestampBroken,
     certificates,
+    check_stamps,
     from_receipt,
     question,
     stamped_at,
@@ -85,6 +86,47 @@ def test_answer_for_another_note_is_no_anchor(stamped: bytes, authority: Authori
 def test_answer_of_another_authority_is_no_anchor(stamped: bytes, other: LocalAuthority) -> None:
     with pytest.raises(TimestampBroken, match="certificate"):
         stamped_at(stamped, NOTE, certificates(other.root))
+
+
+def test_kept_stamps_are_checked_again_with_and_without_the_certificates(
+    tmp_path: Path, authority: Authority, other: LocalAuthority, client: httpx.Client
+) -> None:
+    where = tmp_path / "ledger.db"
+    with writing(where) as writer, reading(where) as ledger:
+        fill(writer, 7)
+        assert check_stamps(ledger, authority.trusted) == 0
+        newest = ledger.checkpoint()
+        assert newest is not None
+        answer, at = ask(client, authority, newest.note)
+        writer.record_anchor(newest.size, "authority", to_receipt(answer), at=at).result(10)
+        assert check_stamps(ledger, authority.trusted) == check_stamps(ledger, ()) == 1
+        with pytest.raises(TimestampBroken, match="certificate"):
+            check_stamps(ledger, certificates(other.root))
+        foreign, _ = ask(client, authority, newest.note.replace("\n7\n", "\n8\n"))
+        writer.record_anchor(newest.size, "second", to_receipt(foreign), at=at).result(10)
+        with pytest.raises(TimestampBroken, match="Mismatch between messages"):
+            check_stamps(ledger, authority.trusted)
+        with pytest.raises(TimestampBroken, match="it is over another note"):
+            check_stamps(ledger, ())
+
+
+@pytest.mark.parametrize(
+    ("size", "receipt", "says"),
+    [
+        (7, "rfc3161:!!", "that of 7 entries is unreadable"),
+        (7, "rfc3161:AAAA", "Time stamp: "),
+        (999, "rfc3161:AAAA", "that of 999 entries is over no checkpoint of this log"),
+    ],
+)
+def test_kept_stamp_that_is_none_is_named(
+    tmp_path: Path, size: int, receipt: str, says: str
+) -> None:
+    where = tmp_path / "ledger.db"
+    with writing(where) as writer, reading(where) as ledger:
+        fill(writer, 7)
+        writer.record_anchor(size, "authority", receipt, at=now()).result(10)
+        with pytest.raises(TimestampBroken, match=says):
+            check_stamps(ledger, ())
 
 
 def test_answer_to_another_request_is_no_anchor(stamped: bytes, authority: Authority) -> None:

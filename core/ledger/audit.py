@@ -115,7 +115,7 @@ def check_anchors(ledger: Ledger, folder: AnchorFolder, verifier: Verifier) -> N
 def check_outside(ledger: Ledger) -> None:
     """Refuse a ledger that does not agree with a root that a place outside confirmed.
 
-    A time stamp holds no root of its own: it is checked with its authority's certificate.
+    A time stamp holds no root of its own: `core.ledger.timestamp.check_stamps` looks at those.
 
     Raises:
         LedgerBroken: with the first place that confirmed something else.

@@ -83,6 +83,11 @@ class Ledger:
         found = self._all(tables.HEAD, stream)
         return Head(found[0][0], bytes(found[0][1]).hex()) if found else None
 
+    def leaf_of(self, stream: str, ver: int) -> bytes | None:
+        """Return the leaf hash of a stream's entry at a version, None where there is none."""
+        found = self._all(tables.LEAF_OF, stream, ver)
+        return bytes(found[0][0]) if found else None
+
     def receipt(self, idem: str) -> ReceiptRow | None:
         """Return what a command id was answered with, None if it was never committed."""
         found = self._all(tables.RECEIPT, idem)

@@ -17,6 +17,7 @@ from core.errors import LedgerBroken, MesError
 APPEND_ONLY = ("entry", "checkpoint", "receipt", "anchor")
 
 SIZE = "select coalesce(max(seq), 0) from entry"
+LEAF_OF = "select leaf from entry where stream = ? and ver = ?"
 HEAD = "select ver, leaf from entry where stream = ? order by ver desc limit 1"
 STREAM = "select body from entry where stream = ? order by ver"
 STREAM_RAW = "select seq, body from entry where stream = ? order by ver"

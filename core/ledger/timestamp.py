@@ -9,6 +9,7 @@ answer, and a strict reader refuses that.
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +23,10 @@ from rfc3161_client import (
 )
 
 from core.errors import LedgerBroken
+from core.ledger.store import Ledger
 
 PREFIX = "rfc3161:"  # of an anchor's receipt; the answer follows in base64
+type Certificates = Sequence[x509.Certificate]
 HASH_OIDS = {"2.16.840.1.101.3.4.2.1"}  # SHA-256: what we ask for, and what we take
 
 
@@ -71,7 +74,7 @@ def certificates(path: Path) -> list[x509.Certificate]:
 
 
 def stamped_at(
-    answer: bytes, note: str, trusted: Sequence[x509.Certificate], *, nonce: int | None = None
+    answer: bytes, note: str, trusted: Certificates, *, nonce: int | None = None
 ) -> datetime:
     """Return when the authority saw a checkpoint's note, by its own clock.
 
@@ -96,6 +99,46 @@ def stamped_at(
     except (VerificationError, ValueError) as fault:
         raise TimestampBroken(str(fault).rstrip(".")) from fault
     return found.gen_time
+
+
+def check_stamps(ledger: Ledger, trusted: Certificates) -> int:
+    """Check every kept time stamp again; return how many there are.
+
+    Each is over the note of a checkpoint that this ledger has. That the authority made it is
+    checked where its certificates are `trusted`; without any, only what it is over.
+
+    Raises:
+        TimestampBroken, LedgerBroken: with the first that does not hold.
+    """
+    count = 0
+    for row in ledger.anchors():
+        try:
+            answer = from_receipt(row.receipt)
+        except ValueError as fault:
+            raise TimestampBroken(f"that of {row.size} entries is unreadable") from fault
+        if answer is None:
+            continue
+        checkpoint = ledger.checkpoint_for(row.size)
+        if checkpoint is None or checkpoint.size != row.size:
+            raise TimestampBroken(f"that of {row.size} entries is over no checkpoint of this log")
+        if ledger.root(row.size) != checkpoint.root:
+            raise TimestampBroken(f"the log has another root at {row.size} entries")
+        if trusted:
+            stamped_at(answer, checkpoint.note, trusted)
+        else:
+            _over(answer, checkpoint.note)
+        count += 1
+    return count
+
+
+def _over(answer: bytes, note: str) -> None:
+    """Refuse a stamp that is over something else than a note."""
+    try:
+        stamped = decode_timestamp_response(answer).tst_info.message_imprint.message
+    except ValueError as fault:
+        raise TimestampBroken(str(fault).rstrip(".")) from fault
+    if stamped != sha256(note.encode("utf-8")).digest():
+        raise TimestampBroken("it is over another note")
 
 
 def to_receipt(answer: bytes) -> str:

@@ -11,7 +11,9 @@ from core.ledger.anchor import AnchorFolder
 from core.ledger.audit import audit, check_anchors, check_outside
 from core.ledger.checkpoint import Checkpoint
 from core.ledger.store import AnchorRow, EntryRow, Ledger
+from core.ledger.timestamp import Certificates, check_stamps
 from core.projections.nouns import differences
+from core.signature_check import SIGNED, Checked, check_signatures
 
 STREAMS_NAMED = 5
 
@@ -29,10 +31,14 @@ class Verdict:
 
 
 class _Counted:
-    """A ledger that tells how far it was read; the check itself is the core's."""
+    """A ledger that tells how far it was read and which entries are signatures.
+
+    The check itself is the core's.
+    """
 
     def __init__(self, ledger: Ledger, told: Callable[[int], None]) -> None:
         self._ledger, self._told = ledger, told
+        self.signatures: list[int] = []
 
     def checkpoint(self) -> Checkpoint | None:
         return self._ledger.checkpoint()
@@ -41,6 +47,7 @@ class _Counted:
         found = self._ledger.rows(after, limit)
         if found:
             self._told(found[-1].seq)
+        self.signatures += [row.seq for row in found if row.type == SIGNED]
         return found
 
 
@@ -56,19 +63,33 @@ class ProjectionsDiffer(LedgerBroken):
         )
 
 
-def verify(execution: Execution, told: Callable[[int, int], None]) -> Verdict:
-    """Check every entry, stream, the checkpoint, the anchors and the projections.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    checkpoint: Checkpoint | None
+    signed: Checked
+    stamps: int
 
-    Runs for seconds: give it a thread. `told` hears entries read and entries in all.
+
+def verify(
+    execution: Execution,
+    told: Callable[[int, int], None],
+    *,
+    stampers: Certificates = (),
+) -> Verdict:
+    """Check every entry, stream and signature, the checkpoint, the anchors and the projections.
+
+    Runs for seconds: give it a thread. `told` hears entries read and entries in all; `stampers`
+    are the certificates that a time stamp must lead to.
     """
     began, ledger = now(), execution.ledger
     whole = ledger.size()
     try:
-        checkpoint = _check(execution, lambda seq: told(min(seq, whole), whole))
+        found = _check(execution, lambda seq: told(min(seq, whole), whole), stampers)
     except LedgerBroken as fault:
         return Verdict(
             holds=False, says=str(fault), at=now(), size=whole, root="", took_s=_since(began)
         )
+    checkpoint = found.checkpoint
     if checkpoint is None:
         says = "The ledger is empty: there is nothing to verify yet."
         return Verdict(holds=True, says=says, at=now(), size=0, root="", took_s=_since(began))
@@ -76,27 +97,45 @@ def verify(execution: Execution, told: Callable[[int, int], None]) -> Verdict:
     says = (
         f"All {checkpoint.size} entries hold: every stored byte has its hash, every stream is"
         " unbroken, the signed checkpoint has this size and root, and the states that screens"
-        " show are what the entries lead to."
+        f" show are what the entries lead to. {_more(found, stampers)}"
     )
     return Verdict(
         holds=True, says=says, at=now(), size=checkpoint.size, root=root, took_s=_since(began)
     )
 
 
-def _check(execution: Execution, told: Callable[[int], None]) -> Checkpoint | None:
-    counted: Ledger = _Counted(execution.ledger, told)  # type: ignore[assignment]
-    checkpoint = audit(counted, execution.verifier)
+def _more(found: _Found, stampers: Certificates) -> str:
+    """Return what else holds: signatures, and time stamps where there are any."""
+    signed, stamps = found.signed, found.stamps
+    says = f"Each of {signed.signatures} signatures is over what was signed"
+    if signed.proven:
+        says += f", {signed.proven} are proven by a passkey or the sign-in provider as well"
+    if stamps and stampers:
+        says += f"; {stamps} time stamps of the authority hold"
+    elif stamps:
+        says += (
+            f"; {stamps} time stamps are over these checkpoints, and whose they are was not"
+            " checked: no certificate of an authority is named"
+        )
+    return f"{says}."
+
+
+def _check(execution: Execution, told: Callable[[int], None], stampers: Certificates) -> _Found:
+    counted = _Counted(execution.ledger, told)
+    checkpoint = audit(counted, execution.verifier)  # type: ignore[arg-type]
     if execution.anchor_dir is not None:
         folder = AnchorFolder(execution.anchor_dir)
         check_anchors(execution.ledger, folder, execution.verifier)
     check_outside(execution.ledger)
+    stamps = check_stamps(execution.ledger, stampers)
+    signed = check_signatures(execution.ledger, counted.signatures)
     differing = differences(execution.ledger)
     for _ in range(3):  # a command may be recorded between the two reads of a comparison
         if differing:
             differing = differences(execution.ledger)
     if differing:
         raise ProjectionsDiffer(differing)
-    return checkpoint
+    return _Found(checkpoint, signed, stamps)
 
 
 def _since(began: datetime) -> str:

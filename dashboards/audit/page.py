@@ -1,7 +1,7 @@
 """The page `/audit`: how far the ledger is proven, its check at a press, search, one entry."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -178,7 +178,7 @@ class AuditPage:
         def told(done: int, whole: int) -> None:
             far[:] = [done, max(whole, 1)]
 
-        task = asyncio.create_task(asyncio.to_thread(checks.verify, self._execution, told))
+        task = asyncio.create_task(asyncio.to_thread(self._checked, told))
         try:
             while not task.done():
                 self._result.object = parts.markup(progress(*far))
@@ -187,6 +187,9 @@ class AuditPage:
         finally:
             self._busy = self._verify.disabled = False
             self.grew()
+
+    def _checked(self, told: Callable[[int, int], None]) -> Verdict:
+        return checks.verify(self._execution, told, stampers=self._plant.stampers)
 
 
 def progress(done: int, whole: int) -> Markup:
