@@ -63,7 +63,7 @@ def erp_link(settings: Settings, pack: PlantPack) -> ErpLink | None:
         )
     zone = ZoneInfo(pack.plant.plant.zone)
     return ErpLink(
-        port=connect(chosen, Given(address=address, zone=zone, kept=kept)),
+        port=connect(chosen, Given(address=address, zone=zone, data=settings.data_dir, kept=kept)),
         stream=_secret(settings.nats_url),
         pull_every_s=chosen.pull_every_s,
     )

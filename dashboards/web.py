@@ -12,6 +12,7 @@ from dashboards.pages import PAGES
 from dashboards.readers import Readers
 from dashboards.security import PageFunction
 from dashboards.server import create_app, serve
+from erp.connected import Polled
 
 log = logging.getLogger("batchwright.web")
 
@@ -37,8 +38,13 @@ class Web:
     def start(self) -> None:
         """Start to answer; returns when the first page can be asked for."""
         self._readers.start()
+        boundary = self._plant.boundary
+        polled = boundary.port if boundary and isinstance(boundary.port, Polled) else None
         app = create_app(
-            self._plant.services(self.readers), pages=self._pages, gate=self._plant.gate
+            self._plant.services(self.readers),
+            pages=self._pages,
+            gate=self._plant.gate,
+            routers=[] if polled is None else [polled.door()],
         )
         self._server = serve(app, self._host, self._port, tls=self._tls)
         self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)

@@ -2,6 +2,8 @@
 
 from typing import Protocol, runtime_checkable
 
+from fastapi import APIRouter
+
 from erp.port import ErpAdapter
 from erp.signing import Keys
 
@@ -12,6 +14,13 @@ class Connected(ErpAdapter, Protocol):
     @property
     def address(self) -> str: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Polled(Protocol):
+    """An ERP that comes to us: `door` returns the routes by which it comes in."""
+
+    def door(self) -> APIRouter: ...
 
 
 @runtime_checkable

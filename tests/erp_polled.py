@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import uvicorn
-from starlette.applications import Starlette
+from fastapi import FastAPI
 
 from erp.adapters.quickbooks import tasks
 from erp.adapters.quickbooks.adapter import QuickBooksErp
 from erp.adapters.quickbooks.mapping import QbPlant
 from erp.adapters.quickbooks.queue import Queue
-from erp.adapters.quickbooks.service import Conversation, soap_route
+from erp.adapters.quickbooks.service import PATH, Conversation
 from erp.adapters.units import Unit
 from erp.contract import Message
 from erp.drill.network import Network
@@ -45,14 +45,15 @@ class Door:
     plant: QbPlant = QB_PLANT
     secret: str = SECRET
     number: int = field(default_factory=free_port)
-    path: str = "/erp/qbwc"
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.queue = Queue(f"sqlite:///{self.folder / 'queue.db'}")
-        self.port = QuickBooksErp(self.queue, self.plant)
         talk = Conversation(self.queue, self.plant, user=USER, secret=self.secret, lease_s=LEASE_S)
-        app = Starlette(routes=[soap_route(self.path, talk, public_url=self.url)])
+        address = f"http://127.0.0.1:{self.number}"
+        self.port = QuickBooksErp(self.queue, self.plant, address=address, talk=talk)
+        app = FastAPI()
+        app.include_router(self.port.door())
         config = uvicorn.Config(app, host="127.0.0.1", port=self.number, log_level="error")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
@@ -61,7 +62,7 @@ class Door:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.number}{self.path}"
+        return f"http://127.0.0.1:{self.number}{PATH}"
 
     def close(self) -> None:
         self.server.should_exit = True
@@ -99,7 +100,7 @@ class PolledPeer(SimulatedPeer):
             faults=faults,
             strikes=lambda body: b"BuildAssemblyAddRs" in body,
         )
-        self.connect(f"{between.address}{door.path}")
+        self.connect(f"{between.address}{PATH}")
         try:
             yield between
         finally:

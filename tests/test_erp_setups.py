@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from typer.testing import CliRunner
 
+from config.accounts import accounts_of
 from config.load import load_plant, read_plant
+from config.seed import Seeder
 from config.settings import Settings
 from core.vault import Vault
+from dashboards.cli import app
+from dashboards.compose import Plant, Wiring, open_execution
 from dashboards.serving import erp_link
-from erp.port import Posted
+from dashboards.web import Web
+from erp.port import Accepted, Posted
 from erp.simulated import business_central as bc
 from erp.simulated import sage_x3 as x3
 from tests.erp_peers import ORDERS, Story, posting
+from tests.erp_plant import free_port
+from tests.erp_polled import quickbooks, wait
 from tests.erp_simulated import SECRET, USER, SimulatedPeer
 from tests.test_config_adapters import pack
 
 CLIENT = "11111111-2222-3333-4444-555555555555"
+QUICKBOOKS = f"""
+adapter = "quickbooks"
+user = "{USER}"
+owner_id = "{{57F3B9B1-86F1-4FCC-B1EE-566DE1813D20}}"
+file_id = "{{90A44FB5-33D9-4815-AC85-BC87A7E7D1EB}}"
+poll_s = 1
+units = {{ KGM = {{ code = "Gram", per_ours = 1000 }} }}
+"""
 
 
 def business_central(address: str, **changes: str) -> str:
@@ -76,6 +95,8 @@ def test_a_setting_connects_and_books(
         (sage_x3("https://x3.example", site="FR0111"), "site"),
         (sage_x3("https://x3.example", post="ZMESPOSTING"), "post"),
         (sage_x3("https://x3.example", language="en"), "language"),
+        (QUICKBOOKS.replace("{90", "(90"), "file_id"),
+        (QUICKBOOKS.replace("poll_s = 1", "poll_s = 0"), "poll_s"),
     ],
 )
 def test_a_setting_that_does_not_fit_names_its_key(tmp_path: Path, text: str, key: str) -> None:
@@ -86,3 +107,49 @@ def test_a_setting_that_does_not_fit_names_its_key(tmp_path: Path, text: str, ke
 def test_the_settings_that_fit_have_no_fault(tmp_path: Path) -> None:
     for text in (business_central("https://bc.example"), sage_x3("https://x3.example")):
         assert read_plant(pack(tmp_path, text))[1] == ()
+
+
+@pytest.mark.requirement("L1")
+def test_a_served_plant_opens_its_door_to_the_web_connector(tmp_path: Path) -> None:
+    found = load_plant(pack(tmp_path, QUICKBOOKS))
+    data, number = tmp_path / "data", free_port()
+    Vault(data / "keys").put("erp-quickbooks-connector", SECRET)
+    base = f"http://127.0.0.1:{number}"
+    with quickbooks(tmp_path / "erp") as peer, ExitStack() as stack:
+        execution = open_execution(data, found.id)
+        execution.start()
+        stack.callback(execution.close)
+        Seeder(execution, found, accounts_of(found, data / "accounts.json")).run()
+        link = erp_link(Settings(data_dir=data, erp_address=base), found)
+        assert link is not None
+        plant = Plant(execution, found, Wiring(erp=link), data=data)
+        plant.start()
+        stack.callback(plant.stop)
+        web = Web(plant, port=number)
+        web.start()
+        stack.callback(web.stop)
+        assert f'location="{base}/erp/qbwc"' in httpx.get(f"{base}/erp/qbwc", trust_env=False).text
+        peer.connect(f"{base}/erp/qbwc")
+        made = Story(ORDERS[0]).released()
+        wait(lambda: link.port.health().up)
+        assert isinstance(link.port.post(posting(made)), Accepted)
+        wait(lambda: link.port.find_posting(made.data.erp_ref))
+        assert peer.builds(made) == 1
+        peer.connect(None)
+
+
+def test_the_file_for_the_web_connector_is_written_for_quickbooks_alone(tmp_path: Path) -> None:
+    out = tmp_path / "plant.qwc"
+    text = QUICKBOOKS + 'address = "https://mes.example"\n'
+
+    def run(chosen: str) -> Any:
+        given = ["erp", "web-connector", "--plant", str(pack(tmp_path, chosen)), "--out", str(out)]
+        return CliRunner().invoke(app, given)
+
+    other = run(sage_x3("https://x3.example"))
+    assert other.exit_code == 1
+    assert "no other ERP has a Web Connector" in other.output
+    assert not out.exists()
+    told = run(text)
+    assert told.exit_code == 0, told.output
+    assert "<AppURL>https://mes.example/erp/qbwc</AppURL>" in out.read_text("utf-8")

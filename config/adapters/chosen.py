@@ -5,6 +5,7 @@ from typing import Any
 
 from config.adapters.business_central import BusinessCentralSetting
 from config.adapters.netsuite import NetSuiteSetting
+from config.adapters.quickbooks import QuickBooksSetting
 from config.adapters.sage_x3 import SageX3Setting
 from config.adapters.sap import SapSetting
 from config.adapters.setting import ErpSetting
@@ -21,6 +22,7 @@ SETTINGS: Mapping[str, type[ErpSetting]] = {
     "netsuite": NetSuiteSetting,
     "business-central": BusinessCentralSetting,
     "sage-x3": SageX3Setting,
+    "quickbooks": QuickBooksSetting,
 }
 UNITS = ("KGM", "GRM", "LTR", "C62")
 

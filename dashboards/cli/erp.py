@@ -75,6 +75,30 @@ def erp_peer(
     raise typer.Exit(0 if health.up else 1)
 
 
+@erp.command("web-connector")
+def erp_web_connector(
+    *,
+    plant: Annotated[str, typer.Option(help="a plant pack whose erp.toml chooses quickbooks")],
+    out: Annotated[Path, typer.Option("--out", help="the .qwc file to write")],
+) -> None:
+    """Write the file that a person opens in QuickBooks' Web Connector; it holds no secret."""
+    from config.adapters.quickbooks import QuickBooksSetting
+    from config.settings import Settings
+    from erp.adapters.quickbooks.setup import web_connector_file
+
+    try:
+        setting = load_plant(plant).link
+    except MesError as fault:
+        raise give_up(fault) from fault
+    if not isinstance(setting, QuickBooksSetting):
+        raise give_up("erp.toml does not choose quickbooks; no other ERP has a Web Connector.")
+    address = Settings().erp_address or setting.address
+    if address is None:
+        raise give_up("BATCHWRIGHT_ERP_ADDRESS is missing, as is the address in erp.toml.")
+    out.write_text(web_connector_file(setting, address), "utf-8")
+    say(f"{out}: open it in the Web Connector, and give it the secret that the vault keeps.")
+
+
 @erp.command("contract")
 def erp_contract(
     *,

@@ -13,6 +13,7 @@ from erp.adapters import webhook_setup
 from erp.adapters.business_central import setup as business_central
 from erp.adapters.given import Given
 from erp.adapters.netsuite import setup as netsuite
+from erp.adapters.quickbooks import setup as quickbooks
 from erp.adapters.sage_x3 import setup as sage_x3
 from erp.adapters.sap import setup as sap
 from erp.connected import Connected
@@ -35,6 +36,7 @@ MAKERS: Mapping[str, Maker] = {
     "netsuite": Maker(netsuite.profile, netsuite.connect),
     "business-central": Maker(business_central.profile, business_central.connect),
     "sage-x3": Maker(sage_x3.profile, sage_x3.connect),
+    "quickbooks": Maker(quickbooks.profile, quickbooks.connect),
 }
 
 

@@ -1,7 +1,8 @@
-"""What an adapter is given beside its setting: the address in force, secrets, the plant's zone."""
+"""What an adapter is given beside its setting: address in force, secrets, zone, data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from core.errors import MesError
@@ -26,10 +27,11 @@ class SecretUnfit(MesError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """`kept` returns a secret by its name in the vault, None where it is not kept."""
+    """`kept` returns a secret by its name in the vault; `data` is the plant's data folder."""
 
     address: str
     zone: ZoneInfo
+    data: Path
     kept: Callable[[str], str | None] = field(repr=False)
 
     def secret(self, name: str) -> str:

@@ -25,14 +25,17 @@ ADD = (
     "LotNumber", "ExpirationDateForSerialLotNumber", "TxnDate", "RefNumber", "Memo",
     "QuantityToBuild", "MarkPendingIfRequired", "ExternalGUID",
 )  # fmt: skip
-QUERY = ("RefNumber", "FullName", "MaxReturned", "TxnDateRangeFilter", "IncludeLineItems")
+QUERY = (
+    "RefNumber", "FullName", "MaxReturned", "TxnDateRangeFilter", "IncludeLineItems",
+    "IncludeRetElement",
+)  # fmt: skip
 BY_NAME = {"SalesOrder": "RefNumber", "BuildAssembly": "RefNumber"}  # the others: FullName
 LENGTHS = {"RefNumber": 11, "Memo": 4095, "LotNumber": 40}
 KINDS = ("ItemInventory", "ItemInventoryAssembly", "Customer", "SalesOrder", "BuildAssembly")
 SETS = {"KGM": "Gram", "C62": "Each"}
 LONGEST_SET_ID = 24
 MARKS = {"cancelled": "IsManuallyClosed", "closed": "IsFullyInvoiced"}
-PAGE = 25  # QuickBooks may return fewer than it is asked for; here it always does
+PAGE = 20  # QuickBooks may return fewer than it is asked for; here it always does
 
 
 class Unreadable(Exception):
@@ -123,7 +126,8 @@ class QuickBooks:
                 code, words, records, extra = self._query(work, asked)
             severity = "Info" if code < 500 else "Warn" if code < 1000 else "Error"
             kind = name.removesuffix("Rq").removesuffix("Query").removesuffix("Add")
-            rows = "".join(element(f"{kind}Ret", row) for row in records)
+            names = {it.text for it in asked.findall("IncludeRetElement")}
+            rows = "".join(element(f"{kind}Ret", _part(row, names)) for row in records)
             status = f'statusCode="{code}" statusSeverity="{severity}" statusMessage="{words}"'
             wanted = f'requestID="{asked.get("requestID", "")}"'
             made.append(f"<{name[:-2]}Rs {wanted}{extra} {status}>{rows}</{name[:-2]}Rs>")
@@ -193,6 +197,11 @@ class QuickBooks:
 
     def _move(self, work: Work, item: str, change: Decimal) -> None:
         work.put("stock", item, {"quantity": f"{self._stock(work, item) + change:f}"})
+
+
+def _part(record: Mapping[str, Any], names: set[str | None]) -> Mapping[str, Any]:
+    """Return what is asked for of a record; all of it where nothing is named."""
+    return {it: record[it] for it in record if it in names} if names else record
 
 
 def _base(quantity: object, ours: str) -> str:

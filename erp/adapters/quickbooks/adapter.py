@@ -9,11 +9,15 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from fastapi import APIRouter
+
 from core.clock import iso, now
 from erp.adapters.calling import KeyLocks
 from erp.adapters.quickbooks import mapping, tasks
 from erp.adapters.quickbooks.mapping import QbPlant
 from erp.adapters.quickbooks.queue import DONE, REFUSED, Queue, Waiting
+from erp.adapters.quickbooks.service import PATH, Conversation, soap_door
+from erp.adapters.reading import UNREADABLE, built
 from erp.errors import ErpUnreachable
 from erp.port import (
     Accepted,
@@ -42,17 +46,33 @@ MISSED = 4  # polls that may fail to come before it counts as away
 
 
 class QuickBooksErp:
-    """One company file; `queue` is shared with the door that the Web Connector comes to."""
+    """One company file; `address` is our own server's, as its Web Connector reaches it."""
 
     def __init__(
-        self, queue: Queue, plant: QbPlant, *, clock: Callable[[], datetime] = now
+        self,
+        queue: Queue,
+        plant: QbPlant,
+        *,
+        address: str,
+        talk: Conversation,
+        clock: Callable[[], datetime] = now,
     ) -> None:
+        self.address = address.rstrip("/")
         self.profile = plant.profile()
         self._queue = queue
         self._plant = plant
         self._clock = clock
         self._locks = KeyLocks()
         self._patience = timedelta(seconds=MISSED * plant.poll_s)
+        self._talk = talk
+
+    def close(self) -> None:
+        """Give the queue's connections back."""
+        self._queue.close()
+
+    def door(self) -> APIRouter:
+        """Return the routes by which the Web Connector comes in."""
+        return soap_door(self._talk, public_url=f"{self.address}{PATH}")
 
     def health(self) -> Health:
         """Return whether the Web Connector comes."""
@@ -188,7 +208,7 @@ class QuickBooksErp:
         for build in self._mirror(tasks.BUILDS):
             try:
                 line = mapping.ledger_line(build, self._plant, units)
-            except (KeyError, ValueError, TypeError, ArithmeticError) as fault:
+            except UNREADABLE as fault:
                 number = build.get("TxnID")
                 raise ErpUnreachable(ADDRESS, f"build {number} is not readable: {fault}") from fault
             if line.seq > scope.after and scope.order in (None, line.order):
@@ -198,12 +218,5 @@ class QuickBooksErp:
 def _page(
     kind: Kind, raws: list[dict[str, Any]], build: Callable[[dict[str, Any]], Record]
 ) -> Page:
-    records: list[Record] = []
-    faults = []
-    for raw in raws:
-        try:
-            records.append(build(raw))
-        except (KeyError, ValueError, TypeError, ArithmeticError) as fault:
-            name = raw.get("FullName") or raw.get("RefNumber")
-            faults.append(f"{kind} {name}: {type(fault).__name__} {fault}")
-    return Page(f"qbwc:{kind}", Validators(), tuple(records), b"", tuple(faults))
+    records, faults = built(raws, build)
+    return Page(f"qbwc:{kind}", Validators(), records, b"", faults)

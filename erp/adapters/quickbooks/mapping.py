@@ -43,6 +43,8 @@ MEMO = re.compile(r"(evt_[0-9A-Z]{26}) ([0-9A-HJKMNP-TV-Z]{16}) ([0-9a-f]{64}) (
 CODES = {3140: "item_unknown", 3171: "period_closed"}
 IN_USE = frozenset({3175, 3176})  # somebody works on it: the next poll tries again
 
+UNITS = {"KGM": Unit("Kilogram"), "LTR": Unit("Liter"), "C62": Unit("Each")}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QbPlant:
@@ -53,9 +55,7 @@ class QbPlant:
     """
 
     zone: ZoneInfo
-    units: Mapping[str, Unit] = field(
-        default_factory=lambda: {"KGM": Unit("Kilogram"), "LTR": Unit("Liter"), "C62": Unit("Each")}
-    )
+    units: Mapping[str, Unit] = field(default_factory=lambda: dict(UNITS))
     orders: bool = True
     poll_s: int = 900
     builds_since_days: int = 400

@@ -4,20 +4,21 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from fastapi import APIRouter
 from qbwc_kit import QBWCService, Session, Task
 from qbwc_kit.wsdl import build_qwc, build_wsdl
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from core.clock import now
 from erp.adapters.quickbooks.mapping import QbPlant
 from erp.adapters.quickbooks.queue import Queue
 from erp.adapters.quickbooks.tasks import BuildTask, MirrorTask
 
+PATH = "/erp/qbwc"
 XML = "text/xml; charset=utf-8"  # what the Web Connector sends and expects
-MAX_BODY = 16 * 1024 * 1024
+MAX_BODY = 1024 * 1024
 LEASE_S = 600  # longer than one poll of a plant's day; a build whose poll broke off waits as long
 
 
@@ -66,14 +67,18 @@ class Conversation:
             self._queue.touch(self._clock(), session.last_error())
 
 
-def soap_route(path: str, conversation: Conversation, *, public_url: str) -> Route:
-    """Return the door; `public_url` is its address as the Web Connector reaches it."""
+def soap_door(conversation: Conversation, *, public_url: str) -> APIRouter:
+    """Return the door at `PATH`; `public_url` is its address as the Web Connector reaches it."""
     service = QBWCService(authenticator=conversation, on_session_end=conversation.ended)
     wsdl = build_wsdl(public_url)
+    door = APIRouter(include_in_schema=False)
 
+    @door.get(PATH)
+    def contract() -> Response:
+        return Response(wsdl, media_type=XML)
+
+    @door.post(PATH)
     async def answer(request: Request) -> Response:
-        if request.method == "GET":
-            return Response(wsdl, media_type=XML)
         if int(request.headers.get("content-length", 0)) > MAX_BODY:
             return Response("too long", status_code=413)
         body = await request.body()
@@ -81,10 +86,10 @@ def soap_route(path: str, conversation: Conversation, *, public_url: str) -> Rou
             return Response("too long", status_code=413)
         return Response(await run_in_threadpool(service.dispatch, body), media_type=XML)
 
-    return Route(path, answer, methods=["GET", "POST"])
+    return door
 
 
-def introduction(*, public_url: str, user: str, owner_id: str, file_id: str, plant: QbPlant) -> str:
+def introduction(*, public_url: str, user: str, owner_id: str, file_id: str, poll_s: int) -> str:
     """Return the .qwc file that a person opens in the Web Connector; it holds no secret."""
     text: str = build_qwc(
         app_name="Batchwright",
@@ -94,6 +99,6 @@ def introduction(*, public_url: str, user: str, owner_id: str, file_id: str, pla
         username=user,
         owner_id=owner_id,
         file_id=file_id,
-        run_every_n_seconds=plant.poll_s,
+        run_every_n_seconds=poll_s,
     )
     return text

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from qbwc_kit import ResponseSet, TaskContext
-from qbwc_kit.qbxml import QBXMLRequest, Request, Response, query
+from qbwc_kit.qbxml import QBXMLRequest, Response, query
 from qbwc_kit.qbxml.types import OnError
 
 from erp.adapters.quickbooks import mapping
@@ -19,10 +19,25 @@ from erp.port import ErpOrderState
 
 type Steps = Generator[QBXMLRequest | str, ResponseSet, None]
 
-PAGE = 100
+PAGE = 25  # an answer must fit into what our server takes at once
 NO_POSTING = (ErpOrderState.CLOSED, ErpOrderState.CANCELLED)
 ASSEMBLIES, ITEMS = "ItemInventoryAssembly", "ItemInventory"
 CUSTOMERS, ORDERS, BUILDS = "Customer", "SalesOrder", "BuildAssembly"
+
+# what is read of each kind: the rest stays in QuickBooks
+WANTED = {
+    ITEMS: ("FullName", "SalesDesc", "UnitOfMeasureSetRef"),
+    ASSEMBLIES: ("FullName", "SalesDesc", "UnitOfMeasureSetRef", "ItemInventoryAssemblyLine"),
+    CUSTOMERS: ("FullName", "CompanyName"),
+    ORDERS: (
+        "RefNumber", "CustomerRef", "DueDate", "IsManuallyClosed", "IsFullyInvoiced",
+        "SalesOrderLineRet",
+    ),
+    BUILDS: (
+        "TxnID", "TimeCreated", "TxnNumber", "ItemInventoryAssemblyRef", "LotNumber", "TxnDate",
+        "RefNumber", "Memo", "QuantityToBuild",
+    ),
+}  # fmt: skip
 
 
 class BuildTask:
@@ -52,13 +67,15 @@ class BuildTask:
     def _questions(self) -> QBXMLRequest:
         waiting = self._waiting
         number = {"RefNumber": mapping.number_of(waiting.ref)}
+        item = {"FullName": waiting.item}
         asked = [
-            query(BUILDS, request_id="build", extra=number),
-            query(ASSEMBLIES, request_id="item", extra={"FullName": waiting.item}),
+            query(BUILDS, request_id="build", extra=number, include_fields=WANTED[BUILDS]),
+            query(ASSEMBLIES, request_id="item", extra=item, include_fields=WANTED[ASSEMBLIES]),
         ]
         if self._plant.orders:
-            wanted = {"RefNumber": waiting.order}
-            asked.append(query(ORDERS, request_id="order", extra=wanted))
+            order = {"RefNumber": waiting.order}
+            fields = WANTED[ORDERS]
+            asked.append(query(ORDERS, request_id="order", extra=order, include_fields=fields))
         return QBXMLRequest(asked, on_error=OnError.CONTINUE, version=mapping.VERSION)
 
     def _stands(self, found: ResponseSet) -> bool:
@@ -133,16 +150,16 @@ class MirrorTask:
         """Read every kind to its last page."""
         for kind in (ITEMS, ASSEMBLIES, CUSTOMERS, *([ORDERS] if self._plant.orders else [])):
             more = {"IncludeLineItems": True} if kind == ORDERS else None
-            yield from self._read(
-                kind, query(kind, max_returned=PAGE, iterator="Start", extra=more)
-            )
+            yield from self._read(kind, more)
         since = self._today - timedelta(days=self._plant.builds_since_days)
         window = {"TxnDateRangeFilter": {"FromTxnDate": since.isoformat()}}
-        builds = query(BUILDS, max_returned=PAGE, iterator="Start", extra=window)
-        yield from self._read(BUILDS, builds)
+        yield from self._read(BUILDS, window)
 
-    def _read(self, kind: str, request: Request) -> Steps:
+    def _read(self, kind: str, more: dict[str, Any] | None) -> Steps:
         begun, records = self._clock(), []
+        request = query(
+            kind, max_returned=PAGE, iterator="Start", extra=more, include_fields=WANTED[kind]
+        )
         while True:
             answer = yield QBXMLRequest([request], version=mapping.VERSION)
             page = answer.first(kind).raise_for_status()

@@ -1,0 +1,46 @@
+"""QuickBooks Desktop from a plant's setting."""
+
+from zoneinfo import ZoneInfo
+
+from config.adapters.quickbooks import QuickBooksSetting
+from erp.adapters.given import Given
+from erp.adapters.quickbooks.adapter import QuickBooksErp
+from erp.adapters.quickbooks.mapping import UNITS, QbPlant
+from erp.adapters.quickbooks.queue import Queue
+from erp.adapters.quickbooks.service import PATH, Conversation, introduction
+from erp.adapters.units import Unit
+from erp.port import ErpProfile
+
+
+def plant(setting: QuickBooksSetting, zone: ZoneInfo) -> QbPlant:
+    """Return how the customer keeps the company file."""
+    named = {ours: Unit(it.code, it.per_ours) for ours, it in setting.units.items()}
+    return QbPlant(
+        zone=zone, units={**UNITS, **named}, orders=setting.orders, poll_s=setting.poll_s
+    )
+
+
+def profile(setting: QuickBooksSetting, zone: ZoneInfo) -> ErpProfile:
+    """Return what fits into it."""
+    return plant(setting, zone).profile()
+
+
+def connect(setting: QuickBooksSetting, given: Given) -> QuickBooksErp:
+    """Return its adapter, with the door that the Web Connector comes to."""
+    kept = plant(setting, given.zone)
+    given.data.mkdir(parents=True, exist_ok=True)
+    queue = Queue(f"sqlite:///{given.data / 'erp_quickbooks.db'}")
+    secret = given.secret(setting.secrets.connector)
+    talk = Conversation(queue, kept, user=setting.user, secret=secret)
+    return QuickBooksErp(queue, kept, address=given.address, talk=talk)
+
+
+def web_connector_file(setting: QuickBooksSetting, address: str) -> str:
+    """Return the file that a person opens in the Web Connector; it holds no secret."""
+    return introduction(
+        public_url=f"{address.rstrip('/')}{PATH}",
+        user=setting.user,
+        owner_id=setting.owner_id,
+        file_id=setting.file_id,
+        poll_s=setting.poll_s,
+    )
