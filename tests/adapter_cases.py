@@ -28,6 +28,7 @@ PEERS = {
     "business-central": "Business Central",
     "quickbooks": "QuickBooks Desktop",
     "sage-x3": "Sage X3",
+    "dynamics": "Dynamics 365 SCM",
     "netsuite": "NetSuite, as a job",
     "netsuite-at-once": "NetSuite, at once",
 }
@@ -54,6 +55,7 @@ DIFFERS = {
         MASTERS: "d",
     },
     "sage-x3": {BOOKED: "e", PERIODS: "f", MASTERS: "d"},
+    "dynamics": {BOOKED: "w", TWICE: "x", PERIODS: "y", MASTERS: "d"},
     "netsuite": {BOOKED: "u", MASTERS: "d"},
     "netsuite-at-once": {BOOKED: "u", TWICE: "v", MASTERS: "d"},
 }

@@ -21,12 +21,16 @@ import httpx
 from erp.adapters.business_central.adapter import BcErp
 from erp.adapters.business_central.mapping import BcPlant
 from erp.adapters.calling import Basic
+from erp.adapters.dynamics.adapter import DynamicsErp
+from erp.adapters.dynamics.mapping import DynamicsPlant
 from erp.adapters.oauth import client_credentials
 from erp.adapters.sage_x3.adapter import X3Erp
 from erp.adapters.sage_x3.mapping import X3Plant
 from erp.adapters.sap.adapter import SapErp
 from erp.adapters.sap.mapping import SapPlant, SapUnit
+from erp.adapters.units import Unit
 from erp.simulated import business_central as simulated_bc
+from erp.simulated import dynamics as simulated_dynamics
 from erp.simulated import sage_x3 as simulated_x3
 from tests import netsuite_peer
 from tests.erp_peers import PEER_SEED, Port
@@ -158,10 +162,33 @@ def x3(peer: SimulatedPeer, address: str, secret: str) -> Port:
     return X3Erp(address, login=Basic(USER, secret), plant=X3_PLANT, timeout_s=10)
 
 
+DYNAMICS_PLANT = DynamicsPlant(
+    company=simulated_dynamics.COMPANY,
+    zone=ZoneInfo("UTC"),
+    units={"KGM": Unit("g", Decimal(1000)), "C62": Unit("ea")},
+    messages="MesMessages",
+    periods="MesPeriods",
+    longest_s=0,
+)
+
+
+def dynamics(peer: SimulatedPeer, address: str, secret: str) -> DynamicsErp:
+    login = client_credentials(
+        f"{peer.address}{simulated_dynamics.TOKEN_PATH}",
+        client_id=USER,
+        secret=secret,
+        scope=simulated_dynamics.SCOPE,
+    )
+    return DynamicsErp(
+        address, login=login, plant=DYNAMICS_PLANT, timeout_s=10, patience_s=10, poll_s=0.02
+    )
+
+
 MAKERS: dict[str, Callable[[SimulatedPeer, str, str], Port]] = {
     "sap": sap,
     "sap-plain": sap,
     "business-central": bc,
+    "dynamics": dynamics,
     "netsuite": ns,
     "netsuite-at-once": ns,
     "sage-x3": x3,
@@ -176,6 +203,7 @@ STRIKES: dict[str, Callable[[bytes], bool]] = {
     "netsuite": netsuite_peer.posts,
     "netsuite-at-once": netsuite_peer.posts,
     "sage-x3": lambda body: b"ZMESPOST" in body,
+    "dynamics": lambda body: b'"ProdProductionOrderStart"' not in body,  # it moves nothing
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from config.adapters.business_central import BusinessCentralSetting
+from config.adapters.dynamics import DynamicsSetting
 from config.adapters.netsuite import NetSuiteSetting
 from config.adapters.quickbooks import QuickBooksSetting
 from config.adapters.sage_x3 import SageX3Setting
@@ -23,6 +24,7 @@ SETTINGS: Mapping[str, type[ErpSetting]] = {
     "business-central": BusinessCentralSetting,
     "sage-x3": SageX3Setting,
     "quickbooks": QuickBooksSetting,
+    "dynamics": DynamicsSetting,
 }
 UNITS = ("KGM", "GRM", "LTR", "C62")
 

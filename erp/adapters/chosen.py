@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from config.adapters.setting import ErpSetting
 from erp.adapters import webhook_setup
 from erp.adapters.business_central import setup as business_central
+from erp.adapters.dynamics import setup as dynamics
 from erp.adapters.given import Given
 from erp.adapters.netsuite import setup as netsuite
 from erp.adapters.quickbooks import setup as quickbooks
@@ -37,6 +38,7 @@ MAKERS: Mapping[str, Maker] = {
     "business-central": Maker(business_central.profile, business_central.connect),
     "sage-x3": Maker(sage_x3.profile, sage_x3.connect),
     "quickbooks": Maker(quickbooks.profile, quickbooks.connect),
+    "dynamics": Maker(dynamics.profile, dynamics.connect),
 }
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from erp.simulated.business_central import BusinessCentral
+from erp.simulated.dynamics import Dynamics
 from erp.simulated.netsuite import NetSuite
 from erp.simulated.quickbooks import QuickBooks
 from erp.simulated.records import Records
@@ -25,6 +26,8 @@ from erp.simulated.web_connector import WebConnector
 SIMULATORS: dict[str, Callable[[str, str], Simulator]] = {
     "sap": lambda user, secret: Sap(user, secret, repeats=True),
     "sap-plain": Sap,
+    "dynamics": Dynamics,
+    "dynamics-extended": lambda user, secret: Dynamics(user, secret, extended=True),
     "netsuite": NetSuite,
     "netsuite-at-once": NetSuite,
     "business-central": BusinessCentral,

@@ -1,25 +1,12 @@
-"""One company of Business Central: questions with all their pages, and one write."""
+"""One company of Business Central: where its pages are."""
 
-from collections.abc import Mapping
-from typing import Any
+from erp.adapters.calling import Login
+from erp.adapters.odata4 import OData4, quoted
 
-import httpx
-
-from erp.adapters.business_central import mapping
-from erp.adapters.calling import Caller, Login
-from erp.errors import ErpUnreachable
+__all__ = ["BcService", "quoted"]
 
 
-def quoted(text: str) -> str:
-    """Return a text as an OData literal.
-
-    >>> quoted("O'Neill")
-    "'O''Neill'"
-    """
-    return "'" + text.replace("'", "''") + "'"
-
-
-class BcService:
+class BcService(OData4):
     """All I/O; safe to use from several threads.
 
     Standard pages are `api/v2.0`, Microsoft's queries for analytics `api/microsoft/analytics/v1.0`,
@@ -27,47 +14,9 @@ class BcService:
     """
 
     def __init__(self, address: str, login: Login, *, company: str, timeout_s: float) -> None:
-        self.call = Caller(address, login, timeout_s=timeout_s)
+        super().__init__(address, login, timeout_s=timeout_s)
         self._company = f"companies({company})"
 
     def path(self, api: str, name: str = "") -> str:
         """Return the path of a page of the company, or of the company itself."""
         return f"api/{api}/{self._company}" + (f"/{name}" if name else "")
-
-    def rows(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-        """Return the records of all pages of a question."""
-        return self.pages(path, query)[0]
-
-    def pages(
-        self, path: str, query: Mapping[str, str] | None = None
-    ) -> tuple[list[dict[str, Any]], list[bytes]]:
-        """Return the records of all pages, and the pages as they came.
-
-        Raises:
-            ErpUnreachable: no answer, no page, or a next page that is somewhere else.
-        """
-        found: list[dict[str, Any]] = []
-        bodies: list[bytes] = []
-        following: str | None = path
-        while following is not None:
-            answer = self.call.ask(following, query)
-            content = self._content(answer, path)
-            found += content["value"]
-            bodies.append(answer.content)
-            following, query = content.get("@odata.nextLink"), None
-            if following is not None and not following.startswith(f"{self.call.address}/"):
-                # Our token would go with the question.
-                raise ErpUnreachable(self.call.address, f"next page of {path} is at {following}")
-        return found, bodies
-
-    def _content(self, answer: httpx.Response, path: str) -> dict[str, Any]:
-        if answer.status_code != 200:
-            raise ErpUnreachable(
-                self.call.address, f"status {answer.status_code} at /{path}: is the page there?"
-            )
-        try:
-            content: dict[str, Any] = mapping.from_json(answer.content)
-            mapping.rows(content)
-        except (ValueError, KeyError, TypeError) as fault:
-            raise ErpUnreachable(self.call.address, f"no OData page at /{path}") from fault
-        return content

@@ -1,0 +1,45 @@
+"""Dynamics 365 Supply Chain Management from a plant's setting."""
+
+from zoneinfo import ZoneInfo
+
+from config.adapters.dynamics import DynamicsSetting
+from erp.adapters.dynamics.adapter import DynamicsErp
+from erp.adapters.dynamics.mapping import UNITS, DynamicsPlant
+from erp.adapters.given import Given
+from erp.adapters.oauth import client_credentials
+from erp.adapters.units import Unit
+from erp.port import ErpProfile
+
+ENTRA = "https://login.microsoftonline.com"
+
+
+def plant(setting: DynamicsSetting, zone: ZoneInfo) -> DynamicsPlant:
+    """Return how the customer's legal entity is set up."""
+    named = {ours: Unit(it.code, it.per_ours) for ours, it in setting.units.items()}
+    return DynamicsPlant(
+        company=setting.company,
+        zone=zone,
+        units={**UNITS, **named},
+        digits=setting.digits,
+        batch_field=setting.batch_field,
+        messages=setting.messages,
+        periods=setting.periods,
+    )
+
+
+def profile(setting: DynamicsSetting, zone: ZoneInfo) -> ErpProfile:
+    """Return what fits into it."""
+    return plant(setting, zone).profile()
+
+
+def connect(setting: DynamicsSetting, given: Given) -> DynamicsErp:
+    """Return its adapter; the token is for the environment itself."""
+    login = client_credentials(
+        f"{ENTRA}/{setting.tenant}/oauth2/v2.0/token",
+        client_id=setting.client_id,
+        secret=given.secret(setting.secrets.client),
+        scope=f"{given.address}/.default",
+    )
+    return DynamicsErp(
+        given.address, login=login, plant=plant(setting, given.zone), timeout_s=setting.timeout_s
+    )

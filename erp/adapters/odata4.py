@@ -1,0 +1,65 @@
+"""OData V4 with all its pages; numbers are exact."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from erp.adapters.calling import Caller, Login
+from erp.errors import ErpUnreachable
+
+
+def quoted(text: str) -> str:
+    """Return a text as an OData literal.
+
+    >>> quoted("O'Neill")
+    "'O''Neill'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+class OData4:
+    """All I/O with one service; safe to use from several threads."""
+
+    def __init__(self, address: str, login: Login, *, timeout_s: float) -> None:
+        self.call = Caller(address, login, timeout_s=timeout_s)
+
+    def rows(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """Return the records of all pages of a question."""
+        return self.pages(path, query)[0]
+
+    def pages(
+        self, path: str, query: Mapping[str, str] | None = None
+    ) -> tuple[list[dict[str, Any]], list[bytes]]:
+        """Return the records of all pages, and the pages as they came.
+
+        Raises:
+            ErpUnreachable: no answer, no page, or a next page that is somewhere else.
+        """
+        found: list[dict[str, Any]] = []
+        bodies: list[bytes] = []
+        following: str | None = path
+        while following is not None:
+            answer = self.call.ask(following, query)
+            content = self._content(answer, path)
+            found += content["value"]
+            bodies.append(answer.content)
+            following, query = content.get("@odata.nextLink"), None
+            if following is not None and not following.startswith(f"{self.call.address}/"):
+                # Our token would go with the question.
+                raise ErpUnreachable(self.call.address, f"next page of {path} is at {following}")
+        return found, bodies
+
+    def _content(self, answer: httpx.Response, path: str) -> dict[str, Any]:
+        if answer.status_code != 200:
+            raise ErpUnreachable(
+                self.call.address, f"status {answer.status_code} at /{path}: is the page there?"
+            )
+        try:
+            content: dict[str, Any] = json.loads(answer.content, parse_float=Decimal)
+            list(content["value"])
+        except (ValueError, KeyError, TypeError) as fault:
+            raise ErpUnreachable(self.call.address, f"no OData page at /{path}") from fault
+        return content
