@@ -29,6 +29,7 @@ PEERS = {
     "quickbooks": "QuickBooks Desktop",
     "sage-x3": "Sage X3",
     "dynamics": "Dynamics 365 SCM",
+    "oracle": "Oracle Fusion",
     "netsuite": "NetSuite, as a job",
     "netsuite-at-once": "NetSuite, at once",
 }
@@ -56,6 +57,7 @@ DIFFERS = {
     },
     "sage-x3": {BOOKED: "e", PERIODS: "f", MASTERS: "d"},
     "dynamics": {BOOKED: "w", TWICE: "x", PERIODS: "y", MASTERS: "d"},
+    "oracle": {BOOKED: "z", TWICE: "x", PERIODS: "c", MASTERS: "d"},
     "netsuite": {BOOKED: "u", MASTERS: "d"},
     "netsuite-at-once": {BOOKED: "u", TWICE: "v", MASTERS: "d"},
 }

@@ -24,6 +24,8 @@ from erp.adapters.calling import Basic
 from erp.adapters.dynamics.adapter import DynamicsErp
 from erp.adapters.dynamics.mapping import DynamicsPlant
 from erp.adapters.oauth import client_credentials
+from erp.adapters.oracle.adapter import OracleErp
+from erp.adapters.oracle.mapping import OraclePlant
 from erp.adapters.sage_x3.adapter import X3Erp
 from erp.adapters.sage_x3.mapping import X3Plant
 from erp.adapters.sap.adapter import SapErp
@@ -31,6 +33,7 @@ from erp.adapters.sap.mapping import SapPlant, SapUnit
 from erp.adapters.units import Unit
 from erp.simulated import business_central as simulated_bc
 from erp.simulated import dynamics as simulated_dynamics
+from erp.simulated import oracle as simulated_oracle
 from erp.simulated import sage_x3 as simulated_x3
 from tests import netsuite_peer
 from tests.erp_peers import PEER_SEED, Port
@@ -184,11 +187,37 @@ def dynamics(peer: SimulatedPeer, address: str, secret: str) -> DynamicsErp:
     )
 
 
+ORACLE_PLANT = OraclePlant(
+    organization=simulated_oracle.ORGANIZATION,
+    components_from=simulated_oracle.FROM,
+    goods_to=simulated_oracle.TO,
+    source=simulated_oracle.SOURCE,
+    zone=ZoneInfo("UTC"),
+    units={"KGM": Unit("Gram", Decimal(1000)), "C62": Unit("Each")},
+    refusals={"SIM_LOT": "lot_unknown", "SIM_PERIOD": "period_closed"},
+    longest_s=0,
+)
+
+
+def oracle(peer: SimulatedPeer, address: str, secret: str) -> OracleErp:
+    login = client_credentials(
+        f"{peer.address}{simulated_oracle.TOKEN_PATH}",
+        client_id=USER,
+        secret=secret,
+        scope=simulated_oracle.SCOPE,
+        in_header=True,
+    )
+    return OracleErp(
+        address, login=login, plant=ORACLE_PLANT, timeout_s=10, patience_s=10, poll_s=0.02
+    )
+
+
 MAKERS: dict[str, Callable[[SimulatedPeer, str, str], Port]] = {
     "sap": sap,
     "sap-plain": sap,
     "business-central": bc,
     "dynamics": dynamics,
+    "oracle": oracle,
     "netsuite": ns,
     "netsuite-at-once": ns,
     "sage-x3": x3,

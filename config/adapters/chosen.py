@@ -6,6 +6,7 @@ from typing import Any
 from config.adapters.business_central import BusinessCentralSetting
 from config.adapters.dynamics import DynamicsSetting
 from config.adapters.netsuite import NetSuiteSetting
+from config.adapters.oracle import OracleSetting
 from config.adapters.quickbooks import QuickBooksSetting
 from config.adapters.sage_x3 import SageX3Setting
 from config.adapters.sap import SapSetting
@@ -25,6 +26,7 @@ SETTINGS: Mapping[str, type[ErpSetting]] = {
     "sage-x3": SageX3Setting,
     "quickbooks": QuickBooksSetting,
     "dynamics": DynamicsSetting,
+    "oracle": OracleSetting,
 }
 UNITS = ("KGM", "GRM", "LTR", "C62")
 

@@ -14,6 +14,7 @@ from erp.adapters.business_central import setup as business_central
 from erp.adapters.dynamics import setup as dynamics
 from erp.adapters.given import Given
 from erp.adapters.netsuite import setup as netsuite
+from erp.adapters.oracle import setup as oracle
 from erp.adapters.quickbooks import setup as quickbooks
 from erp.adapters.sage_x3 import setup as sage_x3
 from erp.adapters.sap import setup as sap
@@ -39,6 +40,7 @@ MAKERS: Mapping[str, Maker] = {
     "sage-x3": Maker(sage_x3.profile, sage_x3.connect),
     "quickbooks": Maker(quickbooks.profile, quickbooks.connect),
     "dynamics": Maker(dynamics.profile, dynamics.connect),
+    "oracle": Maker(oracle.profile, oracle.connect),
 }
 
 

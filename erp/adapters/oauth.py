@@ -22,10 +22,16 @@ class Token:
     """Who we are, as the provider says it; safe to use from several threads."""
 
     def __init__(
-        self, url: str, grant: Callable[[], Mapping[str, str]], *, timeout_s: float = TIMEOUT_S
+        self,
+        url: str,
+        grant: Callable[[], Mapping[str, str]],
+        *,
+        client: tuple[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._url = url
         self._grant = grant
+        self._client = client  # id and secret, where the provider wants them in the header
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._token: str | None = None
@@ -58,6 +64,7 @@ class Token:
                 self._url,
                 data=dict(self._grant()),
                 headers={"accept": "application/json"},
+                auth=self._client,
                 timeout=self._timeout_s,
                 trust_env=False,
             )
@@ -84,7 +91,17 @@ def _error(answer: httpx.Response) -> str:
         return "unreadable"
 
 
-def client_credentials(url: str, *, client_id: str, secret: str, scope: str | None = None) -> Token:
-    """Return a login by id and secret of an application (RFC 6749, 4.4), both in the form."""
-    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
-    return Token(url, lambda: form | ({"scope": scope} if scope else {}))
+def client_credentials(
+    url: str,
+    *,
+    client_id: str,
+    secret: str,
+    scope: str | None = None,
+    in_header: bool = False,
+) -> Token:
+    """Return a login by id and secret of an application (RFC 6749, 4.4), in the form or header."""
+    form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
+    if in_header:
+        return Token(url, lambda: form, client=(client_id, secret))
+    whose = {"client_id": client_id, "client_secret": secret}
+    return Token(url, lambda: form | whose)

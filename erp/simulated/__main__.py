@@ -16,6 +16,7 @@ import uvicorn
 from erp.simulated.business_central import BusinessCentral
 from erp.simulated.dynamics import Dynamics
 from erp.simulated.netsuite import NetSuite
+from erp.simulated.oracle import Oracle
 from erp.simulated.quickbooks import QuickBooks
 from erp.simulated.records import Records
 from erp.simulated.sage_x3 import SageX3
@@ -28,6 +29,8 @@ SIMULATORS: dict[str, Callable[[str, str], Simulator]] = {
     "sap-plain": Sap,
     "dynamics": Dynamics,
     "dynamics-extended": lambda user, secret: Dynamics(user, secret, extended=True),
+    "oracle": Oracle,
+    "oracle-forgets": lambda user, secret: Oracle(user, secret, keeps=False),
     "netsuite": NetSuite,
     "netsuite-at-once": NetSuite,
     "business-central": BusinessCentral,

@@ -13,12 +13,13 @@ FORM = "application/x-www-form-urlencoded"
 class Tokens:
     """Who may ask, for what, and the tokens given out; they live as long as the process."""
 
-    def __init__(self, client_id: str, secret: str, *, scope: str | None = None) -> None:
-        self._form = {
-            "grant_type": "client_credentials",
-            "client_id": client_id,
-            "client_secret": secret,
-        } | ({"scope": scope} if scope else {})
+    def __init__(
+        self, client_id: str, secret: str, *, scope: str | None = None, in_header: bool = False
+    ) -> None:
+        self._form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
+        self._header = (client_id, secret) if in_header else None
+        if not in_header:
+            self._form |= {"client_id": client_id, "client_secret": secret}
         self._given: set[str] = set()
 
     def holds(self, asked: Asked) -> bool:
@@ -34,7 +35,7 @@ class Tokens:
             return _refusal(400, "unsupported_grant_type")
         if form.get("scope") != self._form.get("scope"):
             return _refusal(400, "invalid_scope")
-        if form != self._form:
+        if form != self._form or asked.basic() != self._header:
             return _refusal(401, "invalid_client")
         token = secrets.token_urlsafe(32)
         self._given.add(token)

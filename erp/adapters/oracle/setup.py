@@ -1,0 +1,49 @@
+"""Oracle Fusion Cloud Manufacturing from a plant's setting."""
+
+from zoneinfo import ZoneInfo
+
+from config.adapters.oracle import OracleSetting
+from erp.adapters.given import Given
+from erp.adapters.oauth import client_credentials
+from erp.adapters.oracle.adapter import OracleErp
+from erp.adapters.oracle.mapping import TYPES, UNITS, OraclePlant
+from erp.adapters.units import Unit
+from erp.port import ErpProfile
+
+
+def plant(setting: OracleSetting, zone: ZoneInfo) -> OraclePlant:
+    """Return what of Oracle's organisation the plant posts to."""
+    named = {ours: Unit(it.code, it.per_ours) for ours, it in setting.units.items()}
+    return OraclePlant(
+        organization=setting.organization,
+        components_from=setting.components_from,
+        goods_to=setting.goods_to,
+        source=setting.source,
+        zone=zone,
+        operation=setting.operation,
+        units={**UNITS, **named},
+        digits=setting.digits,
+        types={**TYPES, **dict[str, str](setting.types.items())},
+        refusals=setting.refusals,
+        reference_to=setting.reference_to,
+        reference_from=setting.reference_from,
+    )
+
+
+def profile(setting: OracleSetting, zone: ZoneInfo) -> ErpProfile:
+    """Return what fits into it."""
+    return plant(setting, zone).profile()
+
+
+def connect(setting: OracleSetting, given: Given) -> OracleErp:
+    """Return its adapter; the token is of the customer's identity domain."""
+    login = client_credentials(
+        setting.token_at,
+        client_id=setting.client_id,
+        secret=given.secret(setting.secrets.client),
+        scope=setting.scope,
+        in_header=True,
+    )
+    return OracleErp(
+        given.address, login=login, plant=plant(setting, given.zone), timeout_s=setting.timeout_s
+    )
