@@ -80,6 +80,10 @@ class PostgresStore:
             connect_args={"options": "-c default_transaction_read_only=on"},
         )
 
+    def __reduce__(self) -> tuple[type["PostgresStore"], tuple[object]]:
+        """Travel to another process as the address alone; nothing open goes along."""
+        return PostgresStore, (self.url,)
+
     @property
     def name(self) -> str:
         return self.url.render_as_string(hide_password=True)

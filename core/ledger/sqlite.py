@@ -75,6 +75,10 @@ class SqliteStore:
             "sqlite://", creator=lambda: self._open("ro"), poolclass=QueuePool, max_overflow=-1
         )
 
+    def __reduce__(self) -> tuple[type["SqliteStore"], tuple[object]]:
+        """Travel to another process as the address alone; nothing open goes along."""
+        return SqliteStore, (self.path,)
+
     @property
     def name(self) -> str:
         return str(self.path)

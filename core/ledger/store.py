@@ -78,6 +78,26 @@ class Ledger:
         """Return `seq` and stored bytes of all entries of a stream, in order."""
         return [(seq, bytes(body)) for seq, body in self._all(tables.STREAM_RAW, name)]
 
+    def by_stream(
+        self, after: tuple[str, int], last: str, limit: int
+    ) -> list[tuple[str, int, int, bytes]]:
+        """Return up to `limit` of stream, version, `seq` and stored bytes, stream by stream.
+
+        `after` is the stream and version before the first one, `last` the last stream wanted.
+        """
+        found = self._all(tables.BY_STREAM, *after, last, limit)
+        return [(stream, ver, seq, bytes(body)) for stream, ver, seq, body in found]
+
+    def last_stream(self) -> str | None:
+        """Return the last stream in the database's order of names, None for an empty ledger."""
+        [(found,)] = self._all(tables.LAST_STREAM)
+        return None if found is None else str(found)
+
+    def stream_after(self, name: str, count: int) -> str | None:
+        """Return the `count`-th stream after this name, None where there are fewer."""
+        found = self._all(tables.STREAM_AFTER, name, count - 1)
+        return str(found[0][0]) if found else None
+
     def head(self, stream: str) -> Head | None:
         """Return the version and leaf hash of a stream's last entry."""
         found = self._all(tables.HEAD, stream)

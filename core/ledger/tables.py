@@ -21,6 +21,14 @@ LEAF_OF = "select leaf from entry where stream = ? and ver = ?"
 HEAD = "select ver, leaf from entry where stream = ? order by ver desc limit 1"
 STREAM = "select body from entry where stream = ? order by ver"
 STREAM_RAW = "select seq, body from entry where stream = ? order by ver"
+BY_STREAM = (
+    "select stream, ver, seq, body from entry where (stream, ver) > (?, ?) and stream <= ?"
+    " order by stream, ver limit ?"
+)
+LAST_STREAM = "select max(stream) from entry"
+STREAM_AFTER = (
+    "select stream from entry where stream > ? and ver = 1 order by stream limit 1 offset ?"
+)
 BODIES = "select body from entry where seq > ? order by seq limit ?"
 RAW = "select seq, body from entry where seq > ? order by seq limit ?"
 ROWS = (

@@ -3,17 +3,21 @@
 An empty database gets the newest schema. One with tables and another number is refused until a
 person has looked: an older one is carried up by `batchwright migrate`, a newer one belongs to a
 newer server.
+
+The library that carries databases up is loaded where one is made or carried up, not at every start:
+loading it takes as long as all the rest of the ledger.
 """
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
 from core.errors import MesError
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 HERE = Path(__file__).parent
 LOCK_KEY = 4_776_412_079_263_158_338  # one constant for all who make or change tables
@@ -107,18 +111,23 @@ class Schema:
 
     def step(self, connection: Connection, revision: str) -> None:
         """Run one revision and note its number, in the caller's transaction."""
+        from alembic.migration import MigrationContext  # noqa: PLC0415
+        from alembic.operations import Operations  # noqa: PLC0415
+
         scripts = self._scripts()
         context = MigrationContext.configure(connection, opts={"version_table": self.table})
         with Operations.context(context):
             scripts.get_revision(revision).module.upgrade()
         context.stamp(scripts, revision)
 
-    def _scripts(self) -> ScriptDirectory:
+    def _scripts(self) -> "ScriptDirectory":
         return _scripts(self.folder)
 
 
 @cache
-def _scripts(folder: Path) -> ScriptDirectory:
+def _scripts(folder: Path) -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     return ScriptDirectory(str(folder), version_locations=[str(folder)])
 
 

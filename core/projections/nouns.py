@@ -3,11 +3,8 @@
 A row is the state's canonical bytes, so a rebuild from the ledger must equal it byte for byte.
 """
 
-import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +16,7 @@ from core.fact import Recorded, State
 from core.ledger.entry import Entry
 from core.ledger.store import Ledger, Store
 from core.projections import verifications
-from core.projections.replay import Replayed, replayed
+from core.projections.replay import canonical, folded, processes, ranges, written
 
 NAME, VERSION = "nouns", 6
 SCHEMA = (
@@ -39,8 +36,6 @@ MARK = (
     "insert into projection(name, version, upto_seq) values (?, ?, ?)"
     " on conflict (name) do update set version = excluded.version, upto_seq = excluded.upto_seq"
 )
-BATCH = 10_000
-_encoder = msgspec.json.Encoder(order="sorted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +54,7 @@ class Row:
 
     def body(self) -> bytes:
         """Return the state's canonical bytes."""
-        return _encoder.encode(self.state)
+        return canonical(self.state)
 
 
 def recorded(entry: Entry, leaf: str) -> Recorded:
@@ -96,12 +91,9 @@ def write(connection: Connection, store: Store, rows: list[Row], *, upto_seq: in
 
 def replay(ledger: Ledger) -> Iterator[Row]:
     """Yield every stream's state, folded anew from the entries."""
-    yield from _rows(replayed(ledger))
-
-
-def _rows(found: Replayed) -> Iterator[Row]:
-    for stream, one in found.streams.items():
-        yield Row(stream, one.ver, one.seq, one.state)
+    for within in ranges(ledger):
+        for one in folded(ledger, within):
+            yield Row(*one)
 
 
 def prepare(store: Store, *, anew: bool = False) -> None:
@@ -120,8 +112,7 @@ def prepare(store: Store, *, anew: bool = False) -> None:
         found = connection.exec_driver_sql(store.sql(query), (NAME,)).fetchone()
         ledger = Ledger(store)
         if anew or found is None or tuple(found) != (VERSION, ledger.size()):
-            with _without_collector():
-                rebuild(connection, store, replayed(ledger))
+            rebuild(connection, store, ledger)
         connection.commit()
     finally:
         connection.close()
@@ -129,28 +120,15 @@ def prepare(store: Store, *, anew: bool = False) -> None:
         store.close()
 
 
-def rebuild(connection: Connection, store: Store, found: Replayed) -> None:
+def rebuild(connection: Connection, store: Store, ledger: Ledger) -> None:
     """Write a whole fold in place of what is stored, in the caller's transaction."""
     connection.exec_driver_sql("delete from noun")
     connection.exec_driver_sql("drop table step_verification")
     connection.exec_driver_sql(verifications.SCHEMA)
-    rows = _rows(found)
-    while batch := list(islice(rows, BATCH)):
-        write(connection, store, batch, upto_seq=found.size)
-    write(connection, store, [], upto_seq=found.size)
-    verifications.write(connection, store, found.verified)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """A fold makes millions of objects and no cycle: looking for cycles takes a third of it."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+    for found in written(ledger, jobs=processes(ledger.size())):
+        connection.exec_driver_sql(store.sql(UPSERT), found.rows)
+        verifications.insert(connection, store, found.verified)
+    write(connection, store, [], upto_seq=ledger.size())
 
 
 class Difference(NamedTuple):

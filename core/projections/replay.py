@@ -1,20 +1,32 @@
-"""The fold of a whole ledger: every stream's state anew, from the stored bytes in one pass."""
+"""The fold of a whole ledger: every stream's state anew, from the stored bytes in one pass.
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+Entries are read stream by stream, so that one state at a time is held. Streams do not touch each
+other: a long ledger is folded in ranges of streams, by as many processes as there are processors.
+"""
+
+import gc
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from multiprocessing import get_context
+from typing import Any, NamedTuple
 
 import msgspec
 
 from core.catalogue import EVENTS, NOUNS, from_data
 from core.fact import Event, Recorded
-from core.ledger.entry import Entry, decode
+from core.ledger.entry import INTEGER_LIMIT
 from core.ledger.merkle import leaf_hash
-from core.ledger.store import Ledger
+from core.ledger.store import Ledger, Store
 from core.projections import verifications
 
 STEP = 5_000
+RANGE = 5_000  # streams in one go: what waits to be written stays small
+WORTH_PROCESSES = 200_000  # entries; below, to start a process costs more than it saves
 
 
 class _Stored(msgspec.Struct):
@@ -30,29 +42,39 @@ class _Stored(msgspec.Struct):
     data: msgspec.Raw
 
 
-@dataclass(slots=True)
-class Folded:
-    """One stream's state, how far it is folded, and the rule that folds on."""
+class Folded(NamedTuple):
+    """One stream's state, and how far it is folded."""
 
-    apply: Callable[[Any, Recorded], Any]
-    state: Any = None
-    ver: int = 0
-    seq: int = 0
+    stream: str
+    ver: int
+    seq: int
+    state: Any
 
 
-@dataclass(slots=True)
-class Replayed:
-    """A whole ledger folded: its streams by name, its verifications, and its last `seq`."""
+class Range(NamedTuple):
+    """The streams after `low` up to `high`, in the order of the database."""
 
-    streams: dict[str, Folded] = field(default_factory=dict)
-    verified: list[Entry] = field(default_factory=list)
-    size: int = 0
+    low: str
+    high: str
+
+
+class Written(NamedTuple):
+    """A range folded: its rows as they are stored, and its verifications."""
+
+    rows: list[tuple[str, str, int, int, bytes]]
+    verified: list[verifications.Row]
 
 
 _envelope = msgspec.json.Decoder(_Stored)
+_encoder = msgspec.json.Encoder(order="sorted")
 _bodies: dict[tuple[str, int], msgspec.json.Decoder[Event]] = {
     (name, kind.SCHEMA): msgspec.json.Decoder(kind) for name, kind in EVENTS.items()
 }
+
+
+def canonical(state: Any) -> bytes:
+    """Return a state's canonical bytes."""
+    return _encoder.encode(state)
 
 
 def _event(stored: _Stored) -> Event:
@@ -63,32 +85,104 @@ def _event(stored: _Stored) -> Event:
     return decoder.decode(stored.data)
 
 
-def replayed(ledger: Ledger) -> Replayed:
-    """Return every stream folded anew from the entries that are stored now."""
-    found = Replayed()
-    streams = found.streams
-    for seq, body in _bodies_of(ledger):
+def ranges(ledger: Ledger, count: int = RANGE) -> Iterator[Range]:
+    """Yield ranges of so many streams that hold every stream there is once."""
+    last = ledger.last_stream()
+    low = ""
+    while last is not None and low != last:
+        high = ledger.stream_after(low, count) or last
+        yield Range(low, high)
+        low = high
+
+
+def folded(
+    ledger: Ledger, within: Range, verified: list[verifications.Row] | None = None
+) -> Iterator[Folded]:
+    """Yield every stream of a range, folded anew from the entries that are stored now.
+
+    Verifications on the way are added to `verified`.
+    """
+    stream, ver, seq, state, apply = "", 0, 0, None, NOUNS[next(iter(NOUNS))].apply
+    for seq_now, body in _bodies_of(ledger, within):
         stored = _envelope.decode(body)
-        name = stored.stream
-        one = streams.get(name)
-        if one is None:
-            one = streams[name] = Folded(NOUNS[name.split("/", 1)[0]].apply)
-        if stored.type == verifications.VERIFIED:
-            found.verified.append(decode(body))
-        one.state = one.apply(
-            one.state,
+        if stored.stream != stream:
+            if stream:
+                yield Folded(stream, ver, seq, state)
+            stream, state = stored.stream, None
+            apply = NOUNS[stream.split("/", 1)[0]].apply
+        if verified is not None and stored.type == verifications.VERIFIED:
+            verified.append(verifications.row(seq_now, msgspec.json.decode(stored.data)))
+        ver, seq = stored.ver, seq_now
+        state = apply(
+            state,
             Recorded(
-                _event(stored), name, seq, stored.ver, leaf_hash(body).hex(),
+                _event(stored), stream, seq, ver, leaf_hash(body).hex(),
                 stored.at, stored.actor, stored.station,
             ),
         )  # fmt: skip
-        one.ver, one.seq = stored.ver, seq
-        found.size = seq
+    if stream:
+        yield Folded(stream, ver, seq, state)
+
+
+def _bodies_of(ledger: Ledger, within: Range) -> Iterator[tuple[int, bytes]]:
+    stream, ver = within.low, INTEGER_LIMIT  # after its last version
+    while found := ledger.by_stream((stream, ver), within.high, STEP):
+        for stream, ver, seq, body in found:  # noqa: B007 - the last one is where the next begins
+            yield seq, body
+
+
+def _write(ledger: Ledger, within: Range) -> Written:
+    found = Written([], [])
+    with _without_collector():
+        for one in folded(ledger, within, found.verified):
+            kind = one.stream.split("/", 1)[0]
+            found.rows.append((one.stream, kind, one.ver, one.seq, canonical(one.state)))
     return found
 
 
-def _bodies_of(ledger: Ledger) -> Iterator[tuple[int, bytes]]:
-    after = 0
-    while raw := ledger.raw(after, STEP):
-        yield from raw
-        after = raw[-1][0]
+def _write_elsewhere(store: Store, within: Range) -> Written:
+    ledger = Ledger(store)
+    try:
+        return _write(ledger, within)
+    finally:
+        ledger.close()
+
+
+def processes(size: int) -> int:
+    """Return how many processes a ledger of this size is worth."""
+    return 1 if size < WORTH_PROCESSES else os.cpu_count() or 1
+
+
+def written(ledger: Ledger, *, jobs: int, count: int = RANGE) -> Iterator[Written]:
+    """Yield the whole ledger folded, so many streams at a time, ready to be stored."""
+    todo = deque(ranges(ledger, count))
+    if jobs > 1:
+        with suppress(BrokenExecutor):  # no process can be started here: then alone
+            yield from _written_elsewhere(ledger.store, todo, jobs)
+    while todo:
+        yield _write(ledger, todo.popleft())
+
+
+def _written_elsewhere(store: Store, todo: deque[Range], jobs: int) -> Iterator[Written]:
+    """Yield what other processes fold, in order; what was yielded is no longer in `todo`."""
+    # Not a fork: this process may have threads, and theirs would be missing in the copy.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        waiting: deque[Future[Written]] = deque()
+        while todo:
+            for within in islice(todo, len(waiting), 2 * jobs):  # no more than is soon written
+                waiting.append(pool.submit(_write_elsewhere, store, within))
+            found = waiting.popleft().result()
+            todo.popleft()
+            yield found
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A fold makes millions of objects and no cycle: looking for cycles takes a third of it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,6 +1,7 @@
 """Who did a step and who verified it, with the database itself refusing one person for both."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -20,17 +21,25 @@ INSERT = (
 )
 
 
+type Row = tuple[int, str, str, str, str]
+
+
+def row(seq: int, data: Mapping[str, Any]) -> Row:
+    """Return the stored row of a verification."""
+    return seq, data["batch"], data["step"], data["performed_by"], data["verified_by"]
+
+
 def write(connection: Connection, store: Store, entries: Sequence[Entry]) -> None:
-    """Write the verifications among these entries.
+    """Write the verifications among these entries, as `insert` does."""
+    insert(connection, store, [row(one.seq, one.data) for one in entries if one.type == VERIFIED])
+
+
+def insert(connection: Connection, store: Store, rows: Sequence[Row]) -> None:
+    """Write verifications.
 
     Raises:
         sqlalchemy.exc.IntegrityError: performer and verifier are one person; the transaction
             cannot be committed. A corrected step is verified again, in a row of its own.
     """
-    rows = [
-        (one.seq, *(one.data[name] for name in ("batch", "step", "performed_by", "verified_by")))
-        for one in entries
-        if one.type == VERIFIED
-    ]
     if rows:
-        connection.exec_driver_sql(store.sql(INSERT), rows)
+        connection.exec_driver_sql(store.sql(INSERT), list(rows))
