@@ -11,8 +11,8 @@ with size and root, or the first broken entry and why, and ends with 1. Its plan
    is signed by the old key and the new one, and is what its entry says. The newest key signs the
    checkpoint; a former one counts for an anchor, up to the entry that ended it.
 3. A whole log has `leaves.txt`, one hash per entry: as a Merkle tree (RFC 6962) they lead to the
-   signed root, and each line of `entries.jsonl` has its hash, so a changed entry is named.
-   A long log is read in parts, by as many processes as --jobs says, and the parts are joined.
+   signed root, and each line of `entries.jsonl` has its hash, so a changed entry is named. A long
+   log is read in parts, by as many processes as --jobs says.
 4. A batch bundle has `proofs.json`: the last entry of each stream leads to the signed root by its
    inclusion proof, and each entry names the hash of the one before it. A batch that does not end
    in `batch.closed` is said to be NOT CLOSED; after it nothing may follow.
@@ -47,12 +47,11 @@ FIELDS.update(stream=TEXT, type=TEXT, v=COUNTER, ver=COUNTER)
 NAMES, SHAPES = list(FIELDS), set(itertools.product(*FIELDS.values()))
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z", re.ASCII)
 SEQ = re.compile(rb'"seq":([0-9]{1,16}),"station":')
-STEP = 1 << 14  # entries in a part: a power of two, so that it is one subtree of the tree
+STEP = 1 << 13  # entries in a part: a power of two, so that it is one subtree of the tree
+LINES = 64  # are compared with their canonical texts at once
 KEY_NOT_ASCII = re.compile(r'[^\x00-\x7f](?:[^"\\]|\\.)*":')
 COUNT = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 SIGNATURE = re.compile("\u2014 ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})")
-
-
 PROVEN = {"entries.jsonl", "leaves.txt", "proofs.json", "checkpoint", "log.vkey", "keys.txt"}
 PROVEN.add("verify.py")
 MANIFEST, SIGNED = "manifest-sha256.txt", "manifest-sha256.sig"
@@ -153,10 +152,9 @@ def signature_holds(public: bytes, signature: bytes, message: bytes) -> bool:
 
 
 def base64_of(text: str, what: str) -> bytes:
-    try:
+    blob = b""
+    with suppress(ValueError):
         blob = base64.b64decode(text, validate=True)
-    except ValueError:
-        blob = b""
     if base64.b64encode(blob).decode("ascii") != text:
         raise Broken(f"{what}: base64 is malformed")
     return blob
@@ -280,29 +278,38 @@ FORM: Any = {"sort_keys": True, "ensure_ascii": False, "check_circular": False}
 ENCODER = json.JSONEncoder(separators=(",", ":"), **FORM)
 
 
-def read_entry(line: bytes, name: str) -> dict[str, Any]:
-    """The entry in one line, if it is canonical and whole; `name` is what a fault calls it."""
+def read_entry(line: bytes, seq: int, later: list[Any]) -> dict[str, Any]:
+    """The entry in one line, if it is whole; whether it is canonical is seen by `settle`."""
     if line[-1:] != b"\n":
-        raise Broken(f"{name}: the line has no newline at its end")
+        raise Broken(f"entry {seq}: the line has no newline at its end")
     try:
         text = line[:-1].decode("utf-8")
-        entry, _ = DECODER.raw_decode(text)
+        entry, end = DECODER.raw_decode(text)
     except (ValueError, RecursionError) as fault:
-        raise Broken(f"{name}: is no JSON of ours, {fault}") from None
-    # two equal keys, another order, a space, another escape: the texts would differ
-    if ENCODER.encode(entry) != text:
-        raise Broken(f"{name}: is not in canonical form")
+        raise Broken(f"entry {seq}: is no JSON of ours, {fault}") from None
+    later.append((seq, text, entry if end == len(text) else None))
     if type(entry) is not dict or list(entry) != NAMES:
-        raise Broken(f"{name}: does not have the fields of an entry")
+        raise Broken(f"entry {seq}: does not have the fields of an entry")
     if tuple(map(type, entry.values())) not in SHAPES:
-        raise Broken(f"{name}: a field is not of its kind")
+        raise Broken(f"entry {seq}: a field is not of its kind")
     if not line.isascii() and KEY_NOT_ASCII.search(text):
-        raise Broken(f"{name}: a key is not ASCII")
-    if not all([entry["actor"], entry["stream"], entry["type"]]):
-        raise Broken(f"{name}: actor, stream or type is empty")
-    if min(entry["seq"], entry["ver"], entry["v"]) < 1 or not INSTANT.fullmatch(entry["at"]):
-        raise Broken(f"{name}: seq, ver or v is below 1, or at is no UTC instant")
+        raise Broken(f"entry {seq}: a key is not ASCII")
+    actor, at, _, _, _, _, number, _, stream, kind, v, ver = entry.values()
+    if not (actor and stream and kind):
+        raise Broken(f"entry {seq}: actor, stream or type is empty")
+    if number < 1 or ver < 1 or v < 1 or not INSTANT.fullmatch(at):
+        raise Broken(f"entry {seq}: seq, ver or v is below 1, or at is no UTC instant")
     return entry
+
+
+def settle(later: list[Any]) -> list[tuple[int, str]]:
+    """Which are not canonical; two equal keys, a space, another order: the texts would differ."""
+    some, later[:] = later[:], []
+    # no object's text begins another one's, so that joined they are equal only if each one is
+    if ENCODER.encode([one for *_, one in some]) == f"[{','.join(text for _, text, _ in some)}]":
+        return []
+    found = [seq for seq, text, one in some if ENCODER.encode(one) != text]
+    return [(seq, f"entry {seq}: is not in canonical form") for seq in found]
 
 
 class Part(NamedTuple):
@@ -325,33 +332,33 @@ def read_part(entries: IO[bytes], leaves: IO[bytes], first: int, *, size: int, o
         push(part.nodes, bytes.fromhex(leaf), index)
         if first + index == old:
             part.old_nodes.extend(part.nodes)
+    later: list[Any] = []
     try:
         for seq, leaf in enumerate(hashes[:-1], first):
-            read_line(part, entries.readline(), seq, size=size, leaf=leaf)
+            if not (line := entries.readline()):
+                raise Broken(f"entry {seq}: is missing, the checkpoint covers {size}")
+            entry = read_entry(line, seq, later)  # 5.
+            if hashlib.sha256(b"\x00" + line[:-1]).hexdigest() != leaf:  # 3.
+                raise Broken(f"entry {seq}: is not what was committed, its hash differs")
+            if entry["seq"] != seq:  # 5.
+                raise Broken(f"entry {seq}: carries the number {entry['seq']}")
+            stream, ver, prev = entry["stream"], entry["ver"], entry["prev"]
+            last = part.heads.get(stream)
+            if last is None:
+                part.firsts[stream] = seq, ver, prev
+            elif last != (ver - 1, prev):
+                raise Broken(f"entry {seq}: does not follow version {last[0]} of {stream}")
+            part.heads[stream] = ver, leaf
+            if entry["type"] == "key.rotated":
+                part.rotations.append((seq, entry["data"]["note"]))
+            if len(later) == LINES:
+                part.faults.extend(settle(later))
         if is_last and entries.read(1):
             raise Broken(f"entry {size + 1}: the checkpoint covers only {size}")
     except Broken as fault:
         part.faults.append((seq, str(fault)))
+    part.faults.extend(settle(later))
     return part
-
-
-def read_line(part: Part, line: bytes, seq: int, *, size: int, leaf: str) -> None:
-    if not line:
-        raise Broken(f"entry {seq}: is missing, the checkpoint covers {size}")
-    entry = read_entry(line, f"entry {seq}")  # 5.
-    if hashlib.sha256(b"\x00" + line[:-1]).hexdigest() != leaf:  # 3.
-        raise Broken(f"entry {seq}: is not what was committed, its hash differs")
-    if entry["seq"] != seq:  # 5.
-        raise Broken(f"entry {seq}: carries the number {entry['seq']}")
-    stream, ver, prev = entry["stream"], entry["ver"], entry["prev"]
-    last = part.heads.get(stream)
-    if last is None:
-        part.firsts[stream] = seq, ver, prev
-    elif last != (ver - 1, prev):
-        raise Broken(f"entry {seq}: does not follow version {last[0]} of {stream}")
-    part.heads[stream] = ver, leaf
-    if entry["type"] == "key.rotated":
-        part.rotations.append((seq, entry["data"]["note"]))
 
 
 def read_part_at(task: Any) -> Part:
@@ -371,7 +378,7 @@ def parts(bundle: Bundle, size: int, old: int, *, jobs: int) -> Iterator[Part]:
         if jobs > 1 and len(firsts) > 1 and bundle.zip is None:
             lengths = (sum(map(len, itertools.islice(entries, STEP))) for _ in firsts)
             places = zip(itertools.accumulate(lengths, initial=0), firsts)
-            tasks = [(str(bundle.folder), place, first, size, old) for place, first in places]
+            tasks = ((str(bundle.folder), place, first, size, old) for place, first in places)
             with suppress(BrokenExecutor, ImportError, NotImplementedError, OSError):
                 with ProcessPoolExecutor(jobs) as pool:
                     found = list(pool.map(read_part_at, tasks))
@@ -413,15 +420,17 @@ def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None
     proofs = DECODER.decode(bundle.text("proofs.json"))
     lasts = {item["stream"]: item for item in proofs["streams"]}
     found: dict[str, list[Any]] = {name: [] for name in lasts}
+    later: list[Any] = []
     seq = 0
     with bundle.open("entries.jsonl") as file:
         for line in file:
-            entry = read_entry(line, f"entry {int((SEQ.findall(line) or [0])[-1])}")
+            entry = read_entry(line, int((SEQ.findall(line) or [0])[-1]), later)
+            for broken in settle(later):
+                raise Broken(broken[1])
             if entry["seq"] <= seq or entry["stream"] not in found:  # 5.
                 raise Broken(f"entry {entry['seq']}: is out of order, or its stream has no proof")
             seq = entry["seq"]
-            leaf = hashlib.sha256(b"\x00" + line[:-1]).digest()
-            found[entry["stream"]].append((entry, leaf))
+            found[entry["stream"]].append((entry, hashlib.sha256(b"\x00" + line[:-1]).digest()))
             if entry["type"] == "record.closed":
                 bundle.closings.append(entry)
             if entry["type"] == "key.rotated":
@@ -465,9 +474,8 @@ def chain_fault(entries: list[Any], last: dict[str, Any], newest: Checkpoint) ->
 
 
 def verify_files(bundle: Bundle, manifest: dict[str, str], key: Key) -> None:  # 7.
-    unnamed = sorted(bundle.names() - {*manifest, MANIFEST, SIGNED})
-    if unnamed:
-        raise Broken(f"{unnamed[0]}: does not belong to the bundle, the manifest lacks it")
+    for name in sorted(bundle.names() - {*manifest, MANIFEST, SIGNED})[:1]:
+        raise Broken(f"{name}: does not belong to the bundle, the manifest lacks it")
     others = sorted(manifest.keys() - PROVEN)
     if others:
         match = SIGNATURE.fullmatch(bundle.text(SIGNED).rstrip("\n"))

@@ -24,6 +24,16 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def signed_anew(bundle: Path) -> None:
+    """Let the log's own key sign whatever lines there are now."""
+    tree, leaves = Range(), []
+    for line in (bundle / "entries.jsonl").read_bytes().split(b"\n")[:-1]:
+        tree.add(leaf_hash(line))
+        leaves.append(leaf_hash(line).hex() + "\n")
+    (bundle / "leaves.txt").write_text("".join(leaves), "ascii")
+    (bundle / "checkpoint").write_text(sign(KEY, SIZE, tree.root()).note, "utf-8")
+
+
 def said(bundle: Path, anchor: Path | None = None) -> str:
     try:
         return core.verify.verify(str(bundle), None, None if anchor is None else str(anchor))
@@ -71,12 +81,7 @@ def test_a_link_that_is_broken_between_two_parts_is_named(
 ) -> None:
     """Sign the log again with another `prev` in the first line of a part."""
     edit(whole / "entries.jsonl", flip(33, b'"prev":"', b'"prev":"0'))
-    tree, leaves = Range(), []
-    for line in (whole / "entries.jsonl").read_bytes().splitlines():
-        tree.add(leaf_hash(line))
-        leaves.append(leaf_hash(line).hex() + "\n")
-    (whole / "leaves.txt").write_text("".join(leaves), "ascii")
-    (whole / "checkpoint").write_text(sign(KEY, SIZE, tree.root()).note, "utf-8")
+    signed_anew(whole)
     expected = said(whole)
     assert expected.startswith("entry 33: does not follow version")
     monkeypatch.setattr(core.verify, "STEP", 32)
@@ -104,3 +109,28 @@ def test_where_no_process_can_be_started_it_reads_alone(
     monkeypatch.setattr(core.verify, "ProcessPoolExecutor", none)
     found = core.verify.verify(str(long), None, None, jobs=2)
     assert found.startswith(f"OK: {LONG} entries\n")
+
+
+@pytest.mark.requirement("K1")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'{"actor"', b'{ "actor"'),
+        (b',"at":', b' ,"at":'),
+        (b"}\n", b"} \n"),
+        (b"}\n", b"}{}\n"),
+        (b"}\n", b"},{}\n"),
+        (b'"1000.50"', b'"\\u0031000.50"'),
+        (b'"v":1', b'"v":1,"v":1'),
+    ],
+)
+@pytest.mark.parametrize("at_once", [1, 4, 64])
+def test_a_line_that_is_not_canonical_is_named_before_a_later_fault(
+    whole: Path, old: bytes, new: bytes, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines are compared many at a time; the first fault is named all the same."""
+    edit(whole / "entries.jsonl", flip(5, old, new))
+    edit(whole / "entries.jsonl", flip(8, b'"prev":"', b'"prev":"0'))
+    signed_anew(whole)
+    monkeypatch.setattr(core.verify, "LINES", at_once)
+    assert said(whole) == "entry 5: is not in canonical form"
