@@ -30,8 +30,13 @@ def test_every_figure_is_measured_with_its_peer_in_one_run(postgres_url: str) ->
         for callers in (8, 32, 128):
             assert f"{home}, {callers} callers, entries per sync" in names
             assert f"{home}, {callers} callers, whole ledger" in names
+            assert f"{home}, {callers} callers, bound: rows alone" in names
         assert f"{home}, 32 callers, another event store" in names
-    assert names[0] == "SQLite, one durable append"
+    assert names[:3] == [
+        "SQLite, one durable append",
+        "bound: one bare row committed",
+        "bound: one bare row and one signature",
+    ]
     assert names[-4:] == [
         "verify, whole log",
         "verify, against hashing alone",
@@ -81,7 +86,7 @@ def test_the_median_is_held_against_the_target(
 
 def test_peers_take_turns_and_each_turn_has_its_ratio() -> None:
     order: list[str] = []
-    first, second = in_turns(lambda: order.append("a") or 4.0, lambda: order.append("b") or 2.0, 3)
+    first, second = in_turns(3, lambda: order.append("a") or 4.0, lambda: order.append("b") or 2.0)
     assert order == ["a", "b"] * 3
     assert ratios(first, second) == [2.0, 2.0, 2.0]
 

@@ -56,7 +56,7 @@ def bench(
 
 
 def _measures(
-    first: Measure,
+    first: list[Measure],
     scratch: Path,
     leave_out: Say,
     *,
@@ -64,7 +64,7 @@ def _measures(
     postgres: str | None,
     data: Path | None,
 ) -> Iterator[Measure]:
-    yield first
+    yield from first
     yield from appends.sqlite_measures(scratch, leave_out, slices=size.slices, each=size.each)
     if postgres is None:
         leave_out("left out, PostgreSQL: name an empty database with --postgres URL")

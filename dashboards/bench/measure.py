@@ -94,12 +94,10 @@ def rate(append: Append, callers: int, each: int) -> float:
     return callers * each / (time.perf_counter() - start)
 
 
-def in_turns(
-    first: Callable[[], float], second: Callable[[], float], slices: int
-) -> tuple[list[float], list[float]]:
-    """Return the rates of two peers that take turns, ABAB, so that a slow moment meets both."""
-    pairs = [(first(), second()) for _ in range(slices)]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+def in_turns(slices: int, *peers: Callable[[], float]) -> list[list[float]]:
+    """Return the rates of peers that take turns, ABAB, so that a slow moment meets all."""
+    turns = [[peer() for peer in peers] for _ in range(slices)]
+    return [list(found) for found in zip(*turns, strict=True)]
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:

@@ -1,23 +1,29 @@
 """What the ledger is compared with: the raw disk, a bare group commit, another event store."""
 
 import os
+import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
+from core.ledger.checkpoint import Checkpoint, LogKey, sign
+from core.ledger.driver import run
 from core.ledger.entry import Entry, encode
 from core.ledger.merkle import leaf_hash
-from core.ledger.store import Store
-from core.ledger.tables import SIZE, EntryRow
+from core.ledger.sqlite import PRAGMAS
+from core.ledger.store import ReceiptRow, Store
+from core.ledger.tables import INSERT_CHECKPOINT, SIZE, EntryRow
 from dashboards.bench.measure import Append
 
 BLOCK = 4096
 GROUP_LIMIT = 256
 WAIT_S = 60
+DIGEST = "0" * 64
 
 
 def body_of(seq: int, stream: str, *, ver: int = 1, prev: str | None = None) -> bytes:
@@ -54,10 +60,36 @@ def raw_probe(folder: Path) -> Iterator[Append]:
 
 
 @contextmanager
-def bare_group(store: Store) -> Iterator[Append]:
-    """Insert what waits and commit once: the ledger without links, tree, ids and signature."""
+def bare_row(path: Path, key: LogKey | None = None) -> Iterator[Append]:
+    """Commit one row of an entry's size with the driver itself; with a key, sign once as well."""
+    made = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    for pragma, value in PRAGMAS.items():
+        made.execute(f"pragma {pragma}={value}")
+    made.execute("create table bare(seq integer primary key, body blob) strict")
+    body = body_of(1, "batch/B1")
+
+    def append(call: str) -> None:
+        made.execute("begin immediate")
+        made.execute("insert into bare(body) values (?)", (body,))
+        if key is not None:
+            key.sign(body)
+        made.execute("commit")
+
+    try:
+        yield append
+    finally:
+        made.close()
+
+
+@contextmanager
+def bare_group(store: Store, key: LogKey | None = None) -> Iterator[Append]:
+    """Insert what waits and commit once: the ledger without links, tree, ids and signature.
+
+    With a key it writes every row that the ledger does, looks the command ids up, and signs once
+    a commit: what is left out is only what is thought between the rows.
+    """
     queue: SimpleQueue[Future[None] | None] = SimpleQueue()
-    body, run = body_of(1, "batch/B1"), uuid.uuid4().hex
+    body, batch = body_of(1, "batch/B1"), uuid.uuid4().hex
     leaf = leaf_hash(body)
     connection = store.connect()
     seq = int(connection.exec_driver_sql(store.sql(SIZE)).scalar_one())
@@ -72,12 +104,17 @@ def bare_group(store: Store) -> Iterator[Append]:
                     group.append(more)
             except Empty:
                 pass
-            store.begin(connection)
-            rows = []
-            for _ in group:
-                seq += 1
-                rows.append(EntryRow(seq, f"{run}/{seq}", 1, "bare", None, body, leaf))
-            store.insert_entries(connection, rows)
+            ids = [None if key is None else uuid.uuid4().hex for _ in group]
+            rows = [
+                EntryRow(n, f"{batch}/{n}", 1, "bare", idem, body, leaf)
+                for n, idem in enumerate(ids, seq + 1)
+            ]
+            seq += len(group)
+            if key is None:
+                store.begin(connection)
+                store.insert_entries(connection, rows)
+            else:
+                _keep(store, connection, rows, sign(key, seq, leaf))
             store.commit(connection)
             for one in group:
                 one.set_result(None)
@@ -97,6 +134,18 @@ def bare_group(store: Store) -> Iterator[Append]:
         connection.close()
         store.release()
         store.close()
+
+
+def _keep(store: Store, connection: Any, rows: Sequence[EntryRow], note: Checkpoint) -> None:
+    """Write what the ledger writes of a group: entries, receipts and the checkpoint."""
+    store.enter(connection, [str(row.idem) for row in rows])
+    with store.together(connection):
+        store.insert_entries(connection, rows)
+        run(connection, store.sql(INSERT_CHECKPOINT), note)
+        store.insert_receipts(
+            connection,
+            [ReceiptRow(str(r.idem), DIGEST, r.seq, r.seq, 1, "{}", note.size) for r in rows],
+        )
 
 
 @contextmanager
