@@ -114,7 +114,7 @@ def bare_group(store: Store, key: LogKey | None = None) -> Iterator[Append]:
                 store.begin(connection)
                 store.insert_entries(connection, rows)
             else:
-                _keep(store, connection, rows, sign(key, seq, leaf))
+                _keep(store, connection, rows, note=sign(key, seq, leaf))
             store.commit(connection)
             for one in group:
                 one.set_result(None)
@@ -136,7 +136,7 @@ def bare_group(store: Store, key: LogKey | None = None) -> Iterator[Append]:
         store.close()
 
 
-def _keep(store: Store, connection: Any, rows: Sequence[EntryRow], note: Checkpoint) -> None:
+def _keep(store: Store, connection: Any, rows: Sequence[EntryRow], *, note: Checkpoint) -> None:
     """Write what the ledger writes of a group: entries, receipts and the checkpoint."""
     store.enter(connection, [str(row.idem) for row in rows])
     with store.together(connection):
