@@ -5,6 +5,7 @@ makes it with a certificate in that person's name from the plant's own authority
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -86,16 +87,19 @@ class Seal:
 
         Each is an incremental update, so the file must not be rewritten later.
         """
-        for one in mirrored(record):
+        location = f"Ledger of {record.checkpoint.size} entries, root {record.checkpoint.root}"
+        reason = f"Batch record {record.header.batch}, {what}"
+        return self.around(pdf, mirrored(record), reason=reason, location=location)
+
+    def around(
+        self, pdf: bytes, people: Sequence[Mirrored], *, reason: str, location: str
+    ) -> bytes:
+        """Return a PDF with a seal for each signature of people, and the plant's last."""
+        for one in people:
             files = person_files(self._folder, self._plant, person=one.person, name=one.name)
             about = _about(one.field, name=one.name, reason=one.meaning, location=one.about)
             pdf = _signed(pdf, files, about)
-        about = _about(
-            PLANT,
-            name=self._plant,
-            reason=f"Batch record {record.header.batch}, {what}",
-            location=f"Ledger of {record.checkpoint.size} entries, root {record.checkpoint.root}",
-        )
+        about = _about(PLANT, name=self._plant, reason=reason, location=location)
         return _signed(pdf, seal_files(self._folder, self._plant), about)
 
 

@@ -18,6 +18,7 @@ from core.batch_record.model import BatchRecord, record_sha256
 from dashboards.record.blocks import Card, Section
 from dashboards.record.layout import layout
 
+BLOCKS = Path(__file__).with_name("blocks.typ")
 TEMPLATE = Path(__file__).with_name("record.typ")
 STANDARD: Literal["a-3b"] = "a-3b"
 # Signs that no font can draw; the print names them instead.
@@ -93,23 +94,39 @@ def pdf(record: BatchRecord, copy: Copy, attached: Sequence[Attached] = ()) -> b
         "why": copy.why,
         "content_sha256": record_sha256(record),
     }
-    sections = [plain(one) for one in layout(record, lambda at: local(at, zone))]
-    shown = _mapped({"sections": sections, "about": about}, drawable)
+    sections = layout(record, lambda at: local(at, zone))
+    inputs = {"qr": qr(record.checkpoint.note)}
+    return printed(TEMPLATE, sections, about, at=copy.at, inputs=inputs, attached=attached)
+
+
+def printed(
+    template: Path,
+    sections: Sequence[Section],
+    about: dict[str, str],
+    *,
+    at: datetime,
+    inputs: dict[str, str],
+    attached: Sequence[Attached] = (),
+) -> bytes:
+    """Return sections set by a template as PDF/A: the same bytes for the same layout and instant.
+
+    `about` is for headers and footers, `inputs` for what is no text, such as a QR code.
+    """
+    shown = _mapped({"sections": [plain(one) for one in sections], "about": about}, drawable)
     shown["attached"] = [asdict(one) for one in attached]
-    day = {"year": f"{copy.at.year}", "month": f"{copy.at.month}", "day": f"{copy.at.day}"}
-    inputs = {"qr": qr(record.checkpoint.note), **day}
-    at = int(copy.at.timestamp())
+    inputs = inputs | {"year": f"{at.year}", "month": f"{at.month}", "day": f"{at.day}"}
+    source, second = BLOCKS.read_bytes() + template.read_bytes(), int(at.timestamp())
     # The fonts that travel with typst draw alike everywhere; others are a help in need.
     try:
-        return _set(inputs, shown, at=at, own_fonts=True)
+        return _set(source, inputs, shown, at=second, own_fonts=True)
     except typst.TypstError as fault:
         log.info("event=record-not-set own_fonts=True why=%s", fault)
     try:
-        return _set(inputs, shown, at=at, own_fonts=False)
+        return _set(source, inputs, shown, at=second, own_fonts=False)
     except typst.TypstError as fault:
         log.info("event=record-not-set own_fonts=False why=%s", fault)
     last = _mapped(shown, spelled) | {"attached": shown["attached"]}
-    return _set(inputs, last, at=at, own_fonts=True)
+    return _set(source, inputs, last, at=second, own_fonts=True)
 
 
 def plain(section: Section) -> dict[str, Any]:
@@ -133,9 +150,9 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
     return [_mapped(one, change) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _set(inputs: dict[str, str], values: Any, *, at: int, own_fonts: bool) -> bytes:
+def _set(source: bytes, inputs: dict[str, str], values: Any, *, at: int, own_fonts: bool) -> bytes:
     made: bytes = typst.compile(
-        TEMPLATE.read_bytes(),
+        source,
         format="pdf",
         ignore_system_fonts=own_fonts,
         sys_inputs=inputs | {"values": json.dumps(values)},
