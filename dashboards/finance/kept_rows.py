@@ -46,15 +46,15 @@ def record(row: MatchRow) -> Record:
         "lot": first.lot,
         "movement": first.movement,
         "unit": first.unit,
-        "floor": _text(fact.quantity) if fact else None,
-        "sent": _text(message.quantity) if message else None,
+        "floor": spelled(fact.quantity) if fact else None,
+        "sent": spelled(message.quantity) if message else None,
         "booked": [
             {
                 "document": one.document,
                 "erp_order": one.erp_order,
                 "item": one.item,
                 "lot": one.lot,
-                "quantity": _text(one.quantity),
+                "quantity": spelled(one.quantity),
                 "unit": one.unit,
                 "posting_date": one.posting_date.isoformat(),
                 "period": one.period,
@@ -70,8 +70,12 @@ def record(row: MatchRow) -> Record:
     }
 
 
-def _text(value: Decimal | None) -> str | None:
-    """Return a quantity in one spelling, however many zeros it was read with."""
+def spelled(value: Decimal | None) -> str | None:
+    """Return a quantity in one spelling, however many zeros it was read with.
+
+    >>> spelled(Decimal("2.4000")), spelled(Decimal("-0.0")), spelled(Decimal("1E+3"))
+    ('2.4', '0', '1000')
+    """
     if value is None:
         return None
     text = plain(value)

@@ -14,7 +14,7 @@ from core.ledger.store import Ledger
 from core.quantity import plain
 from core.reconciliation import ClassFigure, Figures, Revision
 from dashboards.finance import words
-from dashboards.finance.kept_rows import Record
+from dashboards.finance.kept_rows import Record, spelled
 from dashboards.record.blocks import Block, Cell, Note, Section, Table, Told, cell
 from erp.messages import OUR_UNITS
 
@@ -146,7 +146,7 @@ def report(
                 )
                 for one in it.differences
             ),
-            widths=(1.3, 1, 1, 1.2, 1.6, 1, 1, 1, 0.9, 0.8, 0.8, 0.8, 0.5),
+            widths=(1.3, 1, 1, 1.2, 1.4, 1, 1, 1, 0.9, 1, 1, 1, 0.5),
             empty="None: every row matches or is on its way.",
         ),
         _signature(signing),
@@ -194,7 +194,8 @@ def _classes(it: Figures) -> Part:
 
 def _sum(it: ClassFigure) -> tuple[Value, ...]:
     unit = None if it.unit is None else OUR_UNITS.get(it.unit, it.unit)
-    sides: tuple[Value, ...] = (it.floor, it.sent, it.booked, it.floor - it.booked)
+    difference = Decimal(spelled(it.floor - it.booked) or 0)
+    sides: tuple[Value, ...] = (it.floor, it.sent, it.booked, difference)
     return (words.of(it.match_class).label, unit, it.rows, *(sides if unit else (None,) * 4))
 
 
@@ -292,7 +293,13 @@ def _blocks(part: Part, time: Callable[[datetime], str]) -> tuple[Block, ...]:
     table = Table(
         title=part.title,
         head=part.head,
-        rows=tuple(tuple(cell(text_of(one, time)) for one in row) for row in part.rows),
+        rows=tuple(
+            tuple(
+                cell(text_of(one, time), "mono" if name == OPEN[0] else "")
+                for name, one in zip(part.head, row, strict=True)
+            )
+            for row in part.rows
+        ),
         widths=part.widths,
         right=_numbers(part.rows),
     )
