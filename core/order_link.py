@@ -41,6 +41,13 @@ class OrdersDiffer(Refused):
         )
 
 
+def fits(order: Order, erp: Order) -> bool:
+    """Return whether both are for the same product and quantity."""
+    if order.product != erp.product:
+        return False
+    return order.quantity == convert(erp.quantity, erp.unit, order.unit)
+
+
 def decide(plant: Plant, command: LinkOrder, context: Context) -> Facts:
     """Return what a link causes, or refuse it.
 
@@ -71,10 +78,7 @@ def decide(plant: Plant, command: LinkOrder, context: Context) -> Facts:
             needed="waiting, opened in the ERP",
             next_step="Choose another ERP order.",
         )
-    same = order.product == erp.product and order.quantity == convert(
-        erp.quantity, erp.unit, order.unit
-    )
-    if not same:
+    if not fits(order, erp):
         raise OrdersDiffer(order, erp)
     linked = WorkOrderLinked(order=order.order, erp_ref=erp.order)
     done = WorkOrderDoneAs(order=erp.order, done_as=order.order)

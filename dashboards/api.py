@@ -31,7 +31,7 @@ from dashboards.security import Gate
 from dashboards.session import COOKIE, Login, Viewer
 
 # the fields that completing a command looks at
-READ_TO_COMPLETE = ("raw", "equipment", "difference", "message", "document", "instead")
+READ_TO_COMPLETE = ("raw", "equipment", "difference", "message", "document", "instead", "period")
 SIGNING_AT_ONCE = 16  # signatures that may wait for their hash; more would hold up the others
 MOST_ASKED = 10_000  # retries of a weighing find its first reading among so many requests
 

@@ -25,7 +25,6 @@ class Relays(Protocol):
     """What is asked of the relay."""
 
     def status(self) -> RelayStatus: ...
-    def replay(self, event_ids: Sequence[str]) -> int: ...
 
 
 class Pulls(Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dashboards.finance.acts import ABOUT_ROWS, NoErp, RowActs
+from dashboards.finance.periods import SIGN, Periods
 from dashboards.floor import Floor
 from dashboards.live import Hub
 from dashboards.oidc.provider import ProviderLink
@@ -76,12 +77,24 @@ class PlantServices:
             if (reader := self.readers.get("reconcile")) is None:
                 raise NoErp(command)
             return RowActs(reader, self.execution).complete(command, body)
+        if command == SIGN:
+            return self.periods().complete(body)
         return dict(body) if self.floor is None else self.floor.complete(command, body, station)
 
     @property
     def provider_issuer(self) -> str:
         """The sign-in provider's name of itself, empty where there is none."""
         return "" if self.provider is None else self.provider.issuer
+
+    def periods(self) -> Periods:
+        """Return the periods that finance signs.
+
+        Raises:
+            NoErp: nothing is compared.
+        """
+        if (reader := self.readers.get("reconcile")) is None:
+            raise NoErp(SIGN)
+        return Periods.of(reader, self.execution, plant=self.name, folder=self.kept)
 
     @property
     def provider_label(self) -> str:

@@ -26,6 +26,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from dashboards import api, help, own_account, passkeys, theme
 from dashboards.answers import add_answers
+from dashboards.finance import routes as finance_routes
 from dashboards.headers import Headers
 from dashboards.limits import LARGEST_HEADERS, Guard, Impatient, Limits
 from dashboards.login import LoginPages
@@ -118,6 +119,7 @@ def _sheets(plant: PlantServices, gate: Gate) -> Iterator[APIRouter]:
     """Yield the routes that only show: the manual, and records on paper."""
     yield help.router(plant, gate)
     yield record_routes.router(plant, gate)
+    yield finance_routes.router(plant, gate)
 
 
 def _assets() -> APIRouter:

@@ -126,7 +126,10 @@ class Derivation:
         return found
 
     def replay(self, event_ids: Sequence[str], *, at: datetime) -> int:
-        """Make messages due again, with the cursor: a decision is carried out once."""
+        """Make messages due again, with the cursor: a decision is carried out once.
+
+        Their ids and bytes stay; what the ERP has booked it answers with its first documents.
+        """
         return _replay(self._connection, event_ids, at)
 
     def send_again(self, choice: Choice, *, before: int, at: datetime) -> int:
@@ -272,10 +275,6 @@ class Outbox:
             return None if then is None else self._take(connection, row.lane, then)
 
         return self._commits.do(record)
-
-    def replay(self, event_ids: Sequence[str], *, at: datetime) -> int:
-        """Make messages due again: same id, same bytes; the ERP answers what it answered first."""
-        return self._commits.do(lambda connection: _replay(connection, event_ids, at))
 
     def hasten(self, *, at: datetime) -> None:
         """Make everything due that waits after a try: the ERP is back.

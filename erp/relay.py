@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -138,12 +138,6 @@ class Relay:
         """Send again after a pause that a person has cleared."""
         self._set(Endpoint.UP, None)
         self.wake()
-
-    def replay(self, event_ids: Sequence[str]) -> int:
-        """Send messages again: same id, same bytes; return how many."""
-        count = self._outbox.replay(event_ids, at=self._clock())
-        self.wake()
-        return count
 
     def status(self) -> RelayStatus:
         """Return what a screen says about the relay."""

@@ -315,6 +315,7 @@ def running_plant(data: Path, **more: Any) -> Iterator[LivingPlant]:
             name="Test plant", zone=ZONE, accounts=accounts, hub=hub,
             secret_key="a secret of this test alone, long enough", execution=execution,
             ledger=execution.ledger, floor=floor, keys=data / "keys",
+            kept=data / "reconciliations",
             stations={"K-B1": "Kiosk, booth B1", "K-B2": "Kiosk, booth B2"},
             **more,
         )  # fmt: skip

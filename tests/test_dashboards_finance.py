@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.difference_fix import ResendMessage
+from dashboards.finance.acts import RowActs
 from dashboards.finance.compare import MatchRow
 from dashboards.finance.evidence import evidence_of
 from dashboards.finance.link import link_view
@@ -127,14 +129,18 @@ def test_refused_message_holds_its_order_until_it_is_resent_under_its_key(
     assert "1 message refused by the ERP." in drawn
     assert "2 messages waiting, the oldest for" in drawn
     finance.erp.admin("orders", id="1002", state="released")
-    assert finance.reader.replay(row.key) == 1
+    acts = RowActs(finance.reader, finance.plant.execution)
+    again = ResendMessage(
+        difference=row.key, message=row.key, why="It is unlocked.", shown=acts.shown(row)
+    )
+    finance.plant.do(again, "finn")
     finance.told()
     reads(finance, matched=3)
-    again = finance.reader.row(row.key)
-    assert again is not None
+    resent = finance.reader.row(row.key)
+    assert resent is not None
     plant = finance.plant
     kept = plant.execution
-    proof = evidence_of(again, finance.boundary, execution=kept, ledger=kept.ledger)
+    proof = evidence_of(resent, finance.boundary, execution=kept, ledger=kept.ledger)
     assert [it.outcome for it in proof.attempts] == ["rejected", "posted"]
     keys = {it.sent_headers["idempotency-key"] for it in proof.attempts}
     assert keys == {f'"{row.key}"'}
@@ -236,7 +242,8 @@ def test_finance_follows_a_difference_to_its_proof_and_resends(
     dead = one(finance, "missing_in_erp")
     finance.erp.admin("orders", id="1002", state="released")
     page = opened(screen, f"/reconcile?row={dead.key}")
-    page.get_by_role("link", name="Resend, same key").click()
+    page.get_by_text("Resend, same key").click()
+    page.get_by_label("Why it is sent again").fill("The order is unlocked.")
     page.get_by_role("button", name="Resend now").click()
     expect(page.get_by_test_id("drawer-class")).to_have_text("Matched", timeout=20_000)
     assert "ask=" not in page.url

@@ -189,6 +189,7 @@ def test_posting_by_hand_is_reversed_in_the_erp_by_two_people(
     message = evidence.messages(finance.boundary.outbox)[-1]
     assert (message.type, message.state) == ("mes.document_reversed.v1", State.DONE)
     assert message.entry_seq == answer.json()["last_seq"]
+    eventually(lambda: {one.match_class for one in finance.rows()} == {"matched"}, within_s=20)
     after = next(one for one in finance.rows() if one.key == row.key)
     assert (after.match_class, len(after.postings)) == ("matched", 2)
     assert after.cause == "Posted by hand and taken back: nothing moved in the end."

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -227,17 +230,26 @@ def test_every_reason_has_its_words() -> None:
 def test_rows_are_kept_under_their_digest_and_read_back_only_as_they_were(tmp_path: Path) -> None:
     kept = KeptRows(tmp_path / "reconciliations")
     digest = kept.keep(ROWS)
-    assert list(kept.read(digest)) == ROWS
+    assert [json.loads(line) for line in kept.body(digest).splitlines()] == ROWS
     assert kept.keep(ROWS) == digest
     assert [one.name for one in (tmp_path / "reconciliations").iterdir()] == [f"{digest}.jsonl"]
     assert kept.keep(ROWS[:2]) != digest
     path = tmp_path / "reconciliations" / f"{digest}.jsonl"
     path.write_bytes(path.read_bytes().replace(b"1.8", b"1.9"))
     with pytest.raises(RowsMissing) as refused:
-        list(kept.read(digest))
+        kept.body(digest)
     assert str(refused.value) == (
         f"Rows {digest[:16]}…: are not what was signed. The figures stand in the ledger; put the"
         " file back from a backup of DATA/reconciliations."
     )
     with pytest.raises(RowsMissing, match="cannot be read"):
-        list(kept.read("f" * 64))
+        kept.body("f" * 64)
+
+
+def test_rows_that_were_never_signed_are_forgotten_after_their_time(tmp_path: Path) -> None:
+    kept = KeptRows(tmp_path)
+    signed, old, fresh = (kept.keep(ROWS[:n]) for n in (1, 2, 3))
+    for digest in (signed, old):
+        os.utime(tmp_path / f"{digest}.jsonl", (1, 1))
+    kept.forget({signed}, before=time.time() - 60)
+    assert {one.stem for one in tmp_path.iterdir()} == {signed, fresh}

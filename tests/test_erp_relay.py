@@ -282,7 +282,8 @@ def test_a_process_that_died_while_sending_sends_again_with_the_same_key(
         first.step()
     # As if the crash had come between the ERP's answer and our mark.
     (row,) = evidence.messages(outbox)
-    outbox.replay([row.event_id], at=now())
+    with outbox.deriving() as work:
+        work.replay([row.event_id], at=now())
     until = now() + timedelta(minutes=5)
     taken = outbox.take("W217", Lease(owner="gone", at=now(), until=until))
     assert taken is not None

@@ -19,13 +19,18 @@ export function render({ model }) {
     }
     const b = e.target.closest('button[data-act]');
     if (!b || busy) return;
+    const form = b.closest('form');
+    if (form && !form.reportValidity()) return;
+    const values = form ? Object.fromEntries(new FormData(form)) : {};
     b.disabled = true; b.textContent = b.dataset.busy || 'Sending …'; wait(true);
-    model.send_msg({ act: b.dataset.act, id: press() });
+    model.send_msg({ act: b.dataset.act, id: press(), values });
   });
   box.addEventListener('submit', e => {
     const form = e.target.closest('form');
     if (!form) return;
     e.preventDefault();
+    const acts = form.querySelector('button[data-act]');
+    if (acts) return acts.click();              // its values are for the act, not for the address
     const given = [...new FormData(form)].filter(([, value]) => value !== '');
     go(given.length ? '?' + new URLSearchParams(given) : '');
   });
@@ -33,14 +38,18 @@ export function render({ model }) {
   const leave = () => { const out = box.querySelector('a[data-close]'); if (out) go(out.search); };
   box.addEventListener('cancel', e => { e.preventDefault(); leave(); });
 
+  const FIELDS = 'input[data-key], textarea[data-key], select[data-key]';
+  const given = el => el.matches('select') ? ([...el.options].find(one => one.defaultSelected) ?? el.options[0])?.value : el.defaultValue;
   const name = el => el && (el.getAttribute('data-key') || el.getAttribute('href'));
   const draw = () => {
     const focused = box.getRootNode().activeElement, held = name(focused);
-    const typed = focused?.matches('input') ? focused.value : null;  // news must not wipe what is being typed
+    // News must not wipe what is being typed; what the server itself gives anew counts more.
+    const typed = new Map([...box.querySelectorAll(FIELDS)].filter(el => el.value !== given(el)).map(el => [name(el), [given(el), el.value]]));
     const opened = new Set([...box.querySelectorAll('details[open]')].map(name));
     const at = new Map([...box.querySelectorAll('[data-scroll]')].map(el => [el.dataset.scroll, [el.scrollLeft, el.scrollTop]]));
     const before = box.querySelector('[data-record]')?.dataset.record, top = box.scrollTop;
     box.innerHTML = model.markup;               // made and escaped by the server
+    for (const el of box.querySelectorAll(FIELDS)) { const was = typed.get(name(el)); if (was && was[0] === given(el)) el.value = was[1]; }
     for (const el of box.querySelectorAll('details[data-key]')) if (opened.has(name(el))) el.open = true;
     for (const el of box.querySelectorAll('[data-scroll]')) { const was = at.get(el.dataset.scroll); if (was) [el.scrollLeft, el.scrollTop] = was; }
     if (model.modal) {
@@ -49,8 +58,8 @@ export function render({ model }) {
       if (!model.markup && box.open) { box.close(); return; }
       if (shown === before) box.scrollTop = top;
     }
-    const again = held && [...box.querySelectorAll('a[href], summary, details, button, input, select, [data-key]')].find(el => name(el) === held);
-    if (again) { again.focus({ preventScroll: true }); if (typed !== null && again.matches('input')) again.value = typed; }
+    const again = held && [...box.querySelectorAll('a[href], summary, details, button, input, select, textarea, [data-key]')].find(el => name(el) === held);
+    if (again) again.focus({ preventScroll: true });
     else if (model.modal && model.markup) box.querySelector('[data-first]')?.focus({ preventScroll: true });
   };
   model.on('markup', draw);

@@ -1,7 +1,8 @@
 """Server-made HTML that stays on its page: links to the same page change it in place.
 
 Every link is a real address, so tabs, bookmarks and the back button work. What has the focus,
-what is unfolded and what is scrolled stays so when the content is drawn again.
+what is unfolded, what is scrolled and what is being typed stays so when the content is drawn again.
+A button with `data-act` is an act of the page; within a form the form's values go with it.
 """
 
 import inspect
@@ -19,6 +20,7 @@ from dashboards import visit
 from dashboards.parts import PARTS_CSS, markup
 
 LONGEST = 1000
+MOST_FIELDS, LONGEST_VALUE = 20, 2000
 PRESS_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -27,7 +29,8 @@ class Sheet(JSComponent):
 
     Args of the constructor:
         on_go: hears the query of a link to this page.
-        on_act: hears the name of a pressed button and the id of the press.
+        on_act: hears the name of a pressed button and the id of the press; `values` holds what its
+            form said.
         css: rules for what is inside, after those of `dashboards.parts`.
     """
 
@@ -51,6 +54,7 @@ class Sheet(JSComponent):
         params.setdefault("margin", (0, 10))
         super().__init__(stylesheets=[PARTS_CSS + css], **params)
         self._on_go, self._on_act, self._last = on_go, on_act, ""
+        self.values: Mapping[str, str] = {}
 
     def show(self, *pieces: Markup) -> None:
         """Draw pieces; nothing is sent where nothing changed."""
@@ -73,7 +77,7 @@ class Sheet(JSComponent):
         elif isinstance(act, str) and isinstance(press, str) and press != self._last:
             if not PRESS_ID.fullmatch(press):
                 return
-            self._last = press
+            self._last, self.values = press, _values(msg.get("values"))
             visit.soon(lambda: self._run(lambda: self._on_act(act, press)))
 
     async def _run(self, answer: Callable[[], Any]) -> None:
@@ -83,3 +87,15 @@ class Sheet(JSComponent):
                 await result
         finally:
             self.answered += 1
+
+
+def _values(said: Any) -> Mapping[str, str]:
+    """Return the fields of a form, cut to what a page takes; what is no text is left out."""
+    if not isinstance(said, dict):
+        return {}
+    fields = list(said.items())[:MOST_FIELDS]
+    return {
+        name: value[:LONGEST_VALUE]
+        for name, value in fields
+        if isinstance(name, str) and isinstance(value, str)
+    }

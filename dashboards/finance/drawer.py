@@ -1,7 +1,6 @@
 """Draws the drawer of one row: floor, message and ERP beside each other, with their proof."""
 
 import json
-from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -9,25 +8,32 @@ from markupsafe import Markup
 from core.clock import parse_iso
 from dashboards import parts
 from dashboards.finance import words
+from dashboards.finance.actions import Name, Opens, actions
 from dashboards.finance.compare import SIDES, MatchRow, odd
 from dashboards.finance.evidence import Proof, RowEvidence, pretty
+from dashboards.finance.row_state import RowState
 from dashboards.finance.view import Ask
 from dashboards.palette import State
 from dashboards.parts import chip, facts, heading, join, local_time, notice, paragraph, sign
 from erp.reconcile import PostingRow
 from erp.rows import AttemptRow
-from erp.rows import State as Sent
 
 LABELS = {
     "quantity": "Quantity", "item": "Item", "lot": "Lot", "order": "ERP order",
     "movement": "Movement", "day": "Posting date",
 }  # fmt: skip
-RESENDABLE = (Sent.PENDING, Sent.UNKNOWN, Sent.DEAD)
-
-type Opens = Callable[[str, str], Markup]
 
 
-def drawer(it: RowEvidence, ask: Ask, *, zone: ZoneInfo, opens: Opens, note: Markup) -> Markup:
+def drawer(
+    it: RowEvidence,
+    ask: Ask,
+    state: RowState,
+    *,
+    zone: ZoneInfo,
+    opens: Opens,
+    name: Name,
+    note: Markup,
+) -> Markup:
     """Return the drawer; `opens` makes a link where the viewer may follow it, else plain text."""
     row, about = it.row, words.of(it.row.match_class)
     head = Markup(
@@ -42,7 +48,8 @@ def drawer(it: RowEvidence, ask: Ask, *, zone: ZoneInfo, opens: Opens, note: Mar
     sides = Markup('<div class="sides">{}{}{}</div>').format(
         _floor(it, zone, opens), _sent(it, zone), _booked(row, zone)
     )
-    return join(head, note, cause, _side_by_side(row), _action(it, ask), sides, _bytes(it))
+    can = actions(row, state, zone=zone, name=name, opens=opens, resend=ask.resend)
+    return join(head, note, cause, _side_by_side(row), can, sides, _bytes(it))
 
 
 def gone(ask: Ask) -> Markup:
@@ -206,31 +213,6 @@ def _posting(it: PostingRow, zone: ZoneInfo) -> Markup:
             ("Posted", local_time(it.posted_at, zone)),
             ("Reference", _code(it.event_id or "none: posted by hand")),
         ]
-    )
-
-
-def _action(it: RowEvidence, ask: Ask) -> Markup:
-    message = it.message
-    if message is None or message.state not in RESENDABLE:
-        return Markup("")
-    if not ask.resend:
-        return Markup(
-            '<p class="bar"><a class="pick strong" href="{}" data-key="ask">Resend, same key …</a>'
-            '<span class="muted">The same bytes under the same key: what the ERP has already, it '
-            "does not book twice.</span></p>"
-        ).format(ask.url(resend=True))
-    step = words.step_for(message.last_code) if message.state is Sent.DEAD else ""
-    return Markup(
-        '<div class="confirm" role="group" aria-label="Resend this message"><p>{} {}</p>'
-        '<p class="muted">{}</p><p class="bar"><a class="pick" href="{}" data-key="keep">Do not '
-        'resend</a><button type="button" class="pick primary" data-act="resend" data-key="resend" '
-        'data-label="Resend now" data-busy="Sending …">Resend now</button></p></div>'
-    ).format(
-        sign(State.INFO),
-        f"Send message {message.lane} number {message.lane_seq} again: the same "
-        f"{words.count(len(message.body), 'byte')}, the same key {message.event_id}?",
-        step,
-        ask.url(resend=False),
     )
 
 

@@ -7,7 +7,8 @@ itself such as its age. Files are made whole and never changed; their name is th
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -121,25 +122,26 @@ class KeptRows:
             os.close(folder)
         return name
 
-    def read(self, digest: str) -> Iterator[Record]:
-        """Yield the rows that were kept, after checking every byte of them.
+    def body(self, digest: str) -> bytes:
+        """Return the rows that were kept, one a line, after checking every byte of them.
 
         Raises:
             RowsMissing: they are not there, or not what was signed.
         """
-        path = self._path(digest)
         try:
-            with path.open("rb") as file:
-                found = sha256()
-                while part := file.read(1 << 20):
-                    found.update(part)
+            found = self._path(digest).read_bytes()
         except OSError as fault:
             raise RowsMissing(digest, "cannot be read") from fault
-        if found.hexdigest() != digest:
+        if sha256(found).hexdigest() != digest:
             raise RowsMissing(digest, "are not what was signed")
-        with path.open("rb") as file:
-            for line in file:
-                yield json.loads(line)
+        return found
+
+    def forget(self, signed: Collection[str], *, before: float) -> None:
+        """Remove what was kept before an instant, in seconds since 1970, and is not signed."""
+        for path in self._folder.glob("*.jsonl"):
+            with suppress(FileNotFoundError):  # another process may have removed it
+                if path.stem not in signed and path.stat().st_mtime < before:
+                    path.unlink()
 
     def _path(self, digest: str) -> Path:
         return self._folder / f"{digest}.jsonl"

@@ -169,12 +169,6 @@ class ReconcileReader:
         self._link = read_link(self._boundary)
         return self._link
 
-    def replay(self, event_id: str) -> int:
-        """Send one message again, same key and same bytes; return how many were made due."""
-        count = self._boundary.relay.replay([event_id])
-        self.wake()
-        return count
-
     def stop(self) -> None:
         """Let the reader's thread end; nobody is told any more."""
         with self._lock:

@@ -1,7 +1,7 @@
 """The page `/reconcile`: its state is the URL, its content a view of the reader's snapshot."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,21 +9,30 @@ from typing import Any
 from markupsafe import Markup
 
 from core.clock import now
+from core.errors import MesError, Refused
+from core.execution import Actor
 from dashboards import menu, parts, visit
 from dashboards.components.sheet import Sheet
+from dashboards.components.signature_dialog import SignatureDialog
+from dashboards.finance.acts import RowActs
+from dashboards.finance.desk import PLAIN, RECORDED, SIGNED, FinanceDesk, Looked
 from dashboards.finance.drawer import drawer, gone
 from dashboards.finance.evidence import evidence_of
 from dashboards.finance.link import link_view
 from dashboards.finance.matching import ReconcileReader
+from dashboards.finance.periods_view import PeriodShown, period_shown, periods_view
 from dashboards.finance.reading import Listing
+from dashboards.finance.row_state import row_state
 from dashboards.finance.view import HERE, ask_of, overview, tabs
+from dashboards.names import Names
 from dashboards.palette import State
 from dashboards.plant import PlantServices
 from dashboards.session import Viewer
+from dashboards.signing_act import Ask as Signs
 from dashboards.theme import Frame, frame
 
 CSS = (Path(__file__).parent / "finance.css").read_text("utf-8")
-FIELDS = ("view", "class", "day", "find", "sort", "row", "page", "ask")
+FIELDS = ("view", "class", "day", "find", "sort", "row", "page", "ask", "period")
 
 
 class ReconcilePage:
@@ -32,11 +41,18 @@ class ReconcilePage:
     def __init__(self, plant: PlantServices, viewer: Viewer, reader: ReconcileReader) -> None:
         self._plant, self._viewer, self._reader = plant, viewer, reader
         self._login = visit.login()
+        actor = Actor(viewer.person, viewer.station, visit.signing_session(plant.execution))
+        rows, self._periods = RowActs(reader, plant.execution), plant.periods()
+        self._desk = FinanceDesk(plant.execution, actor, rows, self._periods)
+        self._names = Names(plant.execution)
         self._ask = ask_of({name: visit.query(name) for name in FIELDS})
-        self._note = Markup("")
+        self._note = self._said = Markup("")
         self._queued = False
-        self.sheet = Sheet(self._go, css=CSS, follows=True)
-        self.drawer = Sheet(self._go, self._act, css=CSS, modal=True, margin=0)
+        self._looked: Looked | None = None
+        self._period: PeriodShown | Refused | None = None
+        self.sheet = Sheet(self._go, self._act, css=CSS, follows=True)
+        self.drawer = Sheet(self._go, self._act_on_row, css=CSS, modal=True, margin=0)
+        self.dialog = SignatureDialog()
         self._document = visit.document()
         visit.on_leave(reader.watch(self._told))
         self._show(None)
@@ -54,23 +70,36 @@ class ReconcilePage:
         await self._draw_row()
 
     async def _draw(self) -> None:
-        """Read the page of the match that is asked for, off the event loop, and show it."""
+        """Read what is asked for, off the event loop, and show it."""
         ask, found = self._ask, None
-        if ask.view != "link":
+        if ask.view == "periods":
+            self._period = await asyncio.to_thread(self._read_period, ask.period)
+        elif ask.view != "link":
             listing = self._reader.listing
             found = await asyncio.to_thread(listing, ask.scope, sort=ask.sort, page=ask.page)
         if self._ask == ask:
             self._show(found)
 
+    def _read_period(self, period: str) -> PeriodShown | Refused | None:
+        if not period:
+            return None
+        try:
+            return period_shown(self._periods, period)
+        except Refused as refusal:
+            return refusal
+
     def _show(self, found: Listing | None) -> None:
         zone, ask, link = self._plant.zone, self._ask, self._reader.newest_link
         head = tabs(ask, link.waiting if link else None)
+        today = now().astimezone(zone).date()
         if ask.view == "link":
             body = link_view(link, zone=zone, size=self._plant.ledger.size())
+        elif ask.view == "periods":
+            shown, signed = self._period, self._periods.all()
+            body = periods_view(ask, shown, signed, zone=zone, today=today, name=self._names.full)
         else:
-            today = now().astimezone(zone).date()
             body = overview(ask, self._reader.newest, found, zone=zone, today=today)
-        self.sheet.show(head, body)
+        self.sheet.show(head, self._said, body)
 
     async def _draw_row(self) -> None:
         ask = self._ask
@@ -79,9 +108,10 @@ class ReconcilePage:
             return
         row = await asyncio.to_thread(self._reader.row, ask.row)
         if row is None:
+            self._looked = None
             self.drawer.show(gone(ask))
             return
-        plant = self._plant
+        plant, rows = self._plant, self._desk.rows
         found = await asyncio.to_thread(
             evidence_of,
             row,
@@ -89,8 +119,13 @@ class ReconcilePage:
             execution=plant.execution,
             ledger=plant.ledger,
         )
+        state = await asyncio.to_thread(row_state, row, rows)
         if self._ask == ask:
-            shown = drawer(found, ask, zone=plant.zone, opens=self._opens, note=self._note)
+            self._looked = Looked(row=row, state=state)
+            shown = drawer(
+                found, ask, state, zone=plant.zone, opens=self._opens, name=self._names.full,
+                note=self._note,
+            )  # fmt: skip
             self.drawer.show(shown)
 
     def _opens(self, text: str, href: str) -> Markup:
@@ -102,29 +137,81 @@ class ReconcilePage:
         before, self._ask = self._ask, ask_of(query)
         if before.row != self._ask.row:
             self._note = Markup("")
+        if (before.view, before.period) != (self._ask.view, self._ask.period):
+            self._said, self._period = Markup(""), None
         await self._draw()
         await self._draw_row()
 
-    async def _act(self, act: str, _press: str) -> None:
-        ask = self._ask
-        if act != "resend" or not (ask.row and ask.resend):
+    async def _act_on_row(self, act: str, _press: str) -> None:
+        """Do what a form of the drawer says about the row that it shows."""
+        looked, values = self._looked, dict(self.drawer.values)
+        if looked is None or act not in PLAIN + SIGNED:
             return
         if self._login.ended:
-            self._note = parts.notice(State.BAD, "Not sent.", "You are signed out. Sign in again.")
+            self._note = _ended()
+        elif act in SIGNED:
+            self._note = await self._sign(
+                lambda: self._desk.ask(act, self._looked or looked, values),
+                lambda: _recorded(RECORDED[act]),
+            )
         else:
-            count = await asyncio.to_thread(self._reader.replay, ask.row)
-            self._note = _sent(count)
-        self._ask = replace(ask, resend=False)
-        self.drawer.at(self._ask.url())
+            self._note = await self._recorded(
+                lambda: self._desk.record(act, self._looked or looked, values)
+            )
+        if self._ask.resend:
+            self._ask = replace(self._ask, resend=False)
+            self.drawer.at(self._ask.url())
         await self._draw_row()
 
+    async def _act(self, act: str, _press: str) -> None:
+        """Do what the sheet's own form says: sign the period that it shows."""
+        period, why = self._ask.period, self.sheet.values.get("why", "")
+        if act != "sign" or not period:
+            return
+        if self._login.ended:
+            self._said = _ended()
+        else:
+            self._said = await self._sign(
+                lambda: self._desk.ask_period(period, why),
+                lambda: _recorded(f"{period} is signed; its figures stand."),
+            )
+        await self._draw()
 
-def _sent(count: int) -> Markup:
-    if count:
-        text = "The relay sends it in its order's turn; the answer shows below."
-        return parts.notice(State.INFO, "Made due again, same key.", text)
-    text = "It is being sent, or was settled. See its state below."
-    return parts.notice(State.HELD, "Not resent.", text)
+    async def _recorded(self, deed: Callable[[], str]) -> Markup:
+        try:
+            return _recorded(await asyncio.to_thread(deed))
+        except MesError as refusal:
+            return parts.notice(State.BAD, "Not recorded.", str(refusal))
+
+    async def _sign(self, made: Callable[[], Signs], done: Callable[[], Markup]) -> Markup:
+        """Ask for a signature; return what the page says meanwhile, nothing where all is well."""
+        try:
+            await asyncio.to_thread(made)
+        except MesError as refusal:
+            return parts.notice(State.BAD, "Not signed.", str(refusal))
+        self.dialog.request(
+            self._desk.act(made),
+            done=lambda _: self._signed(done()),
+            renew=lambda: visit.soon(self._news),
+        )
+        return Markup("")
+
+    def _signed(self, note: Markup) -> None:
+        """Show that something was signed, on the row or the period as it is now."""
+        if self._ask.row:
+            self._note = note
+        else:
+            self._said = note
+        self._reader.wake()
+        visit.soon(self._news)
+
+
+def _recorded(text: str) -> Markup:
+    return parts.notice(State.OK, "Recorded.", text)
+
+
+def _ended() -> Markup:
+    return parts.notice(State.BAD, "Not recorded.", "You are signed out. Sign in again.")
 
 
 def reconcile_page(plant: PlantServices, viewer: Viewer) -> Frame:
@@ -142,5 +229,5 @@ def reconcile_page(plant: PlantServices, viewer: Viewer) -> Frame:
         )  # fmt: skip
     else:
         page = ReconcilePage(plant, viewer, reader)
-        body = [page.sheet, page.drawer]
+        body = [page.sheet, page.drawer, page.dialog]
     return frame("Reconciliation", body, viewer=viewer, nav=HERE, plant=plant.name, zone=plant.zone)

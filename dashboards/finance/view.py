@@ -16,6 +16,7 @@ from dashboards.palette import State
 from dashboards.parts import chip, join, local_time, notice, paragraph, sign
 
 HERE = "/reconcile"
+VIEWS = ("periods", "link")
 ALWAYS = ("matched", "in_flight", "not_compared")
 SORT_WORDS = {
     "newest": "Newest first",
@@ -39,6 +40,7 @@ class Ask:
     row: str = ""
     page: int = 1
     resend: bool = False
+    period: str = ""
 
     @property
     def scope(self) -> Scope:
@@ -57,6 +59,7 @@ class Ask:
             "page": str(it.page) if it.page > 1 else "",
             "row": it.row,
             "ask": "resend" if it.resend and it.row else "",
+            "period": it.period,
         }
         given = urlencode({name: value for name, value in query.items() if value})
         return f"{HERE}?{given}" if given else HERE
@@ -70,7 +73,7 @@ def ask_of(query: Mapping[str, str]) -> Ask:
     except ValueError:
         found = None
     return Ask(
-        view="link" if query.get("view") == "link" else "",
+        view=query.get("view", "") if query.get("view", "") in VIEWS else "",
         match_class=query.get("class", "") if query.get("class", "") in words.CLASSES else "",
         day=found,
         text=query.get("find", "").strip()[:80],
@@ -78,11 +81,12 @@ def ask_of(query: Mapping[str, str]) -> Ask:
         row=query.get("row", "")[:160],
         page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
         resend=query.get("ask") == "resend",
+        period=query.get("period", "").strip()[:10],
     )
 
 
 def tabs(ask: Ask, waiting: int | None) -> Markup:
-    """Return the two views of this page."""
+    """Return the views of this page."""
     link = "Link to the ERP"
     if waiting:
         link = f"{link}: {words.count(waiting, 'message')} waiting"
@@ -92,6 +96,7 @@ def tabs(ask: Ask, waiting: int | None) -> Markup:
         )
         for view, label, href in (
             ("", "Three-way match", Ask(day=ask.day).url()),
+            ("periods", "Signed periods", Ask(view="periods").url()),
             ("link", link, Ask(view="link").url()),
         )
     ]

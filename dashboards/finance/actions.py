@@ -1,0 +1,321 @@
+"""Draws what may be done about a row: who clears it, the fixes that are safe, what was decided.
+
+Each form names its act in `data-act`; the keys of its fields carry the record's version, so that a
+text is kept while news come in and gone once it is recorded.
+"""
+
+from collections.abc import Callable, Iterable
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from core.difference import MATCHED
+from core.quantity import plain
+from dashboards import parts
+from dashboards.finance import words
+from dashboards.finance.compare import MatchRow
+from dashboards.finance.report import CODES
+from dashboards.finance.row_state import RowState, Surplus
+from dashboards.palette import State
+from dashboards.parts import heading, join, local_time, notice, paragraph
+from erp.rows import Row
+from erp.rows import State as Sent
+
+RESENDABLE = (Sent.PENDING, Sent.UNKNOWN, Sent.DEAD)
+LOST = "missing_in_erp"
+DECIDED = {
+    "message.resend-ordered": "Sent again",
+    "message.skipped": "Skipped",
+    "message.superseded": "Superseded",
+    "posting.reversal-proposed": "Reversal proposed",
+    "posting.reversal-ordered": "Reversal ordered",
+}
+CORRECTS = (
+    "qty_mismatch", "lot_mismatch", "item_mismatch", "missing_in_erp", "reversed_one_side",
+    "changed_after_post", "uom_mismatch",
+)  # fmt: skip
+
+type Opens = Callable[[str, str], Markup]
+type Name = Callable[[str], str]
+
+
+def actions(
+    row: MatchRow, state: RowState, *, zone: ZoneInfo, name: Name, opens: Opens, resend: bool
+) -> Markup:
+    """Return owner, fixes and decisions of a row; `resend` unfolds that form."""
+    owner = Markup("") if row.match_class == MATCHED else _owner(state, zone, name)
+    fixes = [
+        _resend(row, state, unfolded=resend),
+        _skip(state),
+        _supersede(state),
+        *(_reverse(one, state, name) for one in state.surplus),
+        _link(state),
+        _correct(row, opens),
+    ]
+    given = [one for one in fixes if one]
+    if not given and row.match_class not in words.AGREEING + words.WAITING:
+        given = [paragraph(f"Nothing can be mended from here. {words.of(row.match_class).step}")]
+    head = heading("Fixes", 3) if given else Markup("")
+    return join(owner, head, *given, _history(state, zone, name))
+
+
+def field_key(state: RowState, name: str) -> str:
+    """Return the key of a form's field: another one as soon as something was recorded.
+
+    >>> from types import SimpleNamespace as N
+    >>> field_key(N(seen=N(ver=3)), "why")
+    'why-3'
+    """
+    return f"{name}-{state.seen.ver}"
+
+
+def _owner(state: RowState, zone: ZoneInfo, name: Name) -> Markup:
+    known = state.difference
+    form = _assign(state)
+    if known is None or known.owner is None or known.code is None:
+        intro = notice(State.NEAR, "Nobody clears it yet.", "A period is signed when each has one.")
+        return join(heading("Who clears it", 3), intro, form)
+    told = [
+        ("Owner", name(known.owner)),
+        ("Reason", CODES[known.code]),
+        ("Note", known.note),
+        *([("Deviation", known.deviation)] if known.deviation else []),
+        ("Assigned", f"by {name(known.assigned_by or '')}, {local_time(known.assigned_at, zone)}"),
+    ]
+    changing = _folded("assign", "Change owner, reason or note …", form)
+    return join(
+        heading("Who clears it", 3),
+        Markup('<div data-testid="owner">{}</div>').format(parts.facts(told)),
+        changing,
+    )
+
+
+def _assign(state: RowState) -> Markup:
+    known = state.difference
+    owner = _select(
+        state, "owner", "Owner", state.people, chosen=known.owner if known else "",
+        none="Choose a person",
+    )  # fmt: skip
+    codes = ((str(code), text) for code, text in CODES.items())
+    chosen = str(known.code) if known and known.code else ""
+    code = _select(state, "code", "Reason", codes, chosen=chosen, none="Choose a root cause")
+    deviation = Markup(
+        '<label>Deviation, where it may matter to the batch<input name="deviation" data-key="{}" '
+        'maxlength="64" autocomplete="off" value="{}"></label>'
+    ).format(field_key(state, "deviation"), (known.deviation if known else None) or "")
+    note = _area(state, "note", "Note: what is known, what is done", field="note")
+    return _form("assign", "Assign", owner, code, deviation, note)
+
+
+def _resend(row: MatchRow, state: RowState, *, unfolded: bool) -> Markup:
+    message = state.message
+    if message is None:
+        return Markup("")
+    is_lost = message.state is Sent.DONE and row.match_class == LOST
+    if message.state not in RESENDABLE and not is_lost:
+        return Markup("")
+    step = words.step_for(message.last_code) if message.state is Sent.DEAD else ""
+    says = (
+        f"Message {message.lane} number {message.lane_seq}: the same"
+        f" {words.count(len(message.body), 'byte')} under the same key {message.event_id}. What the"
+        " ERP has already, it does not book twice."
+    )
+    why = _area(state, "resend", "Why it is sent again")
+    form = _form("resend", "Resend now", paragraph(says), _hint(step), why, busy="Sending …")
+    return _folded("resend", "Resend, same key …", form, unfolded=unfolded)
+
+
+def _skip(state: RowState) -> Markup:
+    if state.message is None or state.message.state is not Sent.DEAD:
+        return Markup("")
+    says = (
+        "The ERP refused this message, and it is not to be booked there. The next message of its"
+        " order goes on; this row keeps its class and your signature."
+    )
+    why = _area(state, "skip", "Why it is not sent")
+    form = _form("skip", "Sign: skip it …", paragraph(says), why, _need_owner(state))
+    return _folded("skip", "Skip this message …", form)
+
+
+def _supersede(state: RowState) -> Markup:
+    if state.message is None or state.message.state is not Sent.DEAD or not state.later:
+        return Markup("")
+    says = (
+        "A later message of the same order tells what this one could not, such as a weighing that"
+        " was taken back and done again."
+    )
+    choices = ((one.event_id, _named(one)) for one in state.later)
+    instead = _select(state, "instead", "Message that stands for it", choices, none="Choose one")
+    why = _area(state, "supersede", "Why it stands for this one")
+    form = _form(
+        "supersede", "Sign: supersede it …", paragraph(says), instead, why, _need_owner(state)
+    )
+    return _folded("supersede", "Supersede this message …", form)
+
+
+def _named(it: Row) -> str:
+    return f"number {it.lane_seq}: {words.type_words(it.type)}, {words.SENT[it.state][1].lower()}"
+
+
+def _reverse(it: Surplus, state: RowState, name: Name) -> Markup:
+    title = f"Reverse document {it.name} in the ERP …"
+    if it.ordered is not None:
+        return _ordered(it, state, name)
+    if not state.reversible:
+        text = "This ERP takes no reversal from here. Ask its keeper to reverse it there."
+        return notice(State.INFO, f"Document {it.name}.", text)
+    says = (
+        "No fact of the floor stands behind this document, so the ERP reverses it line by line."
+        " Stock moves there: two people sign."
+    )
+    hidden = Markup('<input type="hidden" name="document" value="{}">').format(it.name)
+    key = f"reverse-{it.name}"
+    if it.proposed_by is None:
+        why = _area(state, key, "Why it is one too many", field="why")
+        label = "Sign the proposal …"
+        form = _form("reverse", label, paragraph(says), hidden, why, _need_owner(state))
+        return _folded(key, title, form)
+    told = f"{name(it.proposed_by)} has proposed it. Another person of finance, QA or the floor's"
+    why = _area(state, key, "What the second person checked", field="why")
+    form = _form(
+        "reverse", "Second person: sign …", paragraph(f"{told} supervisors agrees here."), hidden,
+        why,
+    )  # fmt: skip
+    return _folded(key, f"Agree to reverse document {it.name} …", form, unfolded=True)
+
+
+def _ordered(it: Surplus, state: RowState, name: Name) -> Markup:
+    assert it.ordered is not None
+    by = f"Signed by {name(it.ordered.by)}, entry {words.number(it.ordered.seq)}."
+    if it.message is None:
+        return notice(State.INFO, f"Document {it.name} is to be reversed.", f"{by} Its message is "
+                      "about to be made.")  # fmt: skip
+    tone, word = words.SENT[it.message.state]
+    if it.message.state is not Sent.DEAD:
+        return notice(tone, f"Reversal of document {it.name}: {word.lower()}.", by)
+    hidden = Markup('<input type="hidden" name="message" value="{}">').format(it.message.event_id)
+    why = _area(state, f"again-{it.name}", "Why it is sent again")
+    step = words.step_for(it.message.last_code)
+    form = _form("resend", "Resend now", hidden, _hint(step), why, busy="Sending …")
+    says = f"{it.message.last_error or it.message.last_code or ''} {by}"
+    head = notice(State.BAD, f"The ERP refused to reverse document {it.name}.", says)
+    return join(head, _folded(f"again-{it.name}", "Resend the reversal …", form))
+
+
+def _link(state: RowState) -> Markup:
+    if state.mes_order is None:
+        return Markup("")
+    says = (
+        f"Order {state.mes_order} was opened here. Linked to the ERP's order for the same work, it"
+        " is told to the ERP from its first fact on."
+    )
+    if not state.orders:
+        none = "The ERP has sent no waiting order for the same product and quantity yet."
+        return notice(State.INFO, f"Order {state.mes_order} is not linked.", f"{says} {none}")
+    choices = (
+        (one.order, f"{one.order}: {plain(one.quantity)} {one.unit} of {one.product}")
+        for one in state.orders
+    )
+    order = _select(state, "erp_order", "ERP order", choices, none="Choose one")
+    why = _area(state, "link", "Why these two are the same work")
+    form = _form("link", "Link the orders", paragraph(says), order, why)
+    return _folded("link", f"Link order {state.mes_order} to an ERP order …", form)
+
+
+def _correct(row: MatchRow, opens: Opens) -> Markup:
+    """Return how the floor takes its own entry back; who records it is not finance."""
+    if row.fact is None or row.batch is None or row.match_class not in CORRECTS:
+        return Markup("")
+    entry = words.number(row.fact.entry_seq)
+    text = join(
+        "If the ledger is wrong and the ERP is right: who weighed it, or a supervisor, takes the"
+        f" weighing of entry {entry} back at the kiosk and weighs again; after release QA reopens ",
+        opens(f"batch {row.batch}", f"/review/batch/{row.batch}"),
+        ". The reversal then goes to the ERP by itself. Make that person the owner.",
+    )
+    return _folded("correct", "Correct the floor's entry by a reversal …", Markup("<p>{}</p>")
+                   .format(text))  # fmt: skip
+
+
+def _history(state: RowState, zone: ZoneInfo, name: Name) -> Markup:
+    known = state.difference
+    if known is None or not (known.decided or known.signatures):
+        return Markup("")
+    decided = [
+        (
+            join(DECIDED.get(one.type, one.type), _sub(one.document or one.instead)),
+            name(one.by),
+            local_time(one.at, zone),
+            one.why,
+            words.number(one.seq),
+        )
+        for one in known.decided
+    ]
+    signed = [
+        (f"{one.name} ({one.person})", one.meaning, local_time(one.at, zone), one.words)
+        for one in known.signatures
+    ]
+    table = parts.table(
+        "What was decided", ("Decision", "By", "At", "Why", "Entry"), decided, numbers=("Entry",),
+        testid="decided",
+    )  # fmt: skip
+    if not signed:
+        return table
+    head = ("Signed by", "Meaning", "At", "Words")
+    return join(table, parts.table("Signatures", head, signed, testid="signatures"))
+
+
+def _sub(text: str | None) -> Markup:
+    return Markup("") if not text else Markup('<span class="sub">{}</span>').format(text)
+
+
+def _hint(text: str) -> Markup:
+    return paragraph(text, muted=True) if text else Markup("")
+
+
+def _need_owner(state: RowState) -> Markup:
+    return Markup("") if state.is_owned else _hint("Assign it first: what is signed has an owner.")
+
+
+def _folded(key: str, title: str, body: Markup, *, unfolded: bool = False) -> Markup:
+    return Markup(
+        '<details class="fix" data-key="fix-{0}" data-testid="fix-{0}"{1}><summary '
+        'data-key="s-fix-{0}">{2}</summary>{3}</details>'
+    ).format(key, Markup(" open") if unfolded else "", title, body)
+
+
+def _form(act: str, label: str, *pieces: Markup, busy: str = "Recording …") -> Markup:
+    return Markup(
+        '<form class="act">{}<button type="button" class="pick primary" data-act="{}" '
+        'data-key="do-{}" data-label="{}" data-busy="{}">{}</button></form>'
+    ).format(join(*pieces), act, act, label, busy, label)
+
+
+def _area(state: RowState, name: str, label: str, *, field: str = "why") -> Markup:
+    return Markup(
+        '<label class="wide">{}<textarea name="{}" data-key="{}" rows="2" maxlength="2000" '
+        "required></textarea></label>"
+    ).format(label, field, field_key(state, name))
+
+
+def _select(
+    state: RowState,
+    name: str,
+    label: str,
+    choices: Iterable[tuple[str, str]],
+    *,
+    none: str,
+    chosen: str | None = "",
+) -> Markup:
+    options = join(
+        *(
+            Markup('<option value="{}"{}>{}</option>').format(
+                value, Markup(" selected") if value == chosen else "", text
+            )
+            for value, text in choices
+        )
+    )
+    return Markup(
+        '<label>{}<select name="{}" data-key="{}" required><option value="">{}</option>{}'
+        "</select></label>"
+    ).format(label, name, field_key(state, name), none, options)

@@ -1,0 +1,316 @@
+"""Periods: what the match says of one now, what was signed of it, and what changed since."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.difference import NO_DIFFERENCE, NOT_COMPARED, Difference
+from core.errors import Refused
+from core.execution import Execution
+from core.people import Person
+from core.reconciliation import (
+    ClassFigure,
+    Figures,
+    OpenRow,
+    Reconciliation,
+    Revision,
+    SignReconciliation,
+    bounds,
+)
+from dashboards.finance.acts import MatchFromElsewhere
+from dashboards.finance.compare import MatchRow
+from dashboards.finance.kept_rows import KeptRows, Record, record, spelled
+from dashboards.finance.matching import ReconcileReader
+from dashboards.finance.reading import ClassSum, Reading, Scope
+from dashboards.finance.report import Report, report, signing_of
+
+SIGN = "reconciliation.sign"
+FILLED = ("figures", "differences")
+UNSIGNED_S = 86_400  # how long rows that were shown and not signed are kept
+
+
+class BooksNotRead(Refused):
+    """What was never read cannot be signed."""
+
+    def __init__(self, period: str) -> None:
+        super().__init__(
+            f"Period {period}: the ERP's books were never read. Wait until it answers, then sign.",
+            period=period,
+        )
+
+
+class NowhereKept(Refused):
+    """Signed rows need a folder."""
+
+    def __init__(self) -> None:
+        super().__init__("Periods: this plant has no folder for signed rows. Name one.")
+
+
+class NoRevision(Refused):
+    """The period was not signed so often."""
+
+    def __init__(self, period: str, revision: int) -> None:
+        super().__init__(
+            f"Period {period}: has no revision {revision}. Choose one of its list.",
+            period=period,
+            revision=revision,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDifference:
+    """A difference of the period and what people have said of it."""
+
+    row: MatchRow
+    known: Difference | None
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether it has an owner and a reason."""
+        return self.known is not None and self.known.owner is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodNow:
+    """What the match says of a period at one moment; `number` is the reading's."""
+
+    period: str
+    first: date
+    last: date
+    number: int
+    counts: Mapping[str, int]
+    sums: tuple[ClassSum, ...]
+    differences: tuple[OpenDifference, ...]
+    fault: str | None
+
+    @property
+    def total(self) -> int:
+        """The number of rows."""
+        return sum(self.counts.values())
+
+    @property
+    def unexplained(self) -> tuple[OpenDifference, ...]:
+        """The differences that keep it from being signed."""
+        return tuple(one for one in self.differences if not one.is_explained)
+
+    @property
+    def unread(self) -> int:
+        """The number of rows that could not be compared."""
+        return self.counts.get(NOT_COMPARED, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One row of a signed period that is not as it was signed; None where there was or is none."""
+
+    key: str
+    was: Record | None
+    now: Record | None
+
+
+def changes(signed: Iterable[Record], now: Iterable[Record]) -> tuple[Change, ...]:
+    """Return what is not as it was signed: changed, gone and new rows, in the order of both."""
+    before = {one["key"]: one for one in signed}
+    found = []
+    for one in now:
+        was = before.pop(one["key"], None)
+        if was != one:
+            found.append(Change(key=one["key"], was=was, now=one))
+    return (*found, *(Change(key=key, was=was, now=None) for key, was in before.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """Reads periods, makes what is signed of them, and finds what was. All of it does I/O."""
+
+    reader: ReconcileReader
+    execution: Execution
+    plant: str
+    kept: KeptRows | None
+
+    @classmethod
+    def of(
+        cls, reader: ReconcileReader, execution: Execution, *, plant: str, folder: Path | None
+    ) -> "Periods":
+        """Return the periods of a plant whose signed rows are kept in a folder."""
+        return cls(reader, execution, plant, None if folder is None else KeptRows(folder))
+
+    def signed(self, period: str) -> Reconciliation | None:
+        """Return what was signed of a period, None where nothing was."""
+        found = self.execution.nouns.get(Reconciliation, period)
+        return found if found is not None and found.revisions else None
+
+    def all(self) -> list[Reconciliation]:
+        """Return every period that was signed, the newest first."""
+        found = [one for one in self.execution.nouns.all(Reconciliation) if one.revisions]
+        return sorted(found, key=lambda one: one.newest.last, reverse=True)
+
+    def now(self, period: str) -> PeriodNow:
+        """Return what the match says of a period.
+
+        Raises:
+            NoPeriod: the calendar has no such period.
+        """
+        first, last = bounds(period)
+        snap = self.reader.read()
+        with self.reader.reading() as found:
+            scope = Scope(first=first, last=last)
+            counts = found.counts(scope)
+            return PeriodNow(
+                period=period,
+                first=first,
+                last=last,
+                number=snap.number,
+                counts=counts,
+                sums=found.sums(scope),
+                differences=tuple(self._differences(found, counts, scope)),
+                fault=snap.fault,
+            )
+
+    def _differences(
+        self, found: Reading, counts: Mapping[str, int], scope: Scope
+    ) -> Iterable[OpenDifference]:
+        for name, n in counts.items():
+            if name in NO_DIFFERENCE or not n:
+                continue
+            of_class = Scope(match_class=name, first=scope.first, last=scope.last)
+            for row in found.rows(of_class):
+                yield OpenDifference(row=row, known=self.difference(row.key))
+
+    def difference(self, key: str) -> Difference | None:
+        """Return what people have said of a row, None where nobody did."""
+        return self.execution.nouns.get(Difference, key)
+
+    def command(self, period: str, *, why: str | None = None) -> SignReconciliation:
+        """Return what is signed of a period as the match says it now; its rows are kept.
+
+        Raises:
+            NoPeriod: the calendar has no such period.
+            BooksNotRead, NowhereKept: there is nothing to sign, or nowhere to keep it.
+        """
+        if self.kept is None:
+            raise NowhereKept
+        first, last = bounds(period)
+        snap = self.reader.read()
+        checkpoint = self.execution.ledger.checkpoint()
+        seen = self.execution.seen(f"{Reconciliation.KIND}/{period}")
+        if snap.books_at is None or checkpoint is None:
+            raise BooksNotRead(period)
+        with self.reader.reading() as found:
+            scope = Scope(first=first, last=last)
+            counts = found.counts(scope)
+            open_ = tuple(
+                OpenRow(difference=one.row.key, match_class=one.row.match_class)
+                for one in self._differences(found, counts, scope)
+            )
+            digest = self.kept.keep(map(record, found.rows(scope)))
+            figures = Figures(
+                total=sum(counts.values()),
+                counts=dict(counts),
+                sums=tuple(map(_figure, found.sums(scope))),
+                tolerance=snap.tolerance,
+                upto_seq=snap.upto_seq,
+                checkpoint_size=checkpoint.size,
+                checkpoint_root=checkpoint.root.hex(),
+                books_at=snap.books_at,
+                rows_sha256=digest,
+            )
+        self._forget()
+        return SignReconciliation(
+            period=period, figures=figures, differences=open_, why=why, seen=seen
+        )
+
+    def _forget(self) -> None:
+        """Remove rows that were shown to a signer and never signed."""
+        assert self.kept is not None
+        signed = {
+            one.figures.rows_sha256
+            for period in self.execution.nouns.all(Reconciliation)
+            for one in period.revisions
+        }
+        self.kept.forget(signed, before=time.time() - UNSIGNED_S)
+
+    def complete(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a client's command body with the period's figures, as JSON values.
+
+        Raises:
+            MatchFromElsewhere: the client says them.
+            NoPeriod, BooksNotRead, NowhereKept: there is nothing to sign.
+        """
+        given = dict(body)
+        if said := tuple(name for name in FILLED if name in given):
+            raise MatchFromElsewhere(SIGN, said)
+        if not isinstance(period := given.get("period"), str):
+            return given  # the command's own check names the field
+        made = self.command(period)
+        given["figures"] = msgspec.to_builtins(made.figures)
+        given["differences"] = msgspec.to_builtins(made.differences)
+        return given
+
+    def revision(self, period: str, number: int) -> Revision:
+        """Return one sign-off.
+
+        Raises:
+            NoRevision: there is none.
+        """
+        signed = self.signed(period)
+        if signed is None or not 1 <= number <= len(signed.revisions):
+            raise NoRevision(period, number)
+        return signed.revisions[number - 1]
+
+    def rows(self, it: Revision) -> Iterable[Record]:
+        """Return the rows that were signed.
+
+        Raises:
+            RowsMissing: they are not there, or not what was signed.
+            NowhereKept: this plant keeps none.
+        """
+        return map(json.loads, self.body(it).splitlines())
+
+    def body(self, it: Revision) -> bytes:
+        """Return the rows that were signed as they were kept, one a line; as `rows` does."""
+        if self.kept is None:
+            raise NowhereKept
+        return self.kept.body(it.figures.rows_sha256)
+
+    def report(self, period: str, it: Revision) -> Report:
+        """Return the report of one sign-off."""
+        return report(
+            period,
+            it,
+            plant=self.plant,
+            signing=signing_of(self.execution.ledger, it),
+            name=self._name,
+            rows=self.rows(it),
+        )
+
+    def _name(self, person: str) -> str:
+        found = self.execution.nouns.get(Person, person)
+        return person if found is None else f"{found.name} ({person})"
+
+    def changed(self, it: Revision) -> tuple[Change, ...]:
+        """Return what is not as it was signed."""
+        signed = list(self.rows(it))
+        self.reader.read()
+        with self.reader.reading() as found:
+            scope = Scope(first=it.first, last=it.last)
+            return changes(signed, map(record, found.rows(scope)))
+
+
+def _figure(it: ClassSum) -> ClassFigure:
+    floor, sent, booked = (Decimal(spelled(side) or 0) for side in (it.floor, it.sent, it.booked))
+    return ClassFigure(
+        match_class=it.match_class,
+        unit=it.unit,
+        rows=it.rows,
+        floor=floor,
+        sent=sent,
+        booked=booked,
+    )
