@@ -104,6 +104,15 @@ class RowActs:
             raise NoSuchRow(key)
         return found
 
+    def find(self, key: str) -> MatchRow | None:
+        """Return a row by its key, or by the message that reverses a document for it."""
+        found = self.reader.row(key)
+        if found is not None:
+            return found
+        message = evidence.find(self.reader.boundary.outbox, key)
+        of = None if message is None else self._difference_of(message)
+        return None if of is None else self.reader.row(of)
+
     def shown(self, row: MatchRow, message: str | None = None) -> ShownRow:
         """Return what a decision about a row carries; `message` is one of its own, or None."""
         snap = self.reader.newest

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from core.clock import now
 from core.errors import MesError, Refused
 from core.execution import Actor
+from core.reconciliation import Reconciliation
 from dashboards import menu, parts, visit
 from dashboards.components.sheet import Sheet
 from dashboards.components.signature_dialog import SignatureDialog
@@ -50,6 +51,8 @@ class ReconcilePage:
         self._queued = False
         self._looked: Looked | None = None
         self._period: PeriodShown | Refused | None = None
+        self._signed_periods: tuple[Reconciliation, ...] = ()
+        self._period_of: object = None
         self.sheet = Sheet(self._go, self._act, css=CSS, follows=True)
         self.drawer = Sheet(self._go, self._act_on_row, css=CSS, modal=True, margin=0)
         self.dialog = SignatureDialog()
@@ -73,20 +76,25 @@ class ReconcilePage:
         """Read what is asked for, off the event loop, and show it."""
         ask, found = self._ask, None
         if ask.view == "periods":
-            self._period = await asyncio.to_thread(self._read_period, ask.period)
+            await asyncio.to_thread(self._read_period, ask.period)
         elif ask.view != "link":
             listing = self._reader.listing
             found = await asyncio.to_thread(listing, ask.scope, sort=ask.sort, page=ask.page)
         if self._ask == ask:
             self._show(found)
 
-    def _read_period(self, period: str) -> PeriodShown | Refused | None:
-        if not period:
-            return None
+    def _read_period(self, period: str) -> None:
+        """Read a period and what is signed, where match or ledger moved since the last look."""
+        newest = self._reader.read().number
+        mark = (period, newest, self._plant.ledger.size())
+        if mark == self._period_of:
+            return
         try:
-            return period_shown(self._periods, period)
+            self._period = period_shown(self._periods, period) if period else None
         except Refused as refusal:
-            return refusal
+            self._period = refusal
+        self._signed_periods = tuple(self._periods.all())
+        self._period_of = mark
 
     def _show(self, found: Listing | None) -> None:
         zone, ask, link = self._plant.zone, self._ask, self._reader.newest_link
@@ -95,7 +103,7 @@ class ReconcilePage:
         if ask.view == "link":
             body = link_view(link, zone=zone, size=self._plant.ledger.size())
         elif ask.view == "periods":
-            shown, signed = self._period, self._periods.all()
+            shown, signed = self._period, self._signed_periods
             body = periods_view(ask, shown, signed, zone=zone, today=today, name=self._names.full)
         else:
             body = overview(ask, self._reader.newest, found, zone=zone, today=today)
@@ -106,7 +114,7 @@ class ReconcilePage:
         if not ask.row or self._reader.newest is None:
             self.drawer.show(Markup(""))
             return
-        row = await asyncio.to_thread(self._reader.row, ask.row)
+        row = await asyncio.to_thread(self._desk.rows.find, ask.row)
         if row is None:
             self._looked = None
             self.drawer.show(gone(ask))
@@ -138,7 +146,7 @@ class ReconcilePage:
         if before.row != self._ask.row:
             self._note = Markup("")
         if (before.view, before.period) != (self._ask.view, self._ask.period):
-            self._said, self._period = Markup(""), None
+            self._said, self._period, self._period_of = Markup(""), None, None
         await self._draw()
         await self._draw_row()
 
@@ -185,12 +193,13 @@ class ReconcilePage:
 
     async def _sign(self, made: Callable[[], Signs], done: Callable[[], Markup]) -> Markup:
         """Ask for a signature; return what the page says meanwhile, nothing where all is well."""
+        read = _ReadAside(made)
         try:
-            await asyncio.to_thread(made)
+            await asyncio.to_thread(read)
         except MesError as refusal:
             return parts.notice(State.BAD, "Not signed.", str(refusal))
         self.dialog.request(
-            self._desk.act(made),
+            self._desk.act(read),
             done=lambda _: self._signed(done()),
             renew=lambda: visit.soon(self._news),
         )
@@ -204,6 +213,22 @@ class ReconcilePage:
             self._said = note
         self._reader.wake()
         visit.soon(self._news)
+
+
+class _ReadAside:
+    """What is asked to be signed: read anew on a worker's thread, as read last on the page's."""
+
+    def __init__(self, made: Callable[[], Signs]) -> None:
+        self._made = made
+        self._last: Signs | None = None
+
+    def __call__(self) -> Signs:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._last = self._made()
+        assert self._last is not None
+        return self._last
 
 
 def _recorded(text: str) -> Markup:
