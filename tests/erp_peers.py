@@ -234,6 +234,15 @@ class Story:
     def reversed(self, original: Message) -> Message:
         return self._message("material.reversed", corrects=int(original.sequence))
 
+    def undone(self, number: str, year: str, *, kg: str, movement: str = "issue") -> Message:
+        """Undo a document of the ERP that no message stands behind."""
+        line = {"material": "LAC", "lot": "L-1", "movement": movement, "quantity": kg, "unit": "kg"}
+        document = {"id": number, "year": year, "lines": [line]}
+        return self._message(
+            "posting.reversal-ordered", erp_order=self.order, document=document,
+            why="Posted by hand as well.",
+        )  # fmt: skip
+
     def of(self, ref: str | None) -> str | None:
         """Return the id of the message with a reference."""
         return next((it.id for it in self.made.values() if it.data.erp_ref == ref), None)

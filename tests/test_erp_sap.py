@@ -183,6 +183,26 @@ def test_a_cancellation_asks_as_the_contract_says(
     assert [one.document for one in lines] == [received.docs[0], undone.docs[0]]
 
 
+@pytest.mark.requirement("K8", "L8")
+def test_a_document_that_nothing_stands_behind_is_cancelled_if_it_is_as_told(
+    port: SapErp, story: Story
+) -> None:
+    found = booked(port.post(posting(story.consumed("120"))))
+    number, year = found.docs[0].id, found.docs[0].year
+    for document, kg, code in (
+        (number, "0.13", "reversal_differs"),
+        ("4999999999", "0.12", "document_unknown"),
+    ):
+        refused = port.post(posting(story.undone(document, year, kg=kg)))
+        assert isinstance(refused, Rejected)
+        assert refused.code == code
+    undo = posting(story.undone(number, year, kg="0.12"))
+    first, again = booked(port.post(undo)), port.post(undo)
+    assert isinstance(again, Duplicate)
+    assert again.docs == first.docs
+    assert sum(one.quantity or 0 for one in port.ledger(Scope(order=story.order))) == 0
+
+
 @pytest.mark.requirement("K8")
 def test_a_reversed_receipt_is_cancelled_and_its_line_found_by_its_receipt(
     port: SapErp, story: Story

@@ -6,6 +6,7 @@ every posting is looked up by its reference before it is sent.
 
 import hashlib
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -161,6 +162,8 @@ class SapErp:
         """Book a message, once: look it up, then send."""
         with self._locks.of(posting.ref):
             try:
+                if posting.document is not None:
+                    return self._undo(posting, posting.document)
                 standing = self._standing(posting)
                 return standing if standing is not None else self._book(posting)
             except ErpUnreachable as fault:
@@ -251,6 +254,20 @@ class SapErp:
         if not done:
             return Unknown("the cancellation is not in the books", exchange)
         return Posted(tuple(line.document for line in done), done[0].period, exchange=exchange)
+
+    def _undo(self, posting: Posting, doc: DocumentRef) -> Outcome:
+        """Cancel a document that no message stands behind, if it is as the message says."""
+        query = (
+            f"MaterialDocument eq {quoted(doc.id)} and MaterialDocumentYear eq {quoted(doc.year)}"
+        )
+        lines = [mapping.ledger_line(item, self._plant) for item in self._items(query)]
+        if not lines:
+            return Rejected("document_unknown", f"Document {doc.id} of {doc.year}: none.")
+        booked = Counter((one.item, one.lot, one.movement, one.quantity) for one in lines)
+        told = Counter((one.item, one.lot, one.movement, -one.quantity) for one in posting.lines)
+        if booked != told or {one.order for one in lines} != {posting.order.erp}:
+            return Rejected("reversal_differs", f"The lines do not undo document {doc.id}.")
+        return self.reverse(doc, posting.key, posting.posting_date)
 
     def _cancelled(self, doc: DocumentRef) -> list[LedgerLine]:
         """Return the lines that cancel a document."""

@@ -91,7 +91,7 @@ class SapPlant:
 
     def profile(self) -> ErpProfile:
         """Return what fits: 13.3 in the base unit, told in our unit."""
-        supports = {"reversal", "partial_fg", "lot_on_issue", "read_back"}
+        supports = {"reversal", "document_reversal", "partial_fg", "lot_on_issue", "read_back"}
         return ErpProfile(
             name="SAP S/4HANA",
             supports=frozenset(supports | ({"native_key"} if self.repeatability else set())),
