@@ -24,6 +24,7 @@ from core.difference import ReasonCode
 from core.reconciliation import ClassFigure, ExplainedRow, Figures, Revision
 from dashboards.finance.kept_rows import KeptRows, Record, RowsMissing
 from dashboards.finance.paper import pdf, sealed
+from dashboards.finance.periods import changes
 from dashboards.finance.report import CODES, Report, Signing, report, text_of
 from dashboards.finance.report import ROWS as ROW_HEAD
 from dashboards.finance.workbook import number_of, workbook
@@ -253,3 +254,12 @@ def test_rows_that_were_never_signed_are_forgotten_after_their_time(tmp_path: Pa
         os.utime(tmp_path / f"{digest}.jsonl", (1, 1))
     kept.forget({signed}, before=time.time() - 60)
     assert {one.stem for one in tmp_path.iterdir()} == {signed, fresh}
+
+
+def test_change_is_a_row_that_is_not_as_it_was_signed_or_gone_or_new() -> None:
+    assert changes(ROWS, ROWS) == ()
+    other = row("evt_2", "matched")
+    found = {one.key: one for one in changes(ROWS, [ROWS[0], other, row("evt_9")])}
+    assert set(found) == {"evt_2", "evt_9", "line 7"}
+    assert (found["evt_2"].was, found["evt_2"].now) == (ROWS[1], other)
+    assert (found["evt_9"].was, found["line 7"].now) == (None, None)
