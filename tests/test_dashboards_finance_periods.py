@@ -245,7 +245,8 @@ def test_finance_assigns_resends_and_signs_the_day_on_screens(
     assert grave_findings(page) == []
     with page.expect_download() as fetched:
         page.get_by_test_id("revisions").get_by_role("link", name="Workbook").click()
-    sheets = load_workbook(fetched.value.path())
+    assert fetched.value.suggested_filename == f"reconciliation-{day}-1.xlsx"
+    sheets = load_workbook(BytesIO(Path(fetched.value.path()).read_bytes()))
     assert dict(sheets["Rows by class"].iter_rows(min_row=2, values_only=True))["Total"] == 3
 
     finance.by_hand(CHANGE)
