@@ -93,12 +93,12 @@ def _owner(state: RowState, zone: ZoneInfo, name: Name) -> Markup:
 def _assign(state: RowState) -> Markup:
     known = state.difference
     owner = _select(
-        state, "owner", "Owner", state.people, chosen=known.owner if known else "",
+        state, "owner", state.people, label="Owner", chosen=known.owner if known else "",
         none="Choose a person",
     )  # fmt: skip
     codes = ((str(code), text) for code, text in CODES.items())
     chosen = str(known.code) if known and known.code else ""
-    code = _select(state, "code", "Reason", codes, chosen=chosen, none="Choose a root cause")
+    code = _select(state, "code", codes, label="Reason", chosen=chosen, none="Choose a root cause")
     deviation = Markup(
         '<label>Deviation, where it may matter to the batch<input name="deviation" data-key="{}" '
         'maxlength="64" autocomplete="off" value="{}"></label>'
@@ -145,7 +145,9 @@ def _supersede(state: RowState) -> Markup:
         " was taken back and done again."
     )
     choices = ((one.event_id, _named(one)) for one in state.later)
-    instead = _select(state, "instead", "Message that stands for it", choices, none="Choose one")
+    instead = _select(
+        state, "instead", choices, label="Message that stands for it", none="Choose one"
+    )
     why = _area(state, "supersede", "Why it stands for this one")
     form = _form(
         "supersede", "Sign: supersede it …", paragraph(says), instead, why, _need_owner(state)
@@ -216,7 +218,7 @@ def _link(state: RowState) -> Markup:
         (one.order, f"{one.order}: {plain(one.quantity)} {one.unit} of {one.product}")
         for one in state.orders
     )
-    order = _select(state, "erp_order", "ERP order", choices, none="Choose one")
+    order = _select(state, "erp_order", choices, label="ERP order", none="Choose one")
     why = _area(state, "link", "Why these two are the same work")
     form = _form("link", "Link the orders", paragraph(says), order, why)
     return _folded("link", f"Link order {state.mes_order} to an ERP order …", form)
@@ -301,9 +303,9 @@ def _area(state: RowState, name: str, label: str, *, field: str = "why") -> Mark
 def _select(
     state: RowState,
     name: str,
-    label: str,
     choices: Iterable[tuple[str, str]],
     *,
+    label: str,
     none: str,
     chosen: str | None = "",
 ) -> Markup:

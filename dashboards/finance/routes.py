@@ -35,7 +35,9 @@ def router(plant: PlantServices, gate: Gate) -> APIRouter:
     reader = Depends(gate.guard("/reconcile"))
 
     @routes.get(PATH)
-    def signed(period: str, revision: int, form: Form, login: Annotated[Login, reader]) -> Response:
+    def signed(
+        period: str, revision: int, form: Form, *, login: Annotated[Login, reader]
+    ) -> Response:
         if form == "pdf" and plant.keys is None:
             return PlainTextResponse("This plant has no folder for its seal. Name one.", 503)
         try:
