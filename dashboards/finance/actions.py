@@ -73,7 +73,8 @@ def _owner(state: RowState, zone: ZoneInfo, name: Name) -> Markup:
     known = state.difference
     form = _assign(state)
     if known is None or known.owner is None or known.code is None:
-        intro = notice(State.NEAR, "Nobody clears it yet.", "A period is signed when each has one.")
+        says = "Its period is signed only when it has an owner and a reason."
+        intro = notice(State.NEAR, "Nobody clears it yet.", says)
         return join(heading("Who clears it", 3), intro, form)
     told = [
         ("Owner", name(known.owner)),
@@ -100,7 +101,7 @@ def _assign(state: RowState) -> Markup:
     chosen = str(known.code) if known and known.code else ""
     code = _select(state, "code", codes, label="Reason", chosen=chosen, none="Choose a root cause")
     deviation = Markup(
-        '<label>Deviation, where it may matter to the batch<input name="deviation" data-key="{}" '
+        '<label>Deviation, if any<input name="deviation" data-key="{}" '
         'maxlength="64" autocomplete="off" value="{}"></label>'
     ).format(field_key(state, "deviation"), (known.deviation if known else None) or "")
     note = _area(state, "note", "Note: what is known, what is done", field="note")
@@ -226,7 +227,8 @@ def _link(state: RowState) -> Markup:
 
 def _correct(row: MatchRow, opens: Opens) -> Markup:
     """Return how the floor takes its own entry back; who records it is not finance."""
-    if row.fact is None or row.batch is None or row.match_class not in CORRECTS:
+    is_weighed = row.fact is not None and row.fact.movement == "issue"
+    if row.fact is None or not is_weighed or row.match_class not in CORRECTS:
         return Markup("")
     entry = words.number(row.fact.entry_seq)
     text = join(
