@@ -183,6 +183,9 @@ def test_posting_by_hand_is_reversed_in_the_erp_by_two_people(
     )
     answer = sign("quinn")
     assert answer.status_code == 200, answer.text
+    difference = finance.plant.execution.nouns.get(Difference, row.key)
+    assert difference is not None
+    assert "issue 3 kg of PVP, lot PV-3302," in difference.signatures[0].words
     finance.told()
     lines = [one for one in finance.erp.lines("1001") if one["lot"] == "PV-3302"]
     assert sum(Decimal(one["quantity"]) for one in lines) == Decimal("1.8")

@@ -16,7 +16,7 @@ from core.errors import Refused
 from core.execution import Execution
 from core.order import Order
 from dashboards.finance.compare import MatchRow
-from dashboards.finance.kept_rows import row_sha256
+from dashboards.finance.kept_rows import row_sha256, spelled
 from dashboards.finance.matching import ReconcileReader
 from dashboards.finance.reading import Snapshot
 from erp import evidence
@@ -241,6 +241,6 @@ def _line(document: str, it: PostingRow) -> DocumentLine:
         material=it.item,
         lot=it.lot,
         movement=it.movement,  # type: ignore[arg-type]
-        quantity=Decimal(it.quantity),
+        quantity=Decimal(spelled(it.quantity) or 0),
         unit=unit,
     )

@@ -119,4 +119,4 @@ def _orders(execution: Execution, mes_order: str) -> tuple[Order, ...]:
         if one.origin == "erp" and one.done_as is None
         and one.state in (OrderState.WAITING, OrderState.READY)
     ]  # fmt: skip
-    return tuple(one for one in waiting if fits(own, one))
+    return tuple(sorted((one for one in waiting if fits(own, one)), key=lambda one: one.order))
