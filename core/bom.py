@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded
 from core.order import Provenance
-from core.quantity import Name, convert
+from core.quantity import Name, convert, plain
 from core.recipe import BomLine, RecipeContent
 
 
@@ -55,13 +55,16 @@ def bom_drift(content: RecipeContent, bom: ErpBom) -> tuple[str, ...]:
     theirs: dict[str, Decimal] = {}
     for line in bom.lines:
         theirs[line.material] = theirs.get(line.material, Decimal(0)) + line.quantity
+    units = {line.material: line.unit for line in (*bom.lines, *content.bom)}
     erp_size = convert(bom.quantity, bom.unit, content.unit)
     for material in sorted({*ours, *theirs}):
         mine, other = ours.get(material, Decimal(0)), theirs.get(material, Decimal(0))
         if mine * erp_size != other * content.quantity:
+            unit = units[material]
             drift.append(
-                f"{material}: recipe has {mine} for {content.quantity} {content.unit},"
-                f" ERP has {other} for {bom.quantity} {bom.unit}"
+                f"{material}: recipe has {plain(mine)} {unit} for"
+                f" {plain(content.quantity)} {content.unit},"
+                f" ERP has {plain(other)} {unit} for {plain(bom.quantity)} {bom.unit}"
             )
     return tuple(drift)
 

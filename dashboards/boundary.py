@@ -8,10 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 
 from config.calendar import ShiftCalendar, instant
-from core.authority import PlantRules
+from core.authority import SERVICE_ROLE, PlantRules
 from core.batch.state import Batch
 from core.bom import ReceiveBom
 from core.clock import iso, micros, now
+from core.erp_record import ReceiveCustomer, ReceiveErpMaterial
 from core.execution import Actor, Execution
 from core.order import Order, Provenance, ReceiveOrder, WithdrawOrder
 from core.policy import OPEN, Decisions
@@ -32,6 +33,10 @@ from erp.stream import Publisher
 ANCHOR_EVERY_S = 5.0
 PULLER = Actor("service:erp-pull")
 log = logging.getLogger("batchwright.boundary")
+TAKEN_BY = {
+    erp_port.Kind.ITEM: "erp-material.receive",
+    erp_port.Kind.CUSTOMER: "customer.receive",
+}
 WITHDRAWN = (erp_port.ErpOrderState.CLOSED, erp_port.ErpOrderState.CANCELLED)
 RELEASED = erp_port.ErpOrderState.RELEASED  # others cannot be posted against
 
@@ -91,8 +96,14 @@ class PolicyManner:
         return at if end_us is None else instant(end_us)
 
     def wanted(self, kind: erp_port.Kind) -> bool:
-        """Return whether the ERP is asked for a kind of master data."""
+        """Return whether the ERP is asked for a kind of master data.
+
+        What the matrix of an older plant does not name yet would be refused, record by record.
+        """
         decisions = self.decisions(now())
+        if kind in TAKEN_BY:
+            rules = self.execution.nouns.get(PlantRules, self.execution.plant)
+            return rules is not None and SERVICE_ROLE in rules.matrix.get(TAKEN_BY[kind], ())
         if kind is erp_port.Kind.ORDER:
             return decisions.order_origin != "mes"
         return kind is not erp_port.Kind.BOM or decisions.bom_ownership != "mes"
@@ -128,7 +139,12 @@ class Boundary:
             order_of=self.order_of,
             manner=self.manner,
         )
-        receivers = Receivers(on_order=self._on_order, on_bom=self._on_bom)
+        receivers = Receivers(
+            on_order=self._on_order,
+            on_bom=self._on_bom,
+            on_item=self._on_item,
+            on_customer=self._on_customer,
+        )
         self.puller = Puller(
             self.port,
             self.outbox.engine,
@@ -227,6 +243,24 @@ class Boundary:
             priority=found.priority,
             provenance=provenance(whence),
         )
+        self._execution.submit(command, actor=PULLER, idem=idem)
+
+    def _on_item(self, found: erp_port.ErpItem, whence: erp_port.Provenance) -> None:
+        command = ReceiveErpMaterial(
+            material=found.code,
+            name=found.name,
+            unit=found.unit,
+            gtin=found.gtin,
+            provenance=provenance(whence),
+        )
+        idem = f"{PULLER.person}:item:{found.code}:{iso(whence.fetched_at)}"
+        self._execution.submit(command, actor=PULLER, idem=idem)
+
+    def _on_customer(self, found: erp_port.ErpCustomer, whence: erp_port.Provenance) -> None:
+        command = ReceiveCustomer(
+            customer=found.code, name=found.name, provenance=provenance(whence)
+        )
+        idem = f"{PULLER.person}:customer:{found.code}:{iso(whence.fetched_at)}"
         self._execution.submit(command, actor=PULLER, idem=idem)
 
     def _on_bom(self, found: erp_port.ErpBom, whence: erp_port.Provenance) -> None:

@@ -231,6 +231,13 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "station.bound": lambda it: f"Station {it['station']}: room {it['room']}, {it['scale']}.",
     "master-recipe.approved": lambda it: f"{it['recipe']} approved for {it['party']}.",
     "master-recipe.made-effective": lambda it: f"{it['recipe']} is effective.",
+    "erp-material.received": lambda it: (
+        f"The ERP states material {it['material']}: {it['name']}, in {it['unit']};"
+        f" version {it['version']}."
+    ),
+    "customer.received": lambda it: (
+        f"The ERP states customer {it['customer']}: {it['name']}; version {it['version']}."
+    ),
     "number.assigned": lambda it: f"{it['name']} given out for {it['assigned_for']}.",
     "telemetry.sealed": lambda it: (
         f"{it['line']}: {it['rows']} rows sealed, SHA-256 {it['sha256'][:16]} …."

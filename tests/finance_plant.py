@@ -51,6 +51,8 @@ ERP_SEED: dict[str, Any] = {
 PULLED = {
     "order.receive": ("service",),
     "bom.receive": ("service",),
+    "erp-material.receive": ("service",),
+    "customer.receive": ("service",),
     "boundary-policy.sign": ("qa",),
 }
 FINANCE = {

@@ -59,7 +59,8 @@ MAY: dict[str, set[str]] = {
         "person.link-identity", "client.register", "client.issue-key", "client.revoke-key",
     },
     "service": {
-        "order.receive", "order.withdraw", "bom.receive", "telemetry.seal", "lot.receive",
+        "order.receive", "order.withdraw", "bom.receive", "erp-material.receive",
+        "customer.receive", "telemetry.seal", "lot.receive",
         "batch.close-record",
         "clock.record-step", "key.rotate",
         "person.record-failed-authentication", "person.record-authentication",

@@ -106,7 +106,7 @@ def test_execution_bom_sums_exactly_to_the_erp_s() -> None:
     assert bom_drift(content, plant.get(ErpBom, "PARA500")) == ()
     plant.receive_bom(lactose="5.200001")
     assert bom_drift(content, plant.get(ErpBom, "PARA500")) == (
-        "lactose: recipe has 5200 for 60 kg, ERP has 5200.001 for 60 kg",
+        "lactose: recipe has 5200 g for 60 kg, ERP has 5200.001 g for 60 kg",
     )
 
 

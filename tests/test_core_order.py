@@ -126,8 +126,8 @@ def test_drift_of_the_erp_s_bom_blocks() -> None:
     )
     plant.receive_bom(povidone="1.801")
     assert refusal(NotReady, lambda: dispatch(plant)) == (
-        "Order 1000178: not ready. BOM differs: povidone: recipe has 1800 for 60 kg, ERP has"
-        " 1801 for 60 kg. Owner: master data."
+        "Order 1000178: not ready. BOM differs: povidone: recipe has 1800 g for 60 kg, ERP has"
+        " 1801 g for 60 kg. Owner: master data."
     )
     plant.receive_bom()
     dispatch(plant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,6 +17,8 @@ from playwright.sync_api import Page, expect
 
 from config.boundary import CHOICES, SENTENCES, TITLES, choices
 from core.authority import PlantRules, PolicyVersion
+from core.dispatch import DispatchOrder, NotReady
+from core.erp_record import Customer, ErpMaterial
 from core.policy import OPEN, Decisions
 from core.signature import Seen
 from dashboards.finance.link import link_view
@@ -286,4 +289,73 @@ def test_keys_are_named_and_never_shown(
     for secret in (finance.erp.events, finance.erp.receipts):
         assert secret not in page.content()
         assert secret.removeprefix("whsec_") not in page.content()
+    assert grave_findings(page) == []
+
+
+def bom_in_the_erp(finance: FinancePlant, quantity: str) -> None:
+    """Have somebody change one line of the BOM, below a record whose time does not move."""
+    lines = json.dumps(
+        [
+            {"item": "PVP", "quantity": quantity, "unit": "KGM"},
+            {"item": "CCNA", "quantity": "2.4", "unit": "KGM"},
+        ]
+    )
+    assert finance.by_hand("UPDATE bom SET lines = ? WHERE product = 'PARA500'", lines) == 1
+    finance.boundary.puller.wake()
+
+
+@pytest.mark.requirement("B4", "K4")
+def test_a_changed_bom_blocks_new_batches_says_where_and_is_a_version(
+    finance: FinancePlant, open_screen: Callable[..., Screen]
+) -> None:
+    page = finance.plant.screen(open_screen, "erik").go("/office?view=master")
+    ready(page)
+    expect(page.get_by_test_id("drift")).to_contain_text("Equal")
+    expect(page.get_by_test_id("pulls").locator("tbody tr")).to_have_count(4)
+    finance.made("1001")
+    bom_in_the_erp(finance, "1.9")
+    expect(page.get_by_text("The ERP's BOM differs from the recipe.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_test_id("drift")).to_contain_text(
+        "PVP: recipe has 1800 g for 60 kg, ERP has 1900 g for 60 kg"
+    )
+    assert grave_findings(page) == []
+    with pytest.raises(NotReady, match="BOM differs: PVP: recipe has"):
+        finance.plant.do(DispatchOrder(order="1002", room="B2"), "sana")
+    page.get_by_test_id("records").get_by_role("link", name="PARA500").click()
+    rows = page.get_by_test_id("versions").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("PVP 1900.0 g")
+    expect(rows.first).to_contain_text("was: PVP 1800.0 g")
+    expect(rows.first).to_contain_text("/boms, ETag")
+    expect(rows.last).to_contain_text("the first statement")
+    assert grave_findings(page) == []
+    bom_in_the_erp(finance, "1.8")
+    expect(rows).to_have_count(3, timeout=20_000)
+    finance.plant.do(DispatchOrder(order="1002", room="B2"), "sana")
+
+
+@pytest.mark.requirement("K4")
+def test_items_and_customers_have_versions_and_what_vanished_is_told(
+    finance: FinancePlant, open_screen: Callable[..., Screen]
+) -> None:
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    insert = "INSERT INTO customer (code, name, changed_at) VALUES ('C9', ?, ?)"
+    finance.by_hand(insert, "Clinic <b>", stamp)
+    renamed = "UPDATE item SET name = 'Povidone K30 fine', changed_at = ? WHERE code = 'PVP'"
+    finance.by_hand(renamed, stamp)
+    finance.by_hand("DELETE FROM production_order WHERE id = '1004'")
+    finance.boundary.puller.wake()
+    nouns = finance.plant.execution.nouns
+    eventually(lambda: bool(nouns.all(Customer)), within_s=20)
+    eventually(lambda: nouns.get(ErpMaterial, "PVP").version == 2, within_s=20)  # type: ignore[union-attr]
+    page = finance.plant.screen(open_screen, "quinn", dark=True).go("/office?view=master")
+    ready(page)
+    expect(page.get_by_test_id("vanished")).to_contain_text("1004", timeout=20_000)
+    page.get_by_role("link", name="Customers").click()
+    expect(page.get_by_test_id("records")).to_contain_text("Clinic <b>")
+    page.get_by_role("link", name="Items").click()
+    page.get_by_role("link", name="PVP").click()
+    expect(page.get_by_test_id("versions")).to_contain_text("Povidone K30 fine; was: Pov")
+    page.go_back()
+    expect(page.get_by_test_id("records")).to_be_visible()
     assert grave_findings(page) == []

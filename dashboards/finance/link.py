@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -10,12 +10,12 @@ from markupsafe import Markup
 from core.clock import parse_iso
 from dashboards import parts
 from dashboards.finance import words
+from dashboards.finance.pulled import pulls_view
 from dashboards.finance.reading import PAGE
 from dashboards.finance.view import Ask
 from dashboards.link_state import LinkState
 from dashboards.palette import State
-from dashboards.parts import chip, heading, join, local_time, notice, paragraph
-from erp.pull import PullState
+from dashboards.parts import chip, join, local_time, notice, paragraph
 from erp.relay import Endpoint
 from erp.rows import Row
 from erp.rows import State as Sent
@@ -28,7 +28,6 @@ ENDPOINTS = {
 }
 SIGNATURES_END = timedelta(seconds=TOLERANCE_S)
 CLOCK_NEAR = SIGNATURES_END / 5
-KINDS = {"item": "Items", "bom": "Bills of material", "order": "Orders", "customer": "Customers"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,7 @@ def link_view(
         _dead(link, zone, opens),
         _lanes(link, zone, opens),
         _asides(link),
-        _pulls(link, zone),
+        pulls_view(link.pulls, zone),
     )
 
 
@@ -231,57 +230,3 @@ def _asides(link: LinkState) -> Markup:
     ]
     title = f"Facts without a message ({len(link.asides)}): the ERP is not told of them yet"
     return parts.table(title, ("Entry", "Type", "Order", "Why, and what to do"), rows)
-
-
-def _pulls(link: LinkState, zone: ZoneInfo) -> Markup:
-    rows = [_pull(it, zone) for it in link.pulls]
-    table = parts.table(
-        "Master data pulled from the ERP",
-        ("Kind", "State", "Last good", "Age", "Changed", "New (200)", "Same (304)", "Equal (200)",
-         "Failed"),
-        rows,
-        numbers=("Age", "New (200)", "Same (304)", "Equal (200)", "Failed"),
-        empty="Nothing was asked for yet.",
-        testid="pulls",
-    )  # fmt: skip
-    refused = [
-        (KINDS.get(it.kind, it.kind), name, fault)
-        for it in link.pulls
-        for name, fault in it.refused
-    ]
-    if not refused:
-        return table
-    return join(table, heading("Records that were refused", 3), parts.table(
-        "Records that were refused", ("Kind", "Record", "Why, and what to do"), refused[:PAGE],
-        show_caption=False,
-    ))  # fmt: skip
-
-
-def _pull(it: PullState, zone: ZoneInfo) -> tuple[object, ...]:
-    state, word = State.OK, "Fresh"
-    if it.is_stale:
-        state, word = State.UNKNOWN, "Stale, last good kept"
-    elif it.status == "failed":
-        state, word = State.NEAR, "Last try failed"
-    fault = Markup('<span class="sub">{}</span>').format(it.fault) if it.fault else Markup("")
-    age = "never" if it.age_s is None else _age(it.age_s)
-    return (
-        KINDS.get(it.kind, str(it.kind)),
-        join(chip(state, word), fault),
-        _at(it.checked_at, zone),
-        age,
-        _at(it.fetched_at, zone),
-        words.number(it.count_200),
-        words.number(it.count_304),
-        words.number(it.count_unchanged),
-        words.number(it.count_failed),
-    )
-
-
-def _at(text: str | None, zone: ZoneInfo) -> str:
-    at: datetime | None = parse_iso(text) if text else None
-    return local_time(at, zone)
-
-
-def _age(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"

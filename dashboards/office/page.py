@@ -1,6 +1,7 @@
 """The page `/office`: the boundary policy, the link to the ERP, the keys; its state is the URL."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from dashboards import menu, parts, visit
 from dashboards.components.sheet import Sheet
 from dashboards.components.signature_dialog import SignatureDialog
 from dashboards.finance.link import Opens, link_view
+from dashboards.finance.pulled import pulls_view
 from dashboards.link_state import LinkReader
 from dashboards.names import Names
 from dashboards.office.keys_view import KeyRow, keys_view
+from dashboards.office.master import KINDS, drifts, records, versions
+from dashboards.office.master_view import drift_view, records_view, versions_view
 from dashboards.office.policy import ask_policy, history, in_force, ready_profiles
 from dashboards.office.policy_form import PolicyForm
 from dashboards.office.policy_view import Look, history_view, profiles_view, standing_view
@@ -30,7 +34,13 @@ from dashboards.theme import Frame, frame
 HERE, SIGN = "/office", "boundary-policy.sign"
 FINANCE_CSS = Path(__file__).parent.parent / "finance" / "finance.css"
 CSS = FINANCE_CSS.read_text("utf-8") + (Path(__file__).parent / "office.css").read_text("utf-8")
-VIEWS = {"": "Boundary policy", "link": "Link to the ERP", "keys": "Keys"}
+VIEWS = {
+    "": "Boundary policy",
+    "link": "Link to the ERP",
+    "master": "Master data",
+    "keys": "Keys",
+}
+FIELDS = ("view", "edit", "kind", "record")
 
 
 class OfficePage:
@@ -38,7 +48,7 @@ class OfficePage:
 
     def __init__(self, plant: PlantServices, viewer: Viewer) -> None:
         self._plant, self._viewer = plant, viewer
-        self._view, self._edits = _asked({name: visit.query(name) for name in ("view", "edit")})
+        self._asked = asked({name: visit.query(name) for name in FIELDS})
         self._look = Look(zone=plant.zone, names=Names(plant.execution), opens=self._opens)
         self._ready = ready_profiles()
         self._actor = Actor(viewer.person, viewer.station, visit.signing_session(plant.execution))
@@ -74,7 +84,7 @@ class OfficePage:
 
     def _told(self) -> None:
         """Hear of a reading, in the reader's thread: one turn of the page is queued at a time."""
-        if not self._queued and self._view == "link":
+        if not self._queued and self._asked.view in ("link", "master"):
             self._queued = True
             visit.later(self._document, self._news)
 
@@ -83,26 +93,28 @@ class OfficePage:
         self._draw()
 
     def _go(self, query: Mapping[str, str]) -> None:
-        self._view, self._edits = _asked(query)
+        self._asked = asked(query)
         self._say("")
         self._draw()
 
     def _draw(self) -> None:
-        is_policy = self._view == ""
-        edits = is_policy and self._edits and self._may_sign()
+        is_policy = self._asked.view == ""
+        edits = is_policy and self._asked.edit and self._may_sign()
         self.form.body.visible = edits
-        self.top.show(_tabs(self._view), self._shown(edits))
+        self.top.show(_tabs(self._asked.view), self._shown(edits))
         self.history.show(self._history() if is_policy else Markup(""))
 
     def _shown(self, edits: bool) -> Markup:
         plant = self._plant
-        if self._view == "link":
+        if self._asked.view == "link":
             if self._link is None:
                 return _no_erp()
             opens = Opens(row=self._opens, resend=self._resends)
             newest, size = self._link.newest, plant.ledger.size()
             return link_view(newest, zone=plant.zone, size=size, opens=opens)
-        if self._view == "keys":
+        if self._asked.view == "master":
+            return self._master()
+        if self._asked.view == "keys":
             boundary = plant.readers.get("boundary")
             return _no_erp() if boundary is None else keys_view(_keys(boundary))
         rules, at = self._rules(), now()
@@ -110,6 +122,21 @@ class OfficePage:
             standing_view(rules, at, self._look),
             profiles_view(self._ready, in_force(rules, at)),
             _edit_link(self._may_sign(), edits),
+        )
+
+    def _master(self) -> Markup:
+        """Return the ERP's records, or the versions of one."""
+        execution, ask = self._plant.execution, self._asked
+        if ask.record:
+            stream = f"{KINDS[ask.kind][1].KIND}/{ask.record}"
+            found = versions(self._plant.ledger.stream(stream))
+            return versions_view(ask.kind, ask.record, found, self._look)
+        link = None if self._link is None else self._link.newest
+        decisions = in_force(self._rules(), now())
+        return parts.join(
+            drift_view(drifts(execution, decisions)),
+            pulls_view(link.pulls, self._plant.zone) if link else Markup(""),
+            records_view(ask.kind, records(execution, ask.kind), self._look),
         )
 
     def _history(self) -> Markup:
@@ -138,7 +165,7 @@ class OfficePage:
     def _signed(self, _receipt: Any) -> None:
         version = self._rules().policies[-1]
         self.form.reset()
-        self._edits = False
+        self._asked = Asked()
         self.top.at(HERE)
         self._draw()
         text = f"Version {version.version} stands below, with its signature."
@@ -150,10 +177,25 @@ class OfficePage:
         self.message.object = parts.markup(live)
 
 
-def _asked(query: Mapping[str, str]) -> tuple[str, bool]:
-    """Return the view and whether the form is open; what cannot be read asks for the policy."""
-    view = query.get("view", "")
-    return (view if view in VIEWS else "", query.get("edit") == "1")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the URL asks for; every state of the page but the form's content is in it."""
+
+    view: str = ""
+    edit: bool = False
+    kind: str = "bom"
+    record: str = ""
+
+
+def asked(query: Mapping[str, str]) -> Asked:
+    """Return what a query asks for; what cannot be read asks for the policy."""
+    view, kind = query.get("view", ""), query.get("kind", "")
+    return Asked(
+        view=view if view in VIEWS else "",
+        edit=query.get("edit") == "1",
+        kind=kind if kind in KINDS else "bom",
+        record=query.get("record", "")[:64] if view == "master" else "",
+    )
 
 
 def _tabs(chosen: str) -> Markup:

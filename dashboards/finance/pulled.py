@@ -1,0 +1,88 @@
+"""Draws how fresh the ERP's master data is, what was refused, and what is no longer listed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from core.clock import parse_iso
+from dashboards import parts
+from dashboards.finance import words
+from dashboards.palette import State
+from dashboards.parts import chip, join, local_time
+from erp.pull import PullState
+
+KINDS = {"item": "Items", "bom": "Bills of material", "order": "Orders", "customer": "Customers"}
+HEAD = (
+    "Kind", "State", "Last good", "Age", "Changed", "New (200)", "Same (304)", "Equal (200)",
+    "Failed",
+)  # fmt: skip
+MOST = 100
+SUB = Markup('<span class="sub">{}</span>')
+
+
+def pulls_view(pulls: Sequence[PullState], zone: ZoneInfo) -> Markup:
+    """Return one row for each kind, then the records that need a person."""
+    table = parts.table(
+        "Master data pulled from the ERP", HEAD, [_pull(it, zone) for it in pulls],
+        numbers=("Age", "New (200)", "Same (304)", "Equal (200)", "Failed"),
+        empty="Nothing was asked for yet.", testid="pulls",
+    )  # fmt: skip
+    refused = [(kind_of(it), name, fault) for it in pulls for name, fault in it.refused]
+    gone = [(kind_of(it), name, _at(at, zone)) for it in pulls for name, at in it.vanished]
+    pieces = [table]
+    if refused:
+        pieces.append(
+            parts.table(
+                f"Records that were refused ({len(refused)})",
+                ("Kind", "Record", "Why, and what to do"),
+                refused[:MOST],
+                testid="refused-records",
+            )
+        )
+    if gone:
+        pieces.append(
+            parts.table(
+                f"No longer listed by the ERP ({len(gone)}); what is known of them stays",
+                ("Kind", "Record", "Missed since"),
+                gone[:MOST],
+                testid="vanished",
+            )
+        )
+    return join(*pieces)
+
+
+def kind_of(it: PullState) -> str:
+    """Return what a kind of master data is called."""
+    return KINDS.get(it.kind, str(it.kind))
+
+
+def _pull(it: PullState, zone: ZoneInfo) -> tuple[object, ...]:
+    state, word = State.OK, "Fresh"
+    if it.is_stale:
+        state, word = State.UNKNOWN, "Stale, last good kept"
+    elif it.status == "failed":
+        state, word = State.NEAR, "Last try failed"
+    how = "changes asked for" if it.cursor_since else "whole page asked for"
+    swept = f"{how}; read whole {_at(it.swept_at, zone)}" if it.swept_at else how
+    return (
+        join(kind_of(it), SUB.format(swept)),
+        join(chip(state, word), SUB.format(it.fault) if it.fault else ""),
+        _at(it.checked_at, zone),
+        "never" if it.age_s is None else _age(it.age_s),
+        _at(it.fetched_at, zone),
+        words.number(it.count_200),
+        words.number(it.count_304),
+        words.number(it.count_unchanged),
+        words.number(it.count_failed),
+    )
+
+
+def _at(text: str | None, zone: ZoneInfo) -> str:
+    at: datetime | None = parse_iso(text) if text else None
+    return local_time(at, zone)
+
+
+def _age(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"
