@@ -62,9 +62,9 @@ def bom_drift(content: RecipeContent, bom: ErpBom) -> tuple[str, ...]:
         if mine * erp_size != other * content.quantity:
             unit = units[material]
             drift.append(
-                f"{material}: recipe has {plain(mine)} {unit} for"
+                f"{material}: recipe has {plain(mine.normalize())} {unit} for"
                 f" {plain(content.quantity)} {content.unit},"
-                f" ERP has {plain(other)} {unit} for {plain(bom.quantity)} {bom.unit}"
+                f" ERP has {plain(other.normalize())} {unit} for {plain(bom.quantity)} {bom.unit}"
             )
     return tuple(drift)
 

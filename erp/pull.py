@@ -139,6 +139,7 @@ class Puller:
         self._store = PullStore(engine, target)
         self._clock = clock
         self._has_news = False
+        self._blind: set[Kind] = set()  # kinds whose last page held something unreadable
         self._told: ErpClock | None = None
         self._kept: dict[Kind, dict[str, tuple[Record, Provenance]]] = {}
         self._waking = threading.Event()
@@ -238,7 +239,10 @@ class Puller:
         sha256 = hashlib.sha256("".join(map(digest_of, found)).encode()).hexdigest()
         provenance = Provenance(page.url, page.validators.etag, sha256, at)
         before = self._kept.get(kind)
-        kept = {} if cursor is None or before is None else dict(before)
+        # What could not be read is still listed: the last known good of it stands.
+        is_part = cursor is not None or bool(page.faults)
+        (self._blind.add if page.faults else self._blind.discard)(kind)
+        kept = dict(before or {}) if is_part else {}
         for record in found:
             kept[name_of(record)] = (record, provenance)
         total = _digest_of_all(kept)
@@ -254,6 +258,8 @@ class Puller:
             "status": "unchanged" if same else "200",
             "fault": "; ".join(page.faults)[:2000] or None,
         }
+        if page.faults:  # the same page again would be no news, and its fault would look mended
+            values |= {"etag": None, "last_modified": None}
         if whole:
             values["swept_at"] = iso(at)
         if whole or not same:
@@ -284,7 +290,7 @@ class Puller:
                 continue
             fault = self._hand_on(record, provenance)
             self._store.mark(kind, name, sha256=sha256, fault=fault)
-        if kind in self._kept:
+        if kind in self._kept and kind not in self._blind:
             self._store.flag_vanished(kind, set(kept), at=self._clock())
 
     def _hand_on(self, record: Record, provenance: Provenance) -> str | None:

@@ -38,6 +38,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "daily-check.record": FLOOR_ROLES,
     "material.register": ("engineer",),
     "lot.receive": ("supervisor", "qa"),
+    "lot.begin-at-weighing": FLOOR_ROLES,
     "lot.change-status": ("qa",),
     "recipe.draft": ("engineer",),
     "recipe.submit": ("engineer",),

@@ -23,7 +23,7 @@ EVERY_PERSON = {"person.register-passkey", "person.revoke-passkey"}
 FLOOR = {
     "weighing.scan-container", "weighing.record-tare", "weighing.record-weight",
     "weighing.record-deviating-weight", "step.complete", "step.verify", "daily-check.record",
-    "step.correct", "weighing.reverse",
+    "step.correct", "weighing.reverse", "lot.begin-at-weighing",
     "line.start-run", "line.end-run", "stop.label",
 }  # fmt: skip
 AMENDS = {"amendment.correct", "amendment.comment"}

@@ -324,8 +324,8 @@ def test_a_changed_bom_blocks_new_batches_says_where_and_is_a_version(
     page.get_by_test_id("records").get_by_role("link", name="PARA500").click()
     rows = page.get_by_test_id("versions").locator("tbody tr")
     expect(rows).to_have_count(2)
-    expect(rows.first).to_contain_text("PVP 1900.0 g")
-    expect(rows.first).to_contain_text("was: PVP 1800.0 g")
+    expect(rows.first).to_contain_text("PVP 1900 g")
+    expect(rows.first).to_contain_text("was: PVP 1800 g")
     expect(rows.first).to_contain_text("/boms, ETag")
     expect(rows.last).to_contain_text("the first statement")
     assert grave_findings(page) == []

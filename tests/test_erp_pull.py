@@ -329,3 +329,36 @@ def test_without_the_time_of_the_erp_the_whole_page_is_read(own: Sandbox, outbox
 def test_a_sweep_is_due_once_each_night_of_the_plant(last: str | None, at: str, due: bool) -> None:
     night = Night(zone=ZoneInfo("Europe/Berlin"))
     assert night.is_due(parse_iso(last) if last else None, parse_iso(at)) is due
+
+
+@pytest.mark.requirement("K4", "K5")
+def test_a_page_with_other_field_names_changes_nothing_that_is_known(
+    own: Sandbox, outbox: Outbox
+) -> None:
+    received = Received()
+    with pulling(own, outbox, received) as puller:
+        puller.round()
+        taken = list(received)
+        own.admin("faults", kind="page_schema_change", next=8)
+        by_hand(own, "UPDATE customer SET name = 'Clinic supply south' WHERE code = 'C1'")
+        by_hand(own, "UPDATE production_order SET quantity = '7' WHERE id = 'PO-1'")
+        for _ in range(2):
+            puller.round()
+        order = state_of(puller, Kind.ORDER)
+        assert "KeyError" in (order.fault or "")
+        assert (received, order.vanished) == (taken, ())
+        own.admin("faults", kind="none")
+        puller.round()
+        assert state_of(puller, Kind.ORDER).fault is None
+        assert received.orders()[-1] == "PO-1"
+
+
+def test_a_page_that_cannot_be_read_at_the_start_flags_nothing_as_vanished(
+    own: Sandbox, outbox: Outbox
+) -> None:
+    with pulling(own, outbox, Received()) as puller:
+        puller.round()
+    own.admin("faults", kind="page_schema_change", next=4)
+    with pulling(own, outbox, Received()) as puller:
+        puller.round()
+        assert [state.vanished for state in puller.states()] == [()] * 4

@@ -64,6 +64,7 @@ class Desk:
         self.dialog = SignatureDialog(issuer=plant.provider_issuer)
         self.said = draw.piece(draw.said("", ""), align="center")
         self.at: dict[str, str] = {}
+        self.scanned: dict[str, Any] = {}  # a label that waits for a decision, not recorded
         self.redraw: Callable[[], object] = lambda: None
         station = viewer.station
         self.station = self.execution.nouns.get(Station, station) if station else None

@@ -15,7 +15,7 @@ from core.batch.state import DECIDED, Batch
 from core.clock import now
 from core.reading import ScaleReading
 from dashboards import parts, visit
-from dashboards.kiosk import done, draw, hand, lines, lists, second, weigh
+from dashboards.kiosk import done, draw, hand, lines, lists, newborn, second, weigh
 from dashboards.kiosk.desk import Desk, Screen
 from dashboards.kiosk.look import Doing, StepLook, scale_look
 from dashboards.live import News
@@ -109,18 +109,21 @@ class Kiosk:
             return
         seen = desk.look(batch)
         deviates = desk.at.get("do") == "deviate" and seen.doing is Doing.POUR
-        if (seen, deviates) == self._shown:
+        is_born = desk.at.get("do") == newborn.BEGINS and seen.doing is Doing.SCAN
+        is_born = is_born and bool(desk.scanned)
+        if (seen, deviates, is_born) == self._shown:
             return
-        screen = (weigh.deviate_screen if deviates else SCREENS[seen.doing])(desk, seen)
-        if seen.doing not in (Doing.OVER, Doing.HELD) and not deviates:
+        aside = newborn.screen if is_born else weigh.deviate_screen if deviates else None
+        screen = (aside or SCREENS[seen.doing])(desk, seen)
+        if seen.doing not in (Doing.OVER, Doing.HELD) and aside is None:
             screen.quiet.insert(0, lines.back_to_list(desk))
         worked = any(one.performed_by or one.partials for one in batch.steps)
-        if worked and not deviates and batch.state not in DECIDED:
+        if worked and aside is None and batch.state not in DECIDED:
             screen.quiet.append(done.button(desk))
         screen.topics = (f"batch/{name}", "kind/deviation", "kind/equipment", "kind/line")
-        screen.key = (seen, deviates)
+        screen.key = (seen, deviates, is_born)
         self._put(screen)
-        self._heads(draw.head(seen), self._task(seen, deviates))
+        self._heads(draw.head(seen), self._task(seen, deviates, is_born))
 
     def _draw_done(self, batch: Batch) -> None:
         key = (batch, self.desk.at.get("do"))
@@ -131,10 +134,12 @@ class Kiosk:
         self._put(screen)
         self._heads(draw.head(self.desk.look(batch)), done.heading(self.desk, batch))
 
-    def _task(self, seen: StepLook, deviates: bool) -> Markup:
+    def _task(self, seen: StepLook, deviates: bool, is_born: bool) -> Markup:
         if seen.doing is Doing.OVER:
             return Markup("")
         title = f"Step {seen.step} · {seen.title}"
+        if is_born:
+            return draw.task(f"{title} · an unknown lot", "Record it?", hazards=seen.hazards)
         if deviates:
             title = f"{title} · outside its limits"
             ask = "Why?"

@@ -17,7 +17,7 @@ from core.weighing import RecordDeviatingWeight, RecordTare, RecordWeight, ScanC
 from dashboards import parts
 from dashboards.components.live_weight import Link, LiveWeight
 from dashboards.components.scan_field import ScanField
-from dashboards.kiosk import draw
+from dashboards.kiosk import draw, newborn
 from dashboards.kiosk.choices import Choice, Choices
 from dashboards.kiosk.desk import Desk, Screen
 from dashboards.kiosk.look import Doing, ScaleLook, StepLook, limits_text
@@ -111,9 +111,14 @@ def scan_screen(desk: Desk, seen: StepLook) -> Screen:
             return
         busy.append(True)
         try:
+            label = desk.floor.scan(raw)
+            if newborn.begins(desk, label):
+                desk.scanned = label
+                desk.go(do=newborn.BEGINS)
+                return
             await desk.submit(
                 desk.new_press(),
-                lambda: ScanContainer(batch=seen.batch, step=seen.step, **desk.floor.scan(raw)),
+                lambda: ScanContainer(batch=seen.batch, step=seen.step, **label),
                 recorded=f"Container accepted: {seen.material}",
                 stops=True,
             )

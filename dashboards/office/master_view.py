@@ -83,7 +83,7 @@ def _kinds(chosen: str) -> Markup:
     return Markup('<nav class="bar" aria-label="Kinds of records">{}</nav>').format(join(*links))
 
 
-def versions_view(kind: str, name: str, found: Sequence[Version], look: Look) -> Markup:
+def versions_view(kind: str, name: str, found: Sequence[Version], *, look: Look) -> Markup:
     """Return every accepted statement about one record with its provenance."""
     back = Markup('<p><a class="pick" href="{}">All {}</a></p>').format(
         f"{HERE}?view=master&kind={kind}", KINDS[kind][0].lower()

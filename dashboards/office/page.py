@@ -130,7 +130,7 @@ class OfficePage:
         if ask.record:
             stream = f"{KINDS[ask.kind][1].KIND}/{ask.record}"
             found = versions(self._plant.ledger.stream(stream))
-            return versions_view(ask.kind, ask.record, found, self._look)
+            return versions_view(ask.kind, ask.record, found, look=self._look)
         link = None if self._link is None else self._link.newest
         decisions = in_force(self._rules(), now())
         return parts.join(

@@ -9,7 +9,15 @@ from typing import Literal
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-type FaultKind = Literal["delay", "409", "429", "500", "drop_reply", "down"]
+type FaultKind = Literal[
+    "delay", "409", "429", "500", "drop_reply", "down",
+    "duplicate",  # the network delivers the message twice, at the same time
+    "reorder",  # the next message, whichever it is, overtakes this one
+    "schema_change",  # the signed receipt names its documents by another word
+    "page_schema_change",  # a page of master data names its fields by other words
+]  # fmt: skip
+OF_PAGES = ("page_schema_change",)
+OVERTAKEN_S = 2.0  # a message that nothing overtakes arrives after so long
 
 
 @dataclass(slots=True)
@@ -28,6 +36,12 @@ class Faults:
         self._lock = threading.Lock()
         self._armed: list[Fault] = []
         self._down_until = 0.0
+        self.booked = 0  # answers so far, so that a message can wait to be overtaken
+
+    def count(self) -> None:
+        """Note that a message was answered."""
+        with self._lock:
+            self.booked += 1
 
     def arm(self, kind: FaultKind, *, calls: int, seconds: float) -> None:
         """Spoil the next calls; `down` with seconds spoils every call for that long."""
@@ -46,7 +60,12 @@ class Faults:
     def take(self) -> Fault | None:
         """Return the fault that spoils this posting, if one is armed."""
         with self._lock:
-            return self._use(lambda fault: fault.kind != "down")
+            return self._use(lambda fault: fault.kind not in ("down", *OF_PAGES))
+
+    def take_page(self) -> bool:
+        """Return whether this page is spoiled."""
+        with self._lock:
+            return self._use(lambda fault: fault.kind in OF_PAGES) is not None
 
     def is_down(self) -> bool:
         """Return whether this call finds nobody."""

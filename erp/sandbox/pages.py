@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from core.clock import parse_iso
+from erp.sandbox.faults import Faults
 from erp.sandbox.store import Database
 
 type Row = dict[str, Any]
@@ -63,7 +64,7 @@ def _not_after(modified: datetime, since: str) -> bool:
     return modified <= moment
 
 
-def router(database: Database) -> APIRouter:
+def router(database: Database, faults: Faults) -> APIRouter:
     """Return the routes of all pages and of the single order."""
     routes = APIRouter()
 
@@ -74,7 +75,11 @@ def router(database: Database) -> APIRouter:
             found = database.connection().execute(sql).fetchall()
             rows = [row for row in found if row["changed_at"] >= changed_since]
             changed = max((row["changed_at"] for row in rows), default=None)
-            return _answer(request, {name: [build(row) for row in rows]}, changed)
+            records = [build(row) for row in rows]
+            if faults.take_page():
+                renamed = [{f"{key}_v2": value for key, value in one.items()} for one in records]
+                return _answer(request, {name: renamed}, changed)
+            return _answer(request, {name: records}, changed)
 
         return answer
 
