@@ -84,6 +84,10 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
         f"Step {it['step']}: {_kg(it['net_g'])} of {it['material']}, lot {it['lot']}; entry"
         f" {it['corrects']} is reversed."
     ),
+    "material.production-reversed": lambda it: (
+        f"{it['quantity']} {it['unit']} of {it['product']}, lot {it['lot']}; entry"
+        f" {it['corrects']} is reversed. {it['why']}"
+    ),
     "material.scrapped": lambda it: (
         f"Step {it['step']}: {_kg(it['net_g'])} of {it['material']}, lot {it['lot']}, scrapped."
     ),

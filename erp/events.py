@@ -137,7 +137,7 @@ EVENTS = (
     EventKind(
         type="mes.posting_reversed.v1",
         fact="material.reversed",
-        also=("material.consumption-reversed",),
+        also=("material.consumption-reversed", "material.production-reversed"),
         title="Posting reversed",
         says="An earlier fact did not happen as told; its posting is undone, line by line.",
         needs=("corrects",),

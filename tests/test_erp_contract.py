@@ -129,7 +129,10 @@ def test_a_fact_without_erp_order_has_no_message() -> None:
 
 
 @pytest.mark.requirement("K8", "E7")
-@pytest.mark.parametrize("fact", ["material.reversed", "material.consumption-reversed"])
+@pytest.mark.parametrize(
+    "fact",
+    ["material.reversed", "material.consumption-reversed", "material.production-reversed"],
+)
 def test_a_reversal_names_its_original_and_undoes_its_lines(fact: str) -> None:
     ledger = Written()
     first = message_of(ledger.consumed(net_g="12000.5"))

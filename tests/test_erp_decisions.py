@@ -187,3 +187,21 @@ def test_a_replay_leaves_alone_what_was_never_tried_and_what_came_after_it(
     assert found.first is not None
     assert found.last is not None
     assert found.first <= found.last
+
+
+@pytest.mark.requirement("K8")
+def test_a_yield_that_was_amended_is_reversed_and_booked_anew(erp: Sandbox, outbox: Outbox) -> None:
+    ledger = orders(erp, 320)
+    goods = {"batch": "B320", "order": "W320", "erp_order": "PO-320", "product": "TAB"}
+    goods |= {"lot": "B320", "unit": "EA"}
+    made = ledger.write("material.produced", "batch/B320", quantity="99000", **goods)
+    about = {**goods, "quantity": "99000", "why": "Wrong sheet.", "corrects": made.seq}
+    ledger.write("material.production-reversed", "amendment/B320.1", **about)
+    ledger.write("material.produced", "amendment/B320.1", quantity="98900", **goods)
+    with relaying(ledger, outbox, erp) as relay:
+        relay.step()
+    assert states(outbox)["W320"] == [State.DONE] * 3
+    first, undone, _ = evidence.messages(outbox)
+    assert from_bytes(undone.body).data.corrects == first.event_id
+    receipts = [Decimal(line["quantity"]) for line in erp.lines("PO-320")]
+    assert sum(receipts) == Decimal(98900), receipts

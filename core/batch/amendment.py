@@ -15,9 +15,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
-from core.batch.events import ValueCorrected
+from core.batch.events import MaterialProduced, ProductionReversed, ValueCorrected
 from core.batch.fold import corrections
-from core.batch.state import Batch, BatchState, Correction, Signed, StepRun, signed
+from core.batch.state import Batch, BatchState, Correction, Goods, Signed, StepRun, signed
 from core.batch.steps import measured, within_limits
 from core.fact import Event, Recorded, State
 from core.signature import SignatureApplied
@@ -111,6 +111,7 @@ class Amendment:
     signatures: tuple[Signed, ...] = ()
     decided_by: str | None = None
     decided_at: datetime | None = None
+    goods: Goods | None = None
 
 
 class Look(Protocol):
@@ -187,6 +188,10 @@ def _changes(amendment: Amendment, event: Event, fact: Recorded) -> dict[str, An
                 "decided_by": fact.actor,
                 "decided_at": fact.at,
             }
+        case ProductionReversed():
+            return {"goods": Goods(quantity=Decimal(0), entry=fact.seq)}
+        case MaterialProduced(quantity=quantity):
+            return {"goods": Goods(quantity=quantity, entry=fact.seq)}
         case SignatureApplied() as it:
             return {"signatures": (*amendment.signatures, signed(it, fact))}
         case _:

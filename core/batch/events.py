@@ -266,6 +266,20 @@ class MaterialProduced(Event, frozen=True, kw_only=True, tag="material.produced"
     unit: str
 
 
+class ProductionReversed(Event, frozen=True, kw_only=True, tag="material.production-reversed"):
+    """What `corrects` said was made is not what was made: the same line with the sign turned."""
+
+    batch: str
+    order: str
+    erp_order: str | None
+    product: str
+    lot: str
+    quantity: Decimal
+    unit: str
+    why: str
+    corrects: int
+
+
 class BatchClosed(Event, frozen=True, kw_only=True, tag="batch.closed"):
     """The last entry of the stream; an amendment is a stream of its own."""
 

@@ -15,6 +15,7 @@ from core.batch.events import (
     BatchResumed,
     ExceptionReviewed,
     MaterialConsumed,
+    MaterialProduced,
     ScanAccepted,
     StepCompleted,
     StepReopened,
@@ -31,6 +32,7 @@ from core.batch.state import (
     BatchException,
     BatchState,
     Correction,
+    Goods,
     Partial,
     Redone,
     Reversal,
@@ -277,6 +279,8 @@ def _batch_changes(batch: Batch, event: Event, fact: Recorded) -> dict[str, Any]
             return {"state": BatchState.RELEASED, "decided_at": fact.at}
         case BatchRejected():
             return {"state": BatchState.REJECTED, "decided_at": fact.at}
+        case MaterialProduced(quantity=quantity):
+            return {"goods": Goods(quantity=quantity, entry=fact.seq)}
         case BatchClosed():
             return {"closed": True}
         case SignatureApplied() as it:

@@ -21,7 +21,12 @@ from core.batch.amendment import (
     standing,
 )
 from core.batch.correct import corrected
-from core.batch.events import BatchRejected, BatchReleased
+from core.batch.events import (
+    BatchRejected,
+    BatchReleased,
+    MaterialProduced,
+    ProductionReversed,
+)
 from core.batch.state import Batch, BatchState, StepRun
 from core.errors import Unknown, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, need
@@ -255,8 +260,39 @@ def _release(
         Fact(stream, signature),
         # The ERP heard of the first decision; it hears again only where that was turned.
         *([Fact(stream, turned)] if changed else []),
+        *_goods(plant, amendment, batch),
         Fact(stream, released),
     )
+
+
+def _goods(plant: Plant, amendment: Amendment, batch: Batch) -> tuple[Fact, ...]:
+    """Return what corrects the ERP's quantity of the product; nothing where it stays.
+
+    The fact that stands is reversed, then the amended quantity is told: never a difference alone.
+    """
+    earlier = amendments(plant, amendment.batch)[: amendment.number - 1]
+    closed = need(plant, Batch, amendment.batch).goods
+    told = [closed, *(one.goods for one in earlier)]
+    stands = next((one for one in reversed(told) if one is not None), None)
+    made, before = produced(batch) or Decimal(0), stands.quantity if stands else Decimal(0)
+    if made == before:
+        return ()
+    stream, why = f"{Amendment.KIND}/{amendment.amendment}", amendment.why
+    about: dict[str, Any] = {
+        "batch": batch.batch,
+        "order": batch.order,
+        "erp_order": batch.erp_order,
+        "product": batch.content.product,
+        "lot": batch.batch,
+        "unit": batch.content.unit,
+    }
+    facts = []
+    if stands is not None and before > 0:
+        undone = ProductionReversed(quantity=before, why=why, corrects=stands.entry, **about)
+        facts.append(Fact(stream, undone, why))
+    if made > 0:
+        facts.append(Fact(stream, MaterialProduced(quantity=made, **about), why))
+    return tuple(facts)
 
 
 def _produced_before(plant: Plant, amendment: Amendment) -> Decimal:
@@ -301,5 +337,6 @@ def _reject(
     return (
         Fact(stream, signature, command.why),
         *([Fact(stream, turned, command.why)] if changed else []),
+        *_goods(plant, amendment, batch),
         Fact(stream, rejected, command.why),
     )

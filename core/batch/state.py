@@ -168,6 +168,14 @@ class BatchException:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Goods:
+    """What the ERP was last told of the product; `entry` told it, and zero is nothing."""
+
+    quantity: Decimal
+    entry: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
     """A signature as every readable form must show it (21 CFR 11.50)."""
 
@@ -204,6 +212,7 @@ class Batch:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     decided_at: datetime | None = None
+    goods: Goods | None = None
     audit_trail_reviewed_by: str | None = None
     closed: bool = False
 

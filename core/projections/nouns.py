@@ -18,7 +18,7 @@ from core.ledger.store import Ledger, Store
 from core.projections import verifications
 from core.projections.replay import canonical, folded, processes, ranges, written
 
-NAME, VERSION = "nouns", 6
+NAME, VERSION = "nouns", 7
 SCHEMA = (
     "create table if not exists noun("
     " stream text primary key, kind text not null, ver integer not null,"
