@@ -29,6 +29,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "person.record-authentication": ("service",),
     "person.record-sign-in": ROLES,
     "person.link-identity": ("admin",),
+    "person.register": ("admin",),
     "person.register-passkey": ROLES,
     "person.revoke-passkey": ROLES,
     "person.record-sign-out": ROLES,

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from capture.telemetry import Telemetry
+from core import verify as stand_alone
 from core.backup.files import NoBackup, Occupied
 from core.backup.restore import BesideAnchor, Restored, ShortOfAnchor, restore
 from core.backup.take import Taken, backup
@@ -328,6 +329,40 @@ def test_postgres_ledger_is_backed_up_under_load_and_restored_to_either_home(
             assert signer.person == "sana"
         with pytest.raises(Occupied, match="entries already"):
             restore(tmp_path / "b", tmp_path / "again", silent, store=second)
+
+
+@pytest.mark.requirement("H8")
+def test_export_and_rebuild_read_the_ledger_in_postgres(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, run = tmp_path / "plant", CliRunner().invoke
+    monkeypatch.delenv("BATCHWRIGHT_STORE", raising=False)
+    with running(data, postgres_url) as execution:
+        seed(execution)
+        said = run(app, ["export", "--data", str(data), "--out", str(tmp_path / "none")])
+        assert said.exit_code == 1
+        assert "holds no ledger.db. Name the plant's data folder, or the database in" in said.output
+        monkeypatch.setenv("BATCHWRIGHT_STORE", postgres_url)
+        out, size = tmp_path / "bundle", execution.ledger.size()
+        said = run(app, ["export", "--data", str(data), "--out", str(out)])
+        assert said.exit_code == 0, said.output
+        vkey = (data / "keys" / "log.vkey").read_text("utf-8")
+        assert stand_alone.verify(str(out), vkey, None).startswith(f"OK: {size} entries\n")
+        with execution.writer.store.connect() as connection:
+            spoiled = "update noun set body = ? where stream = 'person/quinn'"
+            body = b'{"name":"Somebody else"}'
+            connection.exec_driver_sql(execution.writer.store.sql(spoiled), (body,))
+            connection.commit()
+        said = run(app, ["rebuild", "--data", str(data), "--compare"])
+        assert (said.exit_code, said.output.splitlines()[-1]) == (1, "1 streams differ")
+        assert 'person/quinn state.state: stored nothing, folded "active"' in said.output
+        said = run(app, ["rebuild", "--data", str(data)])  # the server goes on
+        assert (said.exit_code, said.output) == (0, "0 streams differ\n")
+        receive(execution, "AFTER")
+        assert differences(execution.ledger) == []
+    monkeypatch.setenv("BATCHWRIGHT_STORE", "mysql://nowhere")
+    said = run(app, ["rebuild", "--data", str(data)])
+    assert said.exit_code == 1
 
 
 def test_commands_say_what_they_did_and_what_is_next(data: Path, tmp_path: Path) -> None:

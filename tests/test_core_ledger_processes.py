@@ -22,9 +22,9 @@ pytestmark = pytest.mark.postgres
 class Child:
     """One writing process, told what to append line by line."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *more: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.ledger_child", url],
+            [sys.executable, "-m", "tests.ledger_child", url, *more],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", bufsize=1,
         )  # fmt: skip
         assert self.answer() == ["ready"]
@@ -48,8 +48,8 @@ class Child:
 
 
 @contextmanager
-def children(url: str, count: int) -> Iterator[list[Child]]:
-    found = [Child(url) for _ in range(count)]
+def children(url: str, count: int, *more: str) -> Iterator[list[Child]]:
+    found = [Child(url, *more) for _ in range(count)]
     try:
         yield found
     finally:
@@ -92,8 +92,12 @@ def test_a_process_killed_in_the_middle_leaves_nothing_half_done(postgres_url: s
 
 
 @pytest.mark.requirement("K2")
-def test_a_process_that_slept_catches_up_before_it_writes(postgres_url: str) -> None:
-    with children(postgres_url, 1) as [sleeper], writing(postgres_url) as writer:
+@pytest.mark.parametrize(("mode", "loads"), [((), 1), (("--blind",), 2)], ids=["real", "control"])
+def test_a_process_that_slept_catches_up_before_it_writes(
+    postgres_url: str, mode: tuple[str, ...], loads: int
+) -> None:
+    """A process that does not look meets the others' numbers, and must read everything again."""
+    with children(postgres_url, 1, *mode) as [sleeper], writing(postgres_url) as writer:
         sleeper.tell("s:1")
         assert sleeper.answer() == ["s:1", "1", "first"]
         sleeper.process.send_signal(signal.SIGSTOP)
@@ -103,6 +107,8 @@ def test_a_process_that_slept_catches_up_before_it_writes(postgres_url: str) -> 
         sleeper.process.send_signal(signal.SIGCONT)
         assert sleeper.answer() == ["s:2", "32", "first"]
         assert writer.carry_out(job("w:last", draft("batch/B1")), 30).first_seq == 33
+        sleeper.tell("loads?")
+        assert sleeper.answer() == ["loads", str(loads)]
     assert is_whole(postgres_url) == 33
 
 

@@ -44,7 +44,7 @@ def device(page: Page) -> tuple[CDPSession, str]:
     return session, made["authenticatorId"]
 
 
-def registered(plant: LivingPlant, screen: Screen, label: str) -> str:
+def registered(plant: LivingPlant, screen: Screen, label: str, *, person: str = "quinn") -> str:
     """Register a passkey on the person's own page; return its id."""
     page = screen.page
     page.goto(plant.url + "/account/passkeys")
@@ -54,7 +54,7 @@ def registered(plant: LivingPlant, screen: Screen, label: str) -> str:
     page.get_by_label("Your secret").fill(PIN)
     page.get_by_role("button", name="Sign and register").click()
     expect(page.get_by_role("rowheader", name=label)).to_be_visible()
-    return plant.execution.nouns.get(Keyring, "quinn").credentials[-1]
+    return plant.execution.nouns.get(Keyring, person).credentials[-1]
 
 
 def asked(plant: LivingPlant, screen: Screen, held: str) -> Page:

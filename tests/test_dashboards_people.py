@@ -11,6 +11,7 @@ import pytest
 
 from core.access import ProviderIdentity, identity_name
 from core.people import Person, RecordFailedAuthentication
+from core.secret_rules import AccountPolicy
 from tests.accounts_plant import AccountsPlant, accounts_plant, seed_folder, ticket_of
 from tests.erp_plant import eventually
 
@@ -158,6 +159,39 @@ def test_key_of_a_program_is_shown_once_and_revoked(plant: AccountsPlant) -> Non
             assert lims.get("/api/v1/order").status_code == 200
             assert fill(ada, f"/people/~client/lims/{id_}", why="Rotated.").status_code == 303
             assert lims.get("/api/v1/order").status_code == 401
+
+
+@pytest.mark.requirement("H7")
+def test_quality_puts_other_rules_for_secrets_in_force_and_everybody_reads_them(
+    plant: AccountsPlant,
+) -> None:
+    with plant.signed_in("ada") as ada:
+        page = ada.get("/people").text
+        assert "The rules that every plant begins with." in page
+        assert "Change the rules for secrets" not in page
+        other = {"secret_days": "90", "remembered": "24", "local": "no"}
+        refused = fill(ada, "/people/~policy", **other)
+        assert (refused.status_code, "needs the role qa" in refused.text) == (422, True)
+    with plant.signed_in("quinn") as quinn:
+        page = quinn.get("/people/~policy").text
+        assert '<option value="" selected>never</option>' in page
+        assert '<option value="5" selected>5</option>' in page
+        for wrong in ({"secret_days": "31"}, {"secret_days": "x"}, {"remembered": "25"}):
+            refused = fill(quinn, "/people/~policy", **(other | wrong))
+            assert refused.status_code == 422
+        assert plant.execution.authentication.policy == AccountPolicy()
+        done = fill(quinn, "/people/~policy", **other)
+        assert done.headers["location"] == "/people?done"
+        again = fill(quinn, "/people/~policy", **other)
+        assert again.status_code == 422
+        page = quinn.get("/people").text
+        assert "after 90 days" in page
+        assert "The provider alone opens the door" in page
+        [entry] = plant.entries(of="account-policy.adopted")
+        assert f'/audit?entry={entry.seq}"' in page
+    assert plant.execution.authentication.policy == AccountPolicy(
+        secret_days=90, remembered=24, local_with_provider=False
+    )
 
 
 @pytest.mark.requirement("H7")

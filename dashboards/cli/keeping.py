@@ -88,7 +88,10 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="a new folder for the bundle")],
     batch: Annotated[str | None, typer.Option(help="only this batch, with its evidence")] = None,
 ) -> None:
-    """Write the ledger, or one batch, as a bundle that checks itself."""
+    """Write the ledger, or one batch, as a bundle that checks itself.
+
+    BATCHWRIGHT_STORE names the ledger where it is in PostgreSQL; the keys are those of --data.
+    """
     from core.batch.bundle import batch_streams
     from core.ledger.checkpoint import load_key, parse_vkey
     from core.ledger.export import export_bundle, export_streams, newest_stamp
@@ -136,17 +139,23 @@ def rebuild(
     data: Data,
     compare: Annotated[bool, typer.Option("--compare", help="only show differences")] = False,
 ) -> None:
-    """Fold the projection anew from the ledger, or compare it with what is stored."""
+    """Fold the projection anew from the ledger, or compare it with what is stored.
+
+    BATCHWRIGHT_STORE names the ledger where it is in PostgreSQL; servers there wait meanwhile.
+    """
     from core.ledger.store import open_ledger, open_store
     from core.projections.nouns import compare as compared
     from core.projections.nouns import prepare
 
     where = ledger_of(data)
-    if not compare:
-        prepare(open_store(where), anew=True)
-    ledger = open_ledger(where)
-    found = compared(ledger)
-    ledger.close()
+    try:
+        if not compare:
+            prepare(open_store(where), anew=True)
+        ledger = open_ledger(where)
+        found = compared(ledger)
+        ledger.close()
+    except (MesError, OSError) as fault:
+        raise give_up(fault) from fault
     for one in found:
         say(str(one))
     say(f"{len({one.stream for one in found})} streams differ")

@@ -22,7 +22,19 @@ def give_up(sentence: object) -> typer.Exit:
 
 
 def ledger_of(data: Path) -> str:
-    """Return where the ledger of a data folder is."""
+    """Return the URL of a plant's ledger: BATCHWRIGHT_STORE, else the file in its data folder."""
+    from config.settings import Settings
+    from core.errors import MesError
+
+    try:
+        store = Settings().store
+    except (MesError, ValueError) as fault:
+        raise give_up(fault) from fault
+    if store is not None:
+        return store
     if not (data / "ledger.db").is_file():
-        raise give_up(f"{data}: holds no ledger.db. Name the plant's data folder.")
+        raise give_up(
+            f"{data}: holds no ledger.db. Name the plant's data folder, or the"
+            " database in BATCHWRIGHT_STORE."
+        )
     return f"sqlite:///{data / 'ledger.db'}"

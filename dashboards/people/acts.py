@@ -12,6 +12,7 @@ from core.access import (
     LinkIdentity,
     RevokeBadge,
 )
+from core.authority import AdoptAccountPolicy
 from core.client import IssueKey, RegisterClient
 from core.fact import Command
 from core.people import (
@@ -23,10 +24,15 @@ from core.people import (
     RetirePerson,
     UnlockPerson,
 )
+from core.secret_rules import AGES_DAYS, MOST_REMEMBERED, AccountPolicy
 from core.signature import Seen
 
 type Form = Mapping[str, tuple[str, ...]]
 KEY_DAYS = 180
+DOOR = {
+    True: "Local secrets open the door as well",
+    False: "The provider alone opens the door",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +218,48 @@ def new_client(form: Form) -> Command:
     return RegisterClient(
         client=one(form, "client"), name=one(form, "name"), roles=tuple(form.get("roles", ()))
     )
+
+
+def policy_fields(policy: AccountPolicy) -> tuple[Field, ...]:
+    """Return the form of the plant's rules for secrets, filled with those in force."""
+    return (
+        Field(
+            name="secret_days",
+            label="A secret ends",
+            options=tuple((str(days or ""), age_words(days)) for days in AGES_DAYS),
+            value=(str(policy.secret_days or ""),),
+            hint="A secret that has ended opens the form for a new one, and signs nothing.",
+        ),
+        Field(
+            name="remembered",
+            label="Former secrets that are not taken again",
+            options=tuple((str(n), str(n)) for n in range(MOST_REMEMBERED + 1)),
+            value=(str(policy.remembered),),
+        ),
+        Field(
+            name="local",
+            label="Where the plant has a sign-in provider",
+            options=(("yes", DOOR[True]), ("no", DOOR[False])),
+            value=("yes" if policy.local_with_provider else "no",),
+            hint="Without local secrets nobody comes in while the provider is down.",
+        ),
+    )
+
+
+def new_policy(plant: str, form: Form) -> Command:
+    """Return the command that puts other rules for secrets in force."""
+    days = one(form, "secret_days")
+    policy = AccountPolicy(
+        secret_days=int(days) if days else None,
+        remembered=int(one(form, "remembered")),
+        local_with_provider=one(form, "local") == "yes",
+    )
+    return AdoptAccountPolicy(plant=plant, policy=policy)
+
+
+def age_words(days: int | None) -> str:
+    """Return in words how long a secret stands."""
+    return "never" if days is None else f"after {days} days"
 
 
 def new_key(client: str) -> Command:

@@ -7,15 +7,17 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from core.client import Client, KeyState
+from core.clock import parse_iso
 from core.ledger.entry import Entry
 from core.ledger.search import Wanted, search
 from core.ledger.store import Ledger
 from core.people import Person, PersonState
+from core.secret_rules import AccountPolicy
 from dashboards import parts
 from dashboards.entry_words import summary
 from dashboards.palette import State
 from dashboards.parts import local_time
-from dashboards.people.acts import Act, Field
+from dashboards.people.acts import DOOR, Act, Field, age_words
 
 ALERTS = (
     "person.locked", "person.lock-withheld", "person.badge-revoked", "person.enrolment-issued",
@@ -140,6 +142,25 @@ def clients_table(
     return parts.table("Programs and their keys", head, rows, empty="No program has a key.")
 
 
+def policy_facts(policy: AccountPolicy, adopted: Entry | None, zone: ZoneInfo) -> Markup:
+    """Return the rules for secrets that are in force, and who put them there."""
+    since = "The rules that every plant begins with."
+    if adopted is not None:
+        at = local_time(parse_iso(adopted.at), zone, seconds=False)
+        since = Markup("{}, by {}, {}").format(
+            at, adopted.actor, parts.link(f"entry {adopted.seq}", f"/audit?entry={adopted.seq}")
+        )
+    rows: list[tuple[str, object]] = [
+        ("A secret ends", age_words(policy.secret_days)),
+        ("Former secrets that are not taken again", str(policy.remembered)),
+        ("With a sign-in provider", DOOR[policy.local_with_provider]),
+        ("In force since", since),
+    ]
+    return Markup('<div data-testid="policy">{}{}</div>').format(
+        parts.heading("Rules for secrets"), parts.facts(rows)
+    )
+
+
 def field(it: Field) -> Markup:
     """Return one field with its label."""
     hint = Markup('<p class="hint" id="{0}-hint">{1}</p>').format(it.name, it.hint)
@@ -186,6 +207,7 @@ def form(
     button: str,
     refusal: str = "",
     above: Markup = Markup(""),
+    below: Markup = Markup(""),
     warns: bool = False,
 ) -> Markup:
     """Return a sheet with a form, its refusal and the way back."""
@@ -204,10 +226,10 @@ def form(
     return Markup(
         '<div class="bw-sheet wide"><h1>{}</h1><p>{}</p>{}'
         '<form method="post" action="{}" autocomplete="off">{}{}{}'
-        '<button class="bw-button{}" type="submit">{}</button></form><p class="back">{}</p></div>'
+        '<button class="bw-button{}" type="submit">{}</button>{}</form><p class="back">{}</p></div>'
     ).format(
         title, says, alert, action, above, kept, Markup("").join(field(one) for one in fields),
-        " warns" if warns else "", button, parts.link("Back, change nothing", back),
+        " warns" if warns else "", button, below, parts.link("Back, change nothing", back),
     )  # fmt: skip
 
 

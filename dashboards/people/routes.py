@@ -18,31 +18,19 @@ from core.errors import MesError
 from core.fact import Command
 from core.people import Person, PersonState
 from core.signature import Seen
-from core.signing import BADGE, Credentials, DoesNotFit, Preparation
 from core.signing_period import Actor
 from dashboards import parts, theme
 from dashboards.login import chosen_scheme
 from dashboards.palette import State
 from dashboards.people import acts, draw
 from dashboards.people.acts import Act, Field, Form, one
+from dashboards.people.sign import PATH, Asked, SignSheet
 from dashboards.plant import PlantServices
 from dashboards.security import Gate
 from dashboards.session import Login, Viewer, same_csrf
-from dashboards.tickets import Tickets
 
 NOTHING = Markup("")
 OWN = "~"  # no user id begins with it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What somebody was shown and asked to sign: the secret is all that is missing."""
-
-    person: str
-    command: Command
-    idem: str
-    shown: Preparation
-    back: str
 
 
 class PeoplePages:
@@ -50,13 +38,20 @@ class PeoplePages:
 
     def __init__(self, plant: PlantServices, gate: Gate) -> None:
         self._plant, self._gate = plant, gate
-        self._asked = Tickets[Asked]()
+        self._sheet = SignSheet(plant.execution, issuer=plant.provider_issuer)
 
     def router(self) -> APIRouter:
         """Return the routes; the fixed ones stand before those with a person's name."""
         routes = APIRouter(include_in_schema=False)
         routes.get("/people")(self.everybody)
-        for path in ("new", "client", "client/{client}", "client/{client}/{key}", "review"):
+        for path in (
+            "new",
+            "policy",
+            "client",
+            "client/{client}",
+            "client/{client}/{key}",
+            "review",
+        ):
             routes.get(f"/people/{OWN}{path}")(self.ask)
             routes.post(f"/people/{OWN}{path}")(self.take)
         routes.post(f"/people/{OWN}sign")(self.take)
@@ -93,6 +88,7 @@ class PeoplePages:
             ("person.register", "Register a person", "/people/~new"),
             ("person.review-access", "Review access", "/people/~review"),
             ("client.register", "Register a program", "/people/~client"),
+            ("plant.adopt-account-policy", "Change the rules for secrets", "/people/~policy"),
         )
         buttons = Markup("").join(
             Markup('<li><a class="bw-act" href="{}">{}</a></li>').format(href, label)
@@ -110,6 +106,10 @@ class PeoplePages:
                 "Security alerts", draw.alerts(plant.ledger), "Nothing happened yet."
             ),
         ]
+        stream = plant.ledger.stream(f"plant/{plant.execution.plant}")
+        adopted = [entry for entry in stream if entry.type == "account-policy.adopted"]
+        policy = plant.execution.authentication.policy
+        pieces.append(draw.policy_facts(policy, adopted[-1] if adopted else None, plant.zone))
         if self.may(viewer, "client.issue-key"):
             used = plant.execution.secrets.keys_used()
             pieces.append(draw.clients_table(nouns.all(Client), used, now(), zone=plant.zone))
@@ -145,7 +145,7 @@ class PeoplePages:
         form: Form = {name: tuple(str(value) for value in given.getlist(name)) for name in given}
         if not same_csrf(login, one(form, "csrf")):
             return HTMLResponse("This form is too old. Go back and load it again.", 403)
-        if request.url.path == "/people/~sign":
+        if request.url.path == PATH:
             return await run_in_threadpool(self._sign, request, login, form)
         return await run_in_threadpool(self._do, request, login, form)
 
@@ -162,6 +162,16 @@ class PeoplePages:
                     title="Register a person", button="Register", fields=acts.NEW_PERSON,
                     says="Then give the person an enrolment code. You never learn the secret.",
                     command=lambda form, _: acts.new_person(form), back="/people",
+                )  # fmt: skip
+            case ["~policy"]:
+                policy = self._plant.execution.authentication.policy
+                return _Act(
+                    title="Rules for secrets", button="Put them in force",
+                    fields=acts.policy_fields(policy),
+                    says="They hold for everybody from here on. What a secret must be made of is"
+                    " fixed: a passphrase of 12 to 128 characters, or a PIN to go with a badge.",
+                    command=lambda form, _: acts.new_policy(self._plant.execution.plant, form),
+                    back="/people",
                 )  # fmt: skip
             case ["~client"]:
                 return _Act(
@@ -275,49 +285,19 @@ class PeoplePages:
         return RedirectResponse(f"{it.back}?done", 303)
 
     def _ask_signature(self, request: Request, it: Asked, *, refusal: str = "") -> Response:
-        manifest = it.shown.manifest
-        lines = parts.facts(
-            [
-                ("Record", f"{manifest.record}, version {manifest.ver}"),
-                ("What you sign", manifest.words),
-                ("Meaning", manifest.meaning),
-                ("Signed by", f"{manifest.name} ({manifest.signer})"),
-                ("Zone", manifest.zone),
-            ],
-            wide=True,
-        )
-        hidden = {"csrf": self._login(request).csrf, "ticket": self._asked.give(it)}
-        body = draw.form(
-            "Sign", "Your user id and your secret are your signature.", action="/people/~sign",
-            back=it.back, hidden=hidden, button="Sign", refusal=refusal, above=lines,
-            fields=(
-                Field(name="user", label="User id or badge"),
-                Field(name="secret", label="Secret", kind="password"),
-            ),
-        )  # fmt: skip
+        body = self._sheet.draw(it, csrf=self._login(request).csrf, refusal=refusal)
         return self._page(request, "Sign", body, status=422 if refusal else 200)
 
     def _sign(self, request: Request, login: Login, form: Form) -> Response:
-        it, viewer = self._asked.take(one(form, "ticket")), login.viewer
-        if it is None or it.person != viewer.person:
+        viewer = login.viewer
+        it = self._sheet.take(form, viewer.person)
+        if it is None:
             return HTMLResponse("This form is too old. Go back and begin again.", 403)
-        who = one(form, "user")
-        is_badge = self._plant.execution.signing.component(who) == BADGE
         try:
-            self._plant.execution.submit(
-                it.command,
-                actor=Actor(viewer.person, viewer.station),
-                idem=it.idem,
-                credentials=Credentials(
-                    secret=one(form, "secret"),
-                    pending=it.shown.pending,
-                    badge=who if is_badge else None,
-                    user=None if is_badge else who,
-                ),
-            )
-        except DoesNotFit as refusal:
-            return self._ask_signature(request, it, refusal=str(refusal))
+            self._sheet.sign(it, form, Actor(viewer.person, viewer.station))
         except MesError as refusal:
+            if self._sheet.is_shown(it):
+                return self._ask_signature(request, it, refusal=str(refusal))
             says = parts.join(
                 parts.notice(State.BAD, "Not signed.", str(refusal)),
                 Markup("<p>{}</p>").format(parts.link("Go back and begin again", it.back)),
