@@ -41,6 +41,7 @@ Batchwright: the plant floor's system of record.
                  --fix              let the linter and the formatter mend what they can
   python3 run.py setup              only make the environment, for example before going offline
   python3 run.py lock [--upgrade]   write requirements.lock anew from pyproject.toml (needs uv)
+  python3 run.py sbom [FILE]        write the bill of materials of requirements.lock (CycloneDX)
 
 The first run looks for Python 3.12 or newer, makes .venv and installs what requirements.lock
 names, with uv where it is on PATH, else with pip. Later runs start at once. To begin again,
@@ -89,16 +90,10 @@ def candidates(path: str, home: Path) -> Iterator[str]:
     """Yield the interpreters worth a try, best first; the same file may come twice."""
     yield sys.executable
     folders = [folder for folder in path.split(os.pathsep) if folder]
-    for minor in MINORS:
-        for folder in folders:  # every folder: the first hit may be a shim that does not start
-            found = shutil.which(f"python3.{minor}", path=folder)
-            if found:
-                yield found
+    for minor in MINORS:  # every folder: the first hit may be a shim that does not start
+        yield from filter(None, (shutil.which(f"python3.{minor}", path=one) for one in folders))
     for folder in folders:
-        for name in ("python3", "python"):
-            found = shutil.which(name, path=folder)
-            if found:
-                yield found
+        yield from filter(None, (shutil.which(name, path=folder) for name in ("python3", "python")))
     data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     kept = [
         Path(os.environ.get("PYENV_ROOT") or home / ".pyenv") / "versions",
@@ -361,8 +356,15 @@ def lock(arguments: list[str]) -> int:
         *("--python-version", "3.12", "--no-emit-index-url", "--no-emit-find-links"),
         *("--extra", "postgres", "--group", "dev", "-o", LOCK.name, "pyproject.toml"),
     ]
-    about = dict(os.environ, UV_CUSTOM_COMPILE_COMMAND="python3 run.py lock")
-    return subprocess.call([*command, *arguments], cwd=str(ROOT), env=about)
+    os.environ["UV_CUSTOM_COMPILE_COMMAND"] = "python3 run.py lock"
+    return subprocess.call([*command, *arguments], cwd=str(ROOT))
+
+
+def sbom(arguments: list[str]) -> list[str]:
+    """Return what writes the bill of materials: every package of the lock with its hashes."""
+    to = os.path.abspath(arguments[0]) if arguments else "-"
+    made = ["--pyproject", str(ROOT / "pyproject.toml"), "--output-reproducible", "-o", to]
+    return ["-W", "ignore", "-m", "cyclonedx_py", "requirements", *made, str(LOCK)]
 
 
 def main(arguments: list[str]) -> int:
@@ -371,13 +373,15 @@ def main(arguments: list[str]) -> int:
     if command in ("-h", "--help", "help"):
         print(HELP, end="")
         return 0
-    if command not in ("demo", "test", "check", "setup", "lock"):
+    if command not in ("demo", "test", "check", "setup", "lock", "sbom"):
         raise Stop(f"{command} is not a command. Run: python3 run.py --help")
     if command == "lock":
         return lock(rest)
     python = environment()
     if command == "check":
         return check(python, rest)
+    if command == "sbom":
+        become([python, *sbom(rest)])
     if command == "test":
         os.chdir(str(ROOT))
         become([python, *tests(rest)])
@@ -391,7 +395,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except Stop as reason:
-        say(str(reason))
-        sys.exit(1)
+        sys.exit(str(reason))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -30,6 +30,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "person.record-sign-in": ROLES,
     "person.link-identity": ("admin",),
     "person.register": ("admin",),
+    "person.record-secret-change": ("service",),
     "person.register-passkey": ROLES,
     "person.revoke-passkey": ROLES,
     "person.record-sign-out": ROLES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -255,6 +256,25 @@ def test_second_start_adds_less_than_half_a_second(checkout: Path) -> None:
 
 
 @posix
+@pytest.mark.requirement("P2")
+def test_bill_of_materials_names_every_package_of_the_lock_with_its_hashes(tmp_path: Path) -> None:
+    made_twice = []
+    for name in ("one.json", "two.json"):
+        command = [sys.executable, *run.sbom([str(tmp_path / name)])]
+        subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
+        made_twice.append((tmp_path / name).read_bytes())
+    assert made_twice[0] == made_twice[1]  # the same lock, the same bytes: no clock, no chance
+    made = json.loads(made_twice[0])
+    assert (made["bomFormat"], made["metadata"]["component"]["name"]) == (
+        "CycloneDX",
+        "batchwright",
+    )
+    text = run.LOCK.read_text("utf-8")
+    locked = dict(re.findall(r"^([\w.-]+)(?:\[.*\])?==([^\s;]+)", text, re.M))
+    assert {one["name"]: one["version"] for one in made["components"]} == locked
+    assert all(one["externalReferences"][0]["hashes"] for one in made["components"])
+
+
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
 def test_changed_lock_or_project_makes_the_environment_stale(checkout: Path, name: str) -> None:
     ask = [sys.executable, "-c", "import run; print(run.is_current())"]

@@ -80,8 +80,8 @@ def close_revisions(execution: Execution, batch: str) -> int:
             form=FORM,
             content_sha256=record_sha256(record),
         )
-        # Another id for each try: one that was refused, as evidence, would be refused for ever. That
-        # a revision is closed once is the rule's own.
+        # Another id for each try: what was refused as evidence would be refused for ever. That a
+        # revision is closed once is the rule's own matter.
         idem = f"{ARCHIVE.person}:{batch}:{revision}:{token_hex(8)}"
         try:
             execution.submit(command, actor=ARCHIVE, idem=idem)
