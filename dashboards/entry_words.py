@@ -235,6 +235,11 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "station.bound": lambda it: f"Station {it['station']}: room {it['room']}, {it['scale']}.",
     "master-recipe.approved": lambda it: f"{it['recipe']} approved for {it['party']}.",
     "master-recipe.made-effective": lambda it: f"{it['recipe']} is effective.",
+    "erp-key.begun": lambda it: (
+        f"Key {it['key']} to {it['direction']} lives beside {it['before']}, until"
+        f" {_instant(it['until'])} UTC."
+    ),
+    "erp-key.ended": lambda it: f"Key {it['key']} to {it['direction']} is dead.",
     "erp-material.received": lambda it: (
         f"The ERP states material {it['material']}: {it['name']}, in {it['unit']};"
         f" version {it['version']}."

@@ -46,6 +46,7 @@ MAY: dict[str, set[str]] = {
     "engineer": {
         "material.register", "equipment.register", "instrument.record-calibration",
         "station.bind", "recipe.draft", "recipe.submit", "recipe.approve", "message.replay",
+        "erp-key.begin", "erp-key.end",
     },
     "director": set(),
     "finance": {
@@ -56,7 +57,8 @@ MAY: dict[str, set[str]] = {
     "admin": {
         "person.register", "person.change-roles", "person.unlock", "person.retire",
         "person.issue-enrolment", "person.issue-badge", "person.revoke-badge",
-        "person.link-identity", "client.register", "client.issue-key", "client.revoke-key",
+        "person.link-identity",
+        "client.register", "client.issue-key", "client.revoke-key",
     },
     "service": {
         "order.receive", "order.withdraw", "bom.receive", "erp-material.receive",

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from core.authority import PlantRules
 from core.clock import now
+from core.erp_key import ErpKey
 from core.errors import Refused
 from core.execution import Actor
 from dashboards import menu, parts, visit
@@ -116,13 +117,24 @@ class OfficePage:
             return self._master()
         if self._asked.view == "keys":
             boundary = plant.readers.get("boundary")
-            return _no_erp() if boundary is None else keys_view(_keys(boundary))
+            return _no_erp() if boundary is None else self._keys(boundary)
         rules, at = self._rules(), now()
         return parts.join(
             standing_view(rules, at, self._look),
             profiles_view(self._ready, in_force(rules, at)),
             _edit_link(self._may_sign(), edits),
         )
+
+    def _keys(self, boundary: Any) -> Markup:
+        """Return the live keys beside what the ledger knows of their rotation."""
+        nouns = self._plant.execution.nouns
+        both = (("send", boundary.send_keys), ("receive", boundary.receipt_keys))
+        rows = [
+            KeyRow(direction=way, ids=keys.ids, rotation=nouns.get(ErpKey, way))
+            for way, keys in both
+            if keys is not None
+        ]
+        return keys_view(rows, self._plant.zone, now())
 
     def _master(self) -> Markup:
         """Return the ERP's records, or the versions of one."""
@@ -228,14 +240,6 @@ def _no_erp() -> Markup:
         parts.link("how to connect one", "/help/erp"), ".",
     )  # fmt: skip
     return parts.notice(State.UNKNOWN, "No ERP is connected.", text)
-
-
-def _keys(boundary: Any) -> list[KeyRow]:
-    return [
-        KeyRow(direction=direction, ids=keys.ids)
-        for direction, keys in (("send", boundary.send_keys), ("receive", boundary.receipt_keys))
-        if keys is not None
-    ]
 
 
 def office_page(plant: PlantServices, viewer: Viewer) -> Frame:

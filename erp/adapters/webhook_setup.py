@@ -31,6 +31,6 @@ def connect(setting: WebhookSetting, given: Given) -> WebhookErp:
 
 def _keys(given: Given, name: str) -> Keys:
     try:
-        return Keys.of([given.secret(name)])
+        return Keys.of(given.secret(name).split())  # two during a rotation, newest first
     except ValueError as fault:
         raise SecretUnfit(name, "is no whsec_ text of 24 to 64 bytes") from fault
