@@ -30,6 +30,7 @@ type Name = Annotated[str, Meta(min_length=1, max_length=80)]
 type Text = Annotated[str, Meta(min_length=1, max_length=4000)]
 type UnitCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,3}$")]
 type Movement = Literal["issue", "return", "scrap", "receipt", "release", "reject"]
+type EquipmentState = Literal["running", "idle"]
 type MessageType = Literal[
     "mes.work_order_started.v1",
     "mes.work_order_held.v1",
@@ -45,6 +46,7 @@ type MessageType = Literal[
     "mes.document_reversed.v1",
     "mes.deviation_opened.v1",
     "mes.deviation_closed.v1",
+    "mes.equipment_state.v1",
 ]
 
 
@@ -124,6 +126,7 @@ class MessageData(Wire, frozen=True, kw_only=True):
     deviation: DeviationNumber | UnsetType = UNSET
     why: Text | UnsetType = UNSET
     document: BookedDocument | UnsetType = UNSET
+    equipment_state: EquipmentState | UnsetType = UNSET
 
 
 class Message(Wire, frozen=True, kw_only=True):

@@ -167,6 +167,15 @@ EVENTS = (
         needs=("batch", "deviation"),
         posts=False,
     ),
+    EventKind(
+        type="mes.equipment_state.v1",
+        fact="run.started",
+        also=("run.ended",),
+        title="Equipment state",
+        says="A line runs the order's batch from here on, or runs it no more.",
+        needs=("batch", "work_center", "equipment_state"),
+        posts=False,
+    ),
 )
 KINDS = {one.type: one for one in EVENTS}
 BY_FACT = {fact: one for one in EVENTS for fact in (one.fact, *one.also)}

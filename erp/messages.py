@@ -21,6 +21,7 @@ from core.quantity import convert
 from erp.contract import (
     BookedDocument,
     DeviationNumber,
+    EquipmentState,
     Line,
     Message,
     MessageData,
@@ -37,6 +38,7 @@ from erp.errors import NotTranslated
 from erp.events import BY_FACT
 
 LINKED = "work-order.linked"
+EQUIPMENT_STATES: dict[str, EquipmentState] = {"run.started": "running", "run.ended": "idle"}
 
 # our unit -> (our base unit, its UN/ECE Recommendation 20 code)
 WIRE_UNITS = {
@@ -154,7 +156,8 @@ def translate(
         corrects=original.id if original else None,
         checkpoint=checkpoint,
         signed_record=_signed_record(entry),
-        work_center=entry.data.get("work_center") or UNSET,
+        work_center=entry.data.get("work_center") or entry.data.get("line") or UNSET,
+        equipment_state=EQUIPMENT_STATES.get(entry.type, UNSET),
         order_yield=_order_yield(entry),
         deviation=_deviation(entry),
         why=entry.data.get("says") or entry.data.get("why") or UNSET,

@@ -153,5 +153,5 @@ def test_a_fact_without_an_exact_quantity_says_so(data: dict[str, object]) -> No
 
 
 def test_every_fact_type_has_a_message_type_of_its_own() -> None:
-    assert len(KINDS) == len(EVENTS) == 14
+    assert len(KINDS) == len(EVENTS) == 15
     assert len(BY_FACT) == sum(1 + len(one.also) for one in EVENTS)

@@ -14,7 +14,7 @@ import pytest
 from core.clock import iso
 from core.policy import OPEN
 from erp import evidence
-from erp.contract import BookedDocument, Line, Message
+from erp.contract import BookedDocument, Line, Message, from_bytes
 from erp.errors import MessageRefused
 from erp.events import DEVIATIONS, EVENTS, EventKind, check, told
 from erp.following import FactReader, MessageReader
@@ -221,3 +221,23 @@ def test_a_deviation_belongs_to_the_order_of_its_batch() -> None:
     assert (made.partitionkey, made.data.order.erp) == ("W5", "PO-5")
     assert (made.data.deviation.id, made.data.deviation.severity) == ("D5", "high")  # type: ignore[union-attr]
     assert made.data.why == "Too much."
+
+
+@pytest.mark.requirement("K6")
+def test_a_line_that_runs_an_order_is_told_as_running_then_idle(
+    erp: Sandbox, outbox: Outbox
+) -> None:
+    ledger = Written()
+    run = {"line": "L1", "batch": "B5", "order": "W5"}
+    before = erp.lines("PO-5")
+    ledger.write("run.started", "line/L1", product="TAB", **run)
+    ledger.write("run.ended", "line/L1", **run)
+    with relaying(erp, ledger, outbox) as relay:
+        relay.step()
+    rows = evidence.messages(outbox)
+    told = [from_bytes(row.body).data for row in rows]
+    assert [row.state for row in rows] == [State.DONE] * 2
+    assert [(it.work_center, it.equipment_state) for it in told] == [
+        ("L1", "running"), ("L1", "idle"),
+    ]  # fmt: skip
+    assert erp.lines("PO-5") == before

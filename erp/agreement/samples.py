@@ -51,6 +51,7 @@ FACTS: dict[str, dict[str, Any]] = {
     },
     "deviation.opened": {"deviation": "D26-0031", "severity": "medium", "says": OVER},
     "deviation.closed": {"deviation": "D26-0031"},
+    "run.started": {"line": "L1", "product": "PARA500"},
 }
 
 

@@ -17,6 +17,7 @@ NOTICES = {
     "mes.work_order_resumed.v1",
     "mes.deviation_opened.v1",
     "mes.deviation_closed.v1",
+    "mes.equipment_state.v1",
 }
 TAKES_NOTHING = ("done", "cancelled")
 
