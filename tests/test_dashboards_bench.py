@@ -37,11 +37,13 @@ def test_every_figure_is_measured_with_its_peer_in_one_run(postgres_url: str) ->
         "bound: one bare row committed",
         "bound: one bare row and one signature",
     ]
-    assert names[-4:] == [
+    assert names[-6:] == [
         "verify, whole log",
         "verify, against hashing alone",
+        "verify, processor time an entry",
         "verify, batch bundle",
         "rebuild, per million entries",
+        "rebuild, processor time of a million entries",
     ]
     assert all(one["value"] > 0 for one in found["measures"])
     assert len(said) >= len(names)

@@ -74,4 +74,4 @@ def _measures(
         )
     yield from proofs.verifying(scratch, size=size.verify, slices=min(size.slices, 5))
     yield proofs.batch_bundle(scratch, entries=200, slices=size.slices)
-    yield proofs.rebuild(scratch, data, size=size.rebuild, slices=min(size.slices, 3))
+    yield from proofs.rebuild(scratch, data, size=size.rebuild, slices=min(size.slices, 3))
