@@ -52,6 +52,8 @@ REFUSED_POST = ("400", "401", "403", "404", "408", "409", "413", "415", "422", "
 REFERENCE = "#/components/schemas/{name}"
 DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 KEY = re.compile(r"[\x21-\x7e]{8,200}")
+# What the match says of a row or a period the server adds itself; a client leaves it out.
+FROM_SERVER = frozenset({"shown", "books", "figures", "differences"})
 # A badge is half of a signature; the interface tells nobody somebody else's.
 PRIVATE = frozenset({"badge", "secret", "secret_hash", "pin"})
 
@@ -72,6 +74,7 @@ def operations(commands: Mapping[str, type]) -> Iterator[tuple[str, str, str]]:
         fields = ", ".join(
             field.encode_name + ("" if field.required else "?")
             for field in msgspec.structs.fields(commands[name])
+            if field.encode_name not in FROM_SERVER
         )
         yield name, _first_sentence(commands[name]), fields
 
@@ -88,7 +91,7 @@ def document(commands: Mapping[str, type], title: str) -> dict[str, Any]:
         schemas[command.__name__]["required"].remove("type")
     asked = {kind.__name__ for kind in kinds}
     schemas = {
-        name: _plain(schema, hidden=frozenset() if name in asked else PRIVATE)
+        name: _plain(schema, hidden=FROM_SERVER if name in asked else PRIVATE)
         for name, schema in schemas.items()
     }
     paths: dict[str, Any] = {

@@ -20,14 +20,17 @@ from openpyxl import load_workbook
 from pypdf import PdfReader
 
 from core.batch.state import Signed
+from core.catalogue import COMMANDS
 from core.difference import ReasonCode
 from core.reconciliation import ClassFigure, ExplainedRow, Figures, Revision
+from dashboards.finance.acts import ABOUT_ROWS
 from dashboards.finance.kept_rows import KeptRows, Record, RowsMissing
 from dashboards.finance.paper import pdf, sealed
-from dashboards.finance.periods import changes
+from dashboards.finance.periods import SIGN, changes
 from dashboards.finance.report import CODES, Report, Signing, report, text_of
 from dashboards.finance.report import ROWS as ROW_HEAD
 from dashboards.finance.workbook import number_of, workbook
+from dashboards.openapi import FROM_SERVER, document, operations
 from dashboards.record.typeset import local
 from tests.records import holding, squeezed
 from tests.records import text_of as text_of_pdf
@@ -263,3 +266,16 @@ def test_change_is_a_row_that_is_not_as_it_was_signed_or_gone_or_new() -> None:
     assert set(found) == {"evt_2", "evt_9", "line 7"}
     assert (found["evt_2"].was, found["evt_2"].now) == (ROWS[1], other)
     assert (found["evt_9"].was, found["line 7"].now) == (None, None)
+
+
+def test_interface_describes_no_field_that_the_server_adds_itself() -> None:
+    described = document(COMMANDS, "test")["components"]["schemas"]
+    told = {name: fields for name, _, fields in operations(COMMANDS)}
+    for kind in (ABOUT_ROWS, (SIGN,)):
+        for name in kind:
+            schema = described[COMMANDS[name].__name__]
+            added = FROM_SERVER & set(COMMANDS[name].__struct_fields__)
+            assert added
+            assert not added & set(schema["properties"])
+            assert not added & set(schema["required"])
+            assert not added & set(told[name].replace("?", "").split(", "))
