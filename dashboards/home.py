@@ -9,6 +9,7 @@ from analytics.oee import percent
 from core.clock import now
 from dashboards import menu, parts, visit
 from dashboards.finance import words as finance
+from dashboards.finance.owned import owned, to_clear
 from dashboards.names import Names
 from dashboards.palette import State
 from dashboards.plant import PlantServices
@@ -17,7 +18,15 @@ from dashboards.theme import Frame, frame
 from dashboards.waiting import Here, Section, Task, waiting
 
 CSS = (Path(__file__).parent / "home.css").read_text("utf-8")
-TOPICS = ("kind/order", "kind/batch", "kind/deviation", "kind/equipment", "kind/lot", "kind/person")
+TOPICS = (
+    "kind/order",
+    "kind/batch",
+    "kind/deviation",
+    "kind/equipment",
+    "kind/lot",
+    "kind/person",
+    "kind/difference",
+)
 
 
 def home_page(plant: PlantServices, viewer: Viewer) -> Frame:
@@ -44,7 +53,11 @@ class HomePage:
     def _follow_match(self) -> None:
         """Hear of the ERP match, which is made in a thread while somebody looks."""
         reader = self._plant.readers.get("reconcile")
-        if reader is None or "finance" not in self._viewer.roles:
+        execution, person = self._plant.execution, self._viewer.person
+        is_theirs = "finance" in self._viewer.roles or (
+            execution is not None and bool(owned(execution, person))
+        )
+        if reader is None or not is_theirs:
             return
         document = visit.document()
         visit.on_leave(reader.watch(lambda: visit.later(document, self.draw)))
@@ -60,7 +73,9 @@ class HomePage:
                 at=now(),
                 names=self._names,
             )
-            pieces += [section(one, viewer) for one in waiting(here)]
+            reader = plant.readers.get("reconcile")
+            mine = to_clear(plant.execution, viewer.person, reader)
+            pieces += [section(one, viewer) for one in (*mine, *waiting(here))]
         if "director" in viewer.roles:
             pieces.insert(0, lines_now(plant.readers.get("figures")))
         if "finance" in viewer.roles:

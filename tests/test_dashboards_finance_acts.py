@@ -15,6 +15,7 @@ import pytest
 from core.difference import Difference
 from dashboards.finance.acts import NoErp
 from dashboards.finance.compare import MatchRow
+from dashboards.finance.owned import to_clear
 from erp import evidence
 from erp.rows import State
 from tests.erp_plant import eventually
@@ -101,6 +102,26 @@ def test_resend_is_an_entry_with_what_the_match_said_and_the_relay_acts_on_it(
     assert row_of(finance, "matched") is not None
     answer = finn.send("message.resend", difference=row.key, message=row.key, why="Again.")
     assert says(answer).startswith(f"Message {row.key}: is done; only what waits, was refused,")
+
+
+@pytest.mark.requirement("L8")
+def test_owner_finds_the_difference_on_the_first_page_until_it_matches(
+    finance: FinancePlant, finn: Client
+) -> None:
+    row, execution = locked(finance), finance.plant.execution
+    assert to_clear(execution, "sana", finance.reader) == []
+    assert assigned(finn, row.key, owner="sana").status_code == 200
+    (section,) = to_clear(execution, "sana", finance.reader)
+    (task,) = section.tasks
+    assert (task.title, task.word) == ("Missing in ERP", "Refused by the ERP")
+    assert (task.href, task.lines[0]) == (f"/reconcile?row={row.key}", "The order was locked.")
+    assert to_clear(execution, "sana", None) == [section]
+    assert to_clear(execution, "finn", finance.reader) == []
+    finance.erp.admin("orders", id="1002", state="released")
+    finn.send("message.resend", difference=row.key, message=row.key, why="Unlocked.")
+    finance.told()
+    row_of(finance, "matched")
+    assert to_clear(execution, "sana", finance.reader) == []
 
 
 @pytest.mark.requirement("L8")
