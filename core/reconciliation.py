@@ -25,6 +25,7 @@ from core.signature import Seen, SignatureApplied, sign
 
 MEANING = "I reconciled this period"
 NAMED = 5  # keys that a refusal names
+SYSTEMS = ("erp", "mes", "gl")
 
 type Period = Annotated[str, Meta(pattern=r"^\d{4}-\d\d(-\d\d)?$")]
 
@@ -238,11 +239,21 @@ def bounds(period: str) -> tuple[date, date]:
     return day, day
 
 
+def spoken(match_class: str) -> str:
+    """Return a class as a sentence names it.
+
+    >>> spoken("missing_in_erp")
+    'missing in ERP'
+    """
+    words = match_class.split("_")
+    return " ".join(word.upper() if word in SYSTEMS else word for word in words)
+
+
 def statement(
     period: str, it: Figures, rows: tuple[ExplainedRow, ...], *, revision: int, over: bool
 ) -> str:
     """Return in words what is signed: the sum of the classes, the differences, the digest."""
-    terms = " + ".join(f"{n} {name.replace('_', ' ')}" for name, n in it.counts.items() if n)
+    terms = " + ".join(f"{n} {spoken(name)}" for name, n in it.counts.items() if n)
     ends = "" if over else " The period is not over: what comes later shows as changed."
     many = "1 difference, with" if len(rows) == 1 else f"{len(rows)} differences, each with"
     open_ = f" {many} owner and reason." if rows else ""

@@ -61,6 +61,9 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     segment = folder / "telemetry" / "L1" / "2026-11-26T08.jsonl.gz"
     segment.parent.mkdir(parents=True)
     segment.write_bytes(b"one sealed hour")
+    rows = folder / "reconciliations" / f"{'9b' * 32}.jsonl"
+    rows.parent.mkdir()
+    rows.write_bytes(b"one signed row")
     return folder
 
 
@@ -144,7 +147,7 @@ def test_backup_under_load_restores_to_the_same_root_without_differences(
         assert execution.nouns.get(Person, "sana") is not None
 
 
-def test_backup_holds_segments_and_outbox_and_only_the_public_key(
+def test_backup_holds_segments_signed_rows_and_outbox_and_only_the_public_key(
     data: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "backup"
@@ -153,6 +156,7 @@ def test_backup_holds_segments_and_outbox_and_only_the_public_key(
     assert {name for name in names if not name.startswith("anchors/")} == {
         "backup.json", "checkpoint", "credentials.db", "erp_outbox.db", "ledger.db", "log.vkey",
         "manifest-sha256.sig", "manifest-sha256.txt", "telemetry.db",
+        f"reconciliations/{'9b' * 32}.jsonl",
         "telemetry/L1/2026-11-26T08.jsonl.gz",
     }  # fmt: skip
     assert "anchors/newest.note" in names

@@ -165,8 +165,8 @@ def _standing(it: PeriodShown, zone: ZoneInfo) -> Markup:
         return notice(State.BAD, "Signed, and not to be compared.", f"{by} {it.fault}")
     if it.changes:
         n = words.count(len(it.changes), "row")
-        return notice(State.NEAR, f"Changed after sign-off: {n}.", f"{by} The figures below the"
-                      " changes are those that were signed.")  # fmt: skip
+        below = "Below: what changed, how it stands now, and the figures as signed."
+        return notice(State.NEAR, f"Changed after sign-off: {n}.", f"{by} {below}")
     return notice(State.OK, f"{now.period} is signed.", f"{by} Nothing has changed since.")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from core.difference import ReasonCode
+from core.difference import NO_DIFFERENCE, ReasonCode
 from core.ledger.store import Ledger
 from core.quantity import plain
 from core.reconciliation import ClassFigure, Figures, Revision
@@ -183,11 +183,13 @@ def _period(period: str, it: Revision, *, plant: str, signer: str) -> Part:
 
 
 def _classes(it: Figures) -> Part:
-    counted = [(words.of(name).label, n) for name, n in it.counts.items()]
+    """Return the classes in the order of screens; those without a row are left out."""
+    named = {name: it.counts.get(name, 0) for name in words.CLASSES} | it.counts
+    shown = [(words.of(name).label, n) for name, n in named.items() if n or name in NO_DIFFERENCE]
     return Part(
         title="Rows by class",
         head=("Class", "Rows"),
-        rows=(*counted, ("Total", sum(n for _, n in counted))),
+        rows=(*shown, ("Total", sum(n for _, n in shown))),
         widths=(3, 1),
     )
 
