@@ -21,6 +21,9 @@ with size and root, or the first broken entry and why, and ends with 1. Its plan
 6. With --anchor, an older checkpoint of the same log is a prefix of this one.
 7. Every file has its SHA-256 in `manifest-sha256.txt`. Files that the entries do not prove, the
    record, count only where `manifest-sha256.sig` holds; a closed record is what its entry says.
+8. In a batch bundle the digest of each signature is that of its statement, and it names its own
+   record and the hash of the entry that its signer saw. Of a whole log the server checks this. What
+   a passkey or a sign-in provider signed is kept in the entry and needs more than Python to check.
 """
 
 from __future__ import annotations
@@ -436,6 +439,9 @@ def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None
             if entry["type"] == "key.rotated":
                 bundle.rotations.append((seq, entry["data"]["note"]))
     faults = [chain_fault(found[name], lasts[name], newest) for name in lasts]
+    own = (entry for entries in found.values() for entry, _ in entries)
+    signed = [entry for entry in own if entry["type"] == "signature.applied"]
+    faults = list(filter(None, faults)) or [signature_fault(entry, found) for entry in signed]
     for seq, why in sorted(filter(None, faults))[:1]:
         raise Broken(f"entry {seq}: {why}")
     if anchor is not None and anchor != newest:  # 6.
@@ -449,7 +455,22 @@ def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None
     is_open = {name for name in batches if not found[name][-1][0]["type"].endswith(".closed")}
     if is_open:  # lots, scales and others go on after a batch
         said.append(f"NOT CLOSED: {', '.join(sorted(is_open))}, later entries may exist")
-    return f"{sum(map(len, found.values()))} entries ({'; '.join(said)})"
+    bound = f", {len(signed)} signatures" if signed else ""
+    return f"{sum(map(len, found.values()))} entries ({'; '.join(said)}){bound}"
+
+
+def signature_fault(entry: Any, found: dict[str, list[Any]]) -> Any:  # 8.
+    """What does not hold of a signature: whose it is, its statement, or what it was made over."""
+    signed, seq = entry["data"]["manifest"], entry["seq"]
+    digest = hashlib.sha256(ENCODER.encode(signed).encode("utf-8")).hexdigest()
+    if digest != entry["data"]["manifest_sha256"] or signed["signer"] != entry["actor"]:
+        return seq, "is a signature of another statement or person than it says"
+    reopens = entry["stream"].startswith("amendment/") and signed["record"].startswith("batch/")
+    seen = found.get(signed["record"], [])[: signed["ver"]]
+    head = seen[-1][1].hex() if seen else ""
+    if (signed["record"] != entry["stream"] and not reopens) or head != signed["head"]:
+        return seq, "is a signature over other content than its record's"
+    return None
 
 
 def chain_fault(entries: list[Any], last: dict[str, Any], newest: Checkpoint) -> Any:

@@ -8,12 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import core.verify
 from core.batch.bundle import batch_streams
+from core.clock import now
 from core.ledger.export import export_streams
+from core.ledger.job import Decision, Draft, Job
 from core.ledger.store import Ledger, open_ledger
+from core.manifest import manifest_digest
+from core.signature_check import SIGNED, signature_in
 from tests.floor import KEY, open_floor
 from tests.test_core_bundle import entries, put, released
 
@@ -174,3 +179,44 @@ def test_entry_after_the_closing_one_is_not_accepted(plant: dict[str, Any], tmp_
     export_streams(ledger, [name], out, vkey=KEY.vkey)
     ledger.close()
     assert refused(out) == f"entry {seq}: comes after batch.closed, which ends {name}"
+
+
+@pytest.mark.requirement("H3", "H8")
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"words": "Something else."}, "is a signature of another statement or person than it"),
+        ({"signer": "viktor"}, "is a signature of another statement or person than it says"),
+        ({"ver": 2}, "is a signature over other content than its record's"),
+        ({"record": "lot/CC-3044"}, "is a signature over other content than its record's"),
+        ({"head": "ab" * 32}, "is a signature over other content than its record's"),
+    ],
+)
+def test_signature_that_holds_in_the_log_and_is_bound_to_something_else_is_named(
+    seeded_folder: Path, tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
+    """As whoever has the server and the log's key would put it in: every hash is right."""
+    folder = tmp_path / "plant"
+    shutil.copytree(seeded_folder, folder)
+    with open_floor(folder) as floor:
+        batch = released(floor, "1000178")
+        ledger, stream = floor.execution.ledger, "order/1000178"
+        out = tmp_path / "good"
+        export_streams(ledger, batch_streams(ledger, batch), out, vkey=KEY.vkey)
+        signed = sum(b'"type":"signature.applied"' in line for line in entries(out))
+        assert f", {signed} signatures\n" in said(out)
+        entry = next(one for one in ledger.stream(f"batch/{batch}") if one.type == SIGNED)
+        event = signature_in(entry)
+        seen = floor.seen(stream)
+        own = {"record": stream, "ver": seen.ver, "head": seen.head, "signer": "quinn"}
+        manifest = msgspec.structs.replace(event.manifest, **(own | changes))
+        digest = manifest_digest(manifest)
+        if "words" in changes:
+            digest = manifest_digest(event.manifest)
+        signed_data = {"manifest": msgspec.to_builtins(manifest), "manifest_sha256": digest.hex()}
+        data = entry.data | signed_data
+        draft = Draft(stream, SIGNED, 1, data)
+        job = Job("forged:1", "0" * 64, "quinn", None, now, lambda _: Decision((draft,)))
+        last = floor.execution.writer.submit(job).result(10).last_seq
+        export_streams(ledger, batch_streams(ledger, batch), tmp_path / "bad", vkey=KEY.vkey)
+    assert refused(tmp_path / "bad").startswith(f"entry {last}: {says}")

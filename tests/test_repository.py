@@ -82,7 +82,7 @@ HOME: dict[str, tuple[str, ...]] = {
     "markdown_it": ("dashboards/", "analytics/books/"),
 }
 LONGEST_FILE, LONGEST_FUNCTION, MOST_PLAIN = 400, 60, 3
-LONGER = {"core/verify.py": 550}  # it travels alone into every bundle, so it cannot be a folder
+LONGER = {"core/verify.py": 575}  # it travels alone into every bundle, so it cannot be a folder
 # The ERP's side of one boundary, under its own licence and its own program's rules.
 GUEST = ROOT / "erp" / "bridges" / "tryton"
 VAGUE = {"utils", "util", "helpers", "misc", "common"}
