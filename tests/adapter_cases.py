@@ -30,6 +30,8 @@ PEERS = {
     "sage-x3": "Sage X3",
     "dynamics": "Dynamics 365 SCM",
     "oracle": "Oracle Fusion",
+    "ifs-cloud": "IFS Cloud",
+    "infor-ln": "Infor LN",
     "netsuite": "NetSuite, as a job",
     "netsuite-at-once": "NetSuite, at once",
 }
@@ -58,6 +60,8 @@ DIFFERS = {
     "sage-x3": {BOOKED: "e", PERIODS: "f", MASTERS: "d"},
     "dynamics": {BOOKED: "w", TWICE: "x", PERIODS: "y", MASTERS: "d"},
     "oracle": {BOOKED: "z", TWICE: "x", PERIODS: "c", MASTERS: "d"},
+    "ifs-cloud": {BOOKED: "e", PERIODS: "f", MASTERS: "d"},
+    "infor-ln": {BOOKED: "e", PERIODS: "f", MASTERS: "d"},
     "netsuite": {BOOKED: "u", MASTERS: "d"},
     "netsuite-at-once": {BOOKED: "u", TWICE: "v", MASTERS: "d"},
 }

@@ -35,7 +35,7 @@ from erp.simulated import business_central as simulated_bc
 from erp.simulated import dynamics as simulated_dynamics
 from erp.simulated import oracle as simulated_oracle
 from erp.simulated import sage_x3 as simulated_x3
-from tests import netsuite_peer
+from tests import modelled_peer, netsuite_peer
 from tests.erp_peers import PEER_SEED, Port
 from tests.erp_plant import ROOT, free_port
 
@@ -212,6 +212,14 @@ def oracle(peer: SimulatedPeer, address: str, secret: str) -> OracleErp:
     )
 
 
+def ifs(peer: SimulatedPeer, address: str, secret: str) -> Port:
+    return modelled_peer.ifs(address, token_at=peer.address, user=USER, secret=secret)
+
+
+def ln(peer: SimulatedPeer, address: str, secret: str) -> Port:
+    return modelled_peer.ln(address, token_at=peer.address, user=USER, secret=secret)
+
+
 MAKERS: dict[str, Callable[[SimulatedPeer, str, str], Port]] = {
     "sap": sap,
     "sap-plain": sap,
@@ -221,6 +229,8 @@ MAKERS: dict[str, Callable[[SimulatedPeer, str, str], Port]] = {
     "netsuite": ns,
     "netsuite-at-once": ns,
     "sage-x3": x3,
+    "ifs-cloud": ifs,
+    "infor-ln": ln,
 }
 # what a simulator knows of us, where that is not our secret itself
 GIVEN: dict[str, Callable[[], str]] = {

@@ -16,6 +16,7 @@ from core.clock import now
 from erp.adapters.business_central import fields, mapping
 from erp.adapters.business_central.adapter import BcErp
 from erp.adapters.calling import Basic
+from erp.adapters.odata4 import to_bytes
 from erp.adapters.units import Unit
 from erp.contract import erp_ref
 from erp.errors import ErpUnreachable
@@ -152,7 +153,7 @@ def test_what_breaks_the_pages_contract_is_refused_by_both_sides(
     record = spoiled(Story("9001"), **{field: value})
     [fault] = fields.faults(record)
     assert fault.startswith(field)
-    answer = call(peer, body=mapping.to_bytes(record))
+    answer = call(peer, body=to_bytes(record))
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "BadRequest"
 
@@ -167,7 +168,7 @@ def test_the_longest_that_fits_is_taken_by_our_table() -> None:
 def test_the_simulator_refuses_strangers_other_companies_and_other_forms(
     peer: SimulatedPeer,
 ) -> None:
-    body = mapping.to_bytes(spoiled(Story("9001")))
+    body = to_bytes(spoiled(Story("9001")))
     assert call(peer, body=body, token="made up").status_code == 401
     other = simulated_bc.CUSTOM.replace(simulated_bc.COMPANY, "another") + "/postings"
     assert call(peer, body=body, path=other).status_code == 404

@@ -19,16 +19,35 @@ from dashboards.cli import app
 from dashboards.compose import Plant, Wiring, open_execution
 from dashboards.serving import erp_link
 from dashboards.web import Web
+from erp.adapters.given import SecretUnfit
 from erp.port import Accepted, Posted
 from erp.simulated import business_central as bc
+from erp.simulated import modelled
 from erp.simulated import sage_x3 as x3
 from tests.erp_peers import ORDERS, Story, posting
 from tests.erp_plant import free_port
 from tests.erp_polled import quickbooks, wait
 from tests.erp_simulated import SECRET, USER, SimulatedPeer
+from tests.hands import refusal
+from tests.modelled_peer import TOKEN_PATH, ionapi
 from tests.test_config_adapters import pack
 
 CLIENT = "11111111-2222-3333-4444-555555555555"
+
+
+def ifs_cloud(address: str, **changes: str) -> str:
+    given = {"token_at": f"{address}{TOKEN_PATH}", "client_id": USER, "goods_to": "FG"}
+    keys = "\n".join(f'{name} = "{value}"' for name, value in (given | changes).items())
+    return f'adapter = "ifs-cloud"\naddress = "{address}"\ncomponents_from = "RM"\n{keys}\n'
+
+
+def infor_ln(address: str, **changes: str) -> str:
+    given = {"company": modelled.COMPANY, "identity": modelled.IDENTITY, "goods_to": "FG"}
+    keys = "\n".join(f'{name} = "{value}"' for name, value in (given | changes).items())
+    where = f'address = "{address}/{modelled.TENANT}"\ncomponents_from = "RM"\n'
+    return f'adapter = "infor-ln"\n{where}{keys}\n'
+
+
 QUICKBOOKS = f"""
 adapter = "quickbooks"
 user = "{USER}"
@@ -64,6 +83,8 @@ def sage_x3(address: str, **changes: str) -> str:
     [
         ("business-central", business_central, "erp-business-central-client", CLIENT),
         ("sage-x3", sage_x3, "erp-sage-x3-password", USER),
+        ("ifs-cloud", ifs_cloud, "erp-ifs-client", USER),
+        ("infor-ln", infor_ln, "erp-ln-ionapi", USER),
     ],
 )
 def test_a_setting_connects_and_books(
@@ -74,7 +95,8 @@ def test_a_setting_connects_and_books(
     try:
         assert callable(text)
         found = load_plant(pack(tmp_path, text(peer.address)))
-        Vault(tmp_path / "keys").put(secret, SECRET)
+        given = ionapi(peer.address, user=user, secret=SECRET) if kind == "infor-ln" else SECRET
+        Vault(tmp_path / "keys").put(secret, given)
         link = erp_link(Settings(data_dir=tmp_path), found)
         assert link is not None
         assert isinstance(link.port.post(posting(Story(ORDERS[0]).consumed())), Posted)
@@ -95,6 +117,9 @@ def test_a_setting_connects_and_books(
         (sage_x3("https://x3.example", site="FR0111"), "site"),
         (sage_x3("https://x3.example", post="ZMESPOSTING"), "post"),
         (sage_x3("https://x3.example", language="en"), "language"),
+        (ifs_cloud("https://ifs.example", token_at="http://ifs.example/t"), "token_at"),
+        (ifs_cloud("https://ifs.example", projection="a/b"), "projection"),
+        (infor_ln("https://ln.example", company="01000"), "company"),
         (QUICKBOOKS.replace("{90", "(90"), "file_id"),
         (QUICKBOOKS.replace("poll_s = 1", "poll_s = 0"), "poll_s"),
     ],
@@ -105,8 +130,22 @@ def test_a_setting_that_does_not_fit_names_its_key(tmp_path: Path, text: str, ke
 
 
 def test_the_settings_that_fit_have_no_fault(tmp_path: Path) -> None:
-    for text in (business_central("https://bc.example"), sage_x3("https://x3.example")):
-        assert read_plant(pack(tmp_path, text))[1] == ()
+    for made in (business_central, sage_x3, ifs_cloud, infor_ln):
+        assert read_plant(pack(tmp_path, made("https://erp.example")))[1] == ()
+
+
+def test_a_file_of_another_kind_is_refused_by_the_name_of_its_secret(tmp_path: Path) -> None:
+    found = load_plant(pack(tmp_path, infor_ln("https://ln.example")))
+    vault = Vault(tmp_path / "keys")
+    for kept, what in (
+        ('{"ci": "x"}', "is no .ionapi file of a service account"),
+        (ionapi("http://ln.example", user=USER, secret=SECRET), "would cross the network"),
+    ):
+        vault.put("erp-ln-ionapi", kept)
+        said = refusal(SecretUnfit, lambda: erp_link(Settings(data_dir=tmp_path), found))
+        assert "erp-ln-ionapi" in said
+        assert what in said
+        assert SECRET not in said
 
 
 @pytest.mark.requirement("L1")

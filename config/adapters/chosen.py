@@ -5,6 +5,7 @@ from typing import Any
 
 from config.adapters.business_central import BusinessCentralSetting
 from config.adapters.dynamics import DynamicsSetting
+from config.adapters.modelled import IfsSetting, LnSetting
 from config.adapters.netsuite import NetSuiteSetting
 from config.adapters.oracle import OracleSetting
 from config.adapters.quickbooks import QuickBooksSetting
@@ -27,6 +28,8 @@ SETTINGS: Mapping[str, type[ErpSetting]] = {
     "quickbooks": QuickBooksSetting,
     "dynamics": DynamicsSetting,
     "oracle": OracleSetting,
+    "ifs-cloud": IfsSetting,
+    "infor-ln": LnSetting,
 }
 UNITS = ("KGM", "GRM", "LTR", "C62")
 

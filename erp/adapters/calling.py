@@ -136,10 +136,10 @@ class Caller:
             raise Throttled(self.address, f"{status}: throttled at {path}", after)
         raise ErpUnreachable(self.address, f"status {status} at {path}")
 
-    def is_up(self, path: str) -> str | None:
+    def is_up(self, path: str, headers: Mapping[str, str] | None = None) -> str | None:
         """Return None where the ERP answers at all, else why it counts as away."""
         try:
-            self.ask(path, timeout_s=HEALTH_S)
+            self.ask(path, headers=headers, timeout_s=HEALTH_S)
         except (LoginRefused, Throttled):
             return None  # it is there; what it says to postings is another matter
         except ErpFault as fault:

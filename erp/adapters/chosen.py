@@ -14,6 +14,7 @@ from erp.adapters.business_central import setup as business_central
 from erp.adapters.dynamics import setup as dynamics
 from erp.adapters.given import Given
 from erp.adapters.netsuite import setup as netsuite
+from erp.adapters.odata import setup as modelled
 from erp.adapters.oracle import setup as oracle
 from erp.adapters.quickbooks import setup as quickbooks
 from erp.adapters.sage_x3 import setup as sage_x3
@@ -41,6 +42,8 @@ MAKERS: Mapping[str, Maker] = {
     "quickbooks": Maker(quickbooks.profile, quickbooks.connect),
     "dynamics": Maker(dynamics.profile, dynamics.connect),
     "oracle": Maker(oracle.profile, oracle.connect),
+    "ifs-cloud": Maker(modelled.profile, modelled.connect_ifs),
+    "infor-ln": Maker(modelled.profile, modelled.connect_ln),
 }
 
 

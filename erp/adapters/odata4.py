@@ -6,9 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+import msgspec
 
 from erp.adapters.calling import Caller, Login
 from erp.errors import ErpUnreachable
+
+# A quantity is a JSON number there; msgspec writes the digits of a Decimal as they are.
+ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def quoted(text: str) -> str:
@@ -20,11 +24,46 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-class OData4:
-    """All I/O with one service; safe to use from several threads."""
+def to_bytes(record: Mapping[str, Any]) -> bytes:
+    """Return a record as it is sent; the same bytes on every attempt.
 
-    def __init__(self, address: str, login: Login, *, timeout_s: float) -> None:
+    >>> to_bytes({"quantity": Decimal("0.12000")})
+    b'{"quantity":0.12000}'
+    """
+    return ENCODER.encode(dict(record))
+
+
+def from_json(body: bytes) -> Any:
+    """Return an answer's content; its decimals keep their digits."""
+    return json.loads(body, parse_float=Decimal)
+
+
+def error_of(body: bytes) -> tuple[str, str]:
+    """Return code and words of a refusal.
+
+    >>> error_of(b'{"error":{"code":"Internal_RecordNotFound","message":"No order 1."}}')
+    ('Internal_RecordNotFound', 'No order 1.')
+    """
+    try:
+        error = json.loads(body)["error"]
+        return str(error["code"]), str(error["message"])
+    except (ValueError, KeyError, TypeError):
+        return "unreadable", body[:200].decode("utf-8", "replace")
+
+
+class OData4:
+    """All I/O with one service, from several threads; `headers` go with every question."""
+
+    def __init__(
+        self,
+        address: str,
+        login: Login,
+        *,
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.call = Caller(address, login, timeout_s=timeout_s)
+        self.headers = dict(headers or {})
 
     def rows(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """Return the records of all pages of a question."""
@@ -42,7 +81,7 @@ class OData4:
         bodies: list[bytes] = []
         following: str | None = path
         while following is not None:
-            answer = self.call.ask(following, query)
+            answer = self.call.ask(following, query, headers=self.headers)
             content = self._content(answer, path)
             found += content["value"]
             bodies.append(answer.content)
@@ -58,7 +97,7 @@ class OData4:
                 self.call.address, f"status {answer.status_code} at /{path}: is the page there?"
             )
         try:
-            content: dict[str, Any] = json.loads(answer.content, parse_float=Decimal)
+            content: dict[str, Any] = from_json(answer.content)
             list(content["value"])
         except (ValueError, KeyError, TypeError) as fault:
             raise ErpUnreachable(self.call.address, f"no OData page at /{path}") from fault

@@ -15,6 +15,7 @@ import uvicorn
 
 from erp.simulated.business_central import BusinessCentral
 from erp.simulated.dynamics import Dynamics
+from erp.simulated.modelled import ifs, ln
 from erp.simulated.netsuite import NetSuite
 from erp.simulated.oracle import Oracle
 from erp.simulated.quickbooks import QuickBooks
@@ -36,6 +37,8 @@ SIMULATORS: dict[str, Callable[[str, str], Simulator]] = {
     "business-central": BusinessCentral,
     "quickbooks": QuickBooks,
     "sage-x3": SageX3,
+    "ifs-cloud": ifs,
+    "infor-ln": ln,
 }
 
 

@@ -1,6 +1,8 @@
 """A simulated identity provider: client credentials in, bearer tokens out (RFC 6749, 4.4)."""
 
 import secrets
+from collections.abc import Mapping
+from typing import Self
 from urllib.parse import parse_qsl
 
 from starlette.responses import JSONResponse, Response
@@ -21,6 +23,13 @@ class Tokens:
         if not in_header:
             self._form |= {"client_id": client_id, "client_secret": secret}
         self._given: set[str] = set()
+
+    @classmethod
+    def of_form(cls, form: Mapping[str, str]) -> Self:
+        """Return one that takes a form of another kind, such as a user's password."""
+        made = cls("", "")
+        made._form = dict(form)
+        return made
 
     def holds(self, asked: Asked) -> bool:
         """Return whether a request carries a token that was given out."""

@@ -12,8 +12,9 @@ from typing import Any
 from core.clock import now
 from erp.adapters.business_central import fields, mapping
 from erp.adapters.business_central.mapping import BcPlant
-from erp.adapters.business_central.service import BcService, quoted
+from erp.adapters.business_central.service import BcService
 from erp.adapters.calling import KeyLocks, Login, before_sending, common
+from erp.adapters.odata4 import error_of, from_json, quoted, to_bytes
 from erp.adapters.reading import UNREADABLE, built
 from erp.contract import erp_ref
 from erp.errors import ErpUnreachable
@@ -187,7 +188,7 @@ class BcErp:
         exchange, outcome = self._bc.call.send(
             "POST",
             self._bc.path(self._plant.pages, "postings"),
-            body=mapping.to_bytes(record),
+            body=to_bytes(record),
             headers={"content-type": "application/json"},
         )
         outcome = outcome or common(exchange)
@@ -195,7 +196,7 @@ class BcErp:
             return outcome
         if exchange.status == 201:
             return self._posted(posting.ref, exchange)
-        code, detail = mapping.error_of(exchange.body)
+        code, detail = error_of(exchange.body)
         try:
             if code == SAME_KEY:
                 return self._as_it_stands(posting)
@@ -210,7 +211,7 @@ class BcErp:
 
     def _posted(self, ref: str, exchange: Exchange) -> Outcome:
         try:
-            made = mapping.from_json(exchange.body)
+            made = from_json(exchange.body)
             document, period = mapping.document_of(made), made["postingDate"][:7]
             answered = made["reference"]
         except (ValueError, KeyError, TypeError) as fault:

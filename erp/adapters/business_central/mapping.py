@@ -4,15 +4,12 @@ An item ledger entry carries the message's 16-character reference as its documen
 a message says (its id, its SHA-256, what it corrects) is kept by the page that posts.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from core.clock import parse_iso
 from erp.adapters.business_central import fields
@@ -53,8 +50,6 @@ STATES = {
     "Released": ErpOrderState.RELEASED,
     "Finished": ErpOrderState.CLOSED,
 }
-# A quantity is a JSON number there; msgspec writes the digits of a Decimal as they are.
-ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 UNITS = {"KGM": Unit("KG"), "LTR": Unit("L"), "C62": Unit("PCS")}
 
@@ -116,38 +111,6 @@ def posting_record(posting: Posting, plant: BcPlant) -> dict[str, Any]:
     if posting.corrects is not None:
         record["corrects"] = erp_ref(posting.corrects)
     return record
-
-
-def to_bytes(record: Mapping[str, Any]) -> bytes:
-    """Return a record as it is sent; the same bytes on every attempt.
-
-    >>> to_bytes({"quantity": Decimal("0.12000")})
-    b'{"quantity":0.12000}'
-    """
-    return ENCODER.encode(dict(record))
-
-
-def from_json(body: bytes) -> Any:
-    """Return an answer's content; its decimals keep their digits."""
-    return json.loads(body, parse_float=Decimal)
-
-
-def rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the records of an OData V4 answer."""
-    return list(answer["value"])
-
-
-def error_of(body: bytes) -> tuple[str, str]:
-    """Return code and words of a refusal.
-
-    >>> error_of(b'{"error":{"code":"Internal_RecordNotFound","message":"No order 1."}}')
-    ('Internal_RecordNotFound', 'No order 1.')
-    """
-    try:
-        error = json.loads(body)["error"]
-        return str(error["code"]), str(error["message"])
-    except (ValueError, KeyError, TypeError):
-        return "unreadable", body[:200].decode("utf-8", "replace")
 
 
 def document_of(record: Mapping[str, Any]) -> DocumentRef:

@@ -1,9 +1,7 @@
 """One company of Business Central: where its pages are."""
 
 from erp.adapters.calling import Login
-from erp.adapters.odata4 import OData4, quoted
-
-__all__ = ["BcService", "quoted"]
+from erp.adapters.odata4 import OData4
 
 
 class BcService(OData4):
