@@ -7,6 +7,8 @@ it is kept for ever and shown to people.
 import base64
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 import httpx
@@ -89,6 +91,18 @@ def before_sending(fault: ErpUnreachable) -> Retry:
     """Return the outcome of a question that went unanswered: nothing was sent yet."""
     after = fault.after_s if isinstance(fault, Throttled) else None
     return Retry(after_s=after, reason=fault.why, paused=isinstance(fault, LoginRefused))
+
+
+def clock_of(address: str, headers: Mapping[str, str]) -> datetime:
+    """Return the time at which an answer was given.
+
+    Raises:
+        ErpUnreachable: it does not say.
+    """
+    stamp = headers.get("date")
+    if stamp is None:
+        raise ErpUnreachable(address, "an answer without a date")
+    return parsedate_to_datetime(stamp).astimezone(UTC)
 
 
 class Caller:

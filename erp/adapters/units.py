@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from config.adapters.setting import UnitItem
 from erp.contract import quantity_text
 
 
@@ -13,6 +14,11 @@ class Unit:
 
     code: str
     per_ours: Decimal = Decimal(1)
+
+
+def renamed(units: Mapping[str, Unit], items: Mapping[str, UnitItem]) -> dict[str, Unit]:
+    """Return an ERP's usual units with those that a plant's setting names otherwise."""
+    return {**units, **{ours: Unit(it.code, it.per_ours) for ours, it in items.items()}}
 
 
 class Units(Mapping[str, Unit]):

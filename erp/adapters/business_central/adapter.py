@@ -5,15 +5,14 @@ the second time; what stands is then read and compared.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
+from datetime import date, datetime
 from typing import Any
 
 from core.clock import now
 from erp.adapters.business_central import fields, mapping
 from erp.adapters.business_central.mapping import BcPlant
 from erp.adapters.business_central.service import BcService
-from erp.adapters.calling import KeyLocks, Login, before_sending, common
+from erp.adapters.calling import KeyLocks, Login, before_sending, clock_of, common
 from erp.adapters.odata4 import error_of, from_json, quoted, to_bytes
 from erp.adapters.reading import UNREADABLE, built
 from erp.contract import erp_ref
@@ -74,10 +73,7 @@ class BcErp:
         Raises:
             ErpUnreachable: no answer, or one without a date.
         """
-        stamp = self._bc.call.ask(self._bc.path(STANDARD)).headers.get("date")
-        if stamp is None:
-            raise ErpUnreachable(self.address, "an answer without a date")
-        return parsedate_to_datetime(stamp).astimezone(UTC)
+        return clock_of(self.address, self._bc.call.ask(self._bc.path(STANDARD)).headers)
 
     def period(self, on: date) -> PeriodState:
         """Return whether a date may be posted on, by the company's range and its periods.

@@ -7,7 +7,7 @@ from erp.adapters.business_central.adapter import BcErp
 from erp.adapters.business_central.mapping import UNITS, BcPlant
 from erp.adapters.given import Given
 from erp.adapters.oauth import client_credentials
-from erp.adapters.units import Unit
+from erp.adapters.units import renamed
 from erp.port import ErpProfile
 
 SCOPE = "https://api.businesscentral.dynamics.com/.default"
@@ -15,13 +15,12 @@ SCOPE = "https://api.businesscentral.dynamics.com/.default"
 
 def plant(setting: BusinessCentralSetting, zone: ZoneInfo) -> BcPlant:
     """Return the company that the plant posts to."""
-    named = {ours: Unit(it.code, it.per_ours) for ours, it in setting.units.items()}
     return BcPlant(
         company=setting.company,
         components_from=setting.components_from,
         goods_to=setting.goods_to,
         zone=zone,
-        units={**UNITS, **named},
+        units=renamed(UNITS, setting.units),
         pages=setting.pages,
         gl_at_once=setting.gl_at_once,
     )

@@ -8,11 +8,10 @@ it stays *taken, not posted*, and is never sent again by itself.
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
+from datetime import date, datetime
 from typing import Any
 
-from erp.adapters.calling import KeyLocks, Login, before_sending, common
+from erp.adapters.calling import KeyLocks, Login, before_sending, clock_of, common
 from erp.adapters.dynamics import fields, mapping
 from erp.adapters.dynamics.mapping import PICKINGS, RECEIPTS, DynamicsPlant, Place
 from erp.adapters.odata4 import OData4, quoted
@@ -84,10 +83,7 @@ class DynamicsErp:
         Raises:
             ErpUnreachable: no answer, or one without a date.
         """
-        stamp = self._odata.call.ask("data").headers.get("date")
-        if stamp is None:
-            raise ErpUnreachable(self.address, "an answer without a date")
-        return parsedate_to_datetime(stamp).astimezone(UTC)
+        return clock_of(self.address, self._odata.call.ask("data").headers)
 
     def period(self, on: date) -> PeriodState:
         """Return whether a date's period is open, where the partner's entity tells.

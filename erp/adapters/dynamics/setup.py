@@ -7,7 +7,7 @@ from erp.adapters.dynamics.adapter import DynamicsErp
 from erp.adapters.dynamics.mapping import UNITS, DynamicsPlant
 from erp.adapters.given import Given
 from erp.adapters.oauth import client_credentials
-from erp.adapters.units import Unit
+from erp.adapters.units import renamed
 from erp.port import ErpProfile
 
 ENTRA = "https://login.microsoftonline.com"
@@ -15,11 +15,10 @@ ENTRA = "https://login.microsoftonline.com"
 
 def plant(setting: DynamicsSetting, zone: ZoneInfo) -> DynamicsPlant:
     """Return how the customer's legal entity is set up."""
-    named = {ours: Unit(it.code, it.per_ours) for ours, it in setting.units.items()}
     return DynamicsPlant(
         company=setting.company,
         zone=zone,
-        units={**UNITS, **named},
+        units=renamed(UNITS, setting.units),
         digits=setting.digits,
         batch_field=setting.batch_field,
         messages=setting.messages,

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from erp.adapters.calling import KeyLocks, Login, before_sending
+from erp.adapters.calling import KeyLocks, Login, before_sending, clock_of
 from erp.adapters.netsuite import fields, mapping, queries
 from erp.adapters.netsuite.mapping import RECORD_OF, NetSuitePlant, Resolved
-from erp.adapters.netsuite.service import POLL_S, NetSuiteService, clock_of
+from erp.adapters.netsuite.service import POLL_S, NetSuiteService
 from erp.adapters.reading import UNREADABLE, built
 from erp.contract import erp_ref
 from erp.errors import ErpUnreachable
@@ -169,7 +169,7 @@ class NetSuiteErp:
         state = _state(periods)
         if state is not PeriodState.OPEN:
             return Rejected(f"period_{state}", f"{posting.posting_date}: {state}.")
-        if posting.posting_date > (clock_of(self.address, exchanges[0]) + LEAD).date():
+        if posting.posting_date > (clock_of(self.address, exchanges[0].headers) + LEAD).date():
             return Rejected("date_in_future", f"{posting.posting_date} is ahead of the ERP's day.")
         if posting.corrects is not None:
             original = erp_ref(posting.corrects)

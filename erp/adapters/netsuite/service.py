@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from erp.adapters.calling import Caller, Login, LoginRefused, Throttled, common
+from erp.adapters.calling import Caller, Login, LoginRefused, Throttled, clock_of, common
 from erp.errors import ErpUnreachable
 from erp.port import Exchange, Outcome, Retry
 
@@ -73,7 +72,7 @@ class NetSuiteService:
 
     def clock(self) -> datetime:
         """Return NetSuite's clock, from the date of an answer."""
-        return clock_of(self.address, self._page("SELECT p.id FROM accountingperiod p", 0))
+        return clock_of(self.address, self._page("SELECT p.id FROM accountingperiod p", 0).headers)
 
     def write(self, record: str, body: bytes, key: str | None) -> tuple[Exchange, Outcome | None]:
         """Send a new record; with a key it becomes a job that is carried out once."""
@@ -120,15 +119,3 @@ class NetSuiteService:
         if not isinstance(found, dict):
             raise ErpUnreachable(self.address, f"{path} is not readable")
         return found
-
-
-def clock_of(address: str, exchange: Exchange) -> datetime:
-    """Return the time at which an answer was given.
-
-    Raises:
-        ErpUnreachable: it does not say.
-    """
-    stamp = exchange.headers.get("date")
-    if stamp is None:
-        raise ErpUnreachable(address, "an answer without a date")
-    return parsedate_to_datetime(stamp).astimezone(UTC)

@@ -7,19 +7,18 @@ from erp.adapters.given import Given
 from erp.adapters.netsuite.adapter import NetSuiteErp
 from erp.adapters.netsuite.login import key_of, signed_login
 from erp.adapters.netsuite.mapping import UNITS, NetSuitePlant, Scrap
-from erp.adapters.units import Unit
+from erp.adapters.units import renamed
 from erp.port import ErpProfile
 
 
 def plant(setting: NetSuiteSetting, zone: ZoneInfo) -> NetSuitePlant:
     """Return how the customer's account is set up."""
-    named = {ours: Unit(it.code, it.per_ours) for ours, it in setting.units.items()}
     scrap = None
     if off := setting.scrap:
         scrap = Scrap(account=off.account, subsidiary=off.subsidiary, location=off.location)
     return NetSuitePlant(
         zone=zone,
-        units={**UNITS, **named},
+        units=renamed(UNITS, setting.units),
         scrap=scrap,
         digits=setting.digits,
         asynchronous=setting.asynchronous,

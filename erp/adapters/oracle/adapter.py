@@ -8,12 +8,11 @@ and never sent again by itself.
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
+from datetime import date, datetime
 from typing import Any
 
 from core.clock import now
-from erp.adapters.calling import KeyLocks, Login, before_sending, common
+from erp.adapters.calling import KeyLocks, Login, before_sending, clock_of, common
 from erp.adapters.oracle import fields, mapping
 from erp.adapters.oracle.mapping import OraclePlant
 from erp.adapters.oracle.service import PARTIES, SUPPLY, OracleService
@@ -86,10 +85,7 @@ class OracleErp:
         Raises:
             ErpUnreachable: no answer, or one without a date.
         """
-        stamp = self._rest.call.ask(UP, {"limit": "1"}).headers.get("date")
-        if stamp is None:
-            raise ErpUnreachable(self.address, "an answer without a date")
-        return parsedate_to_datetime(stamp).astimezone(UTC)
+        return clock_of(self.address, self._rest.call.ask(UP, {"limit": "1"}).headers)
 
     def period(self, on: date) -> PeriodState:
         """Return that it cannot be asked: no resource for inventory periods is known to us."""

@@ -7,13 +7,12 @@ from erp.adapters.given import Given
 from erp.adapters.oauth import client_credentials
 from erp.adapters.oracle.adapter import OracleErp
 from erp.adapters.oracle.mapping import TYPES, UNITS, OraclePlant
-from erp.adapters.units import Unit
+from erp.adapters.units import renamed
 from erp.port import ErpProfile
 
 
 def plant(setting: OracleSetting, zone: ZoneInfo) -> OraclePlant:
     """Return what of Oracle's organisation the plant posts to."""
-    named = {ours: Unit(it.code, it.per_ours) for ours, it in setting.units.items()}
     return OraclePlant(
         organization=setting.organization,
         components_from=setting.components_from,
@@ -21,7 +20,7 @@ def plant(setting: OracleSetting, zone: ZoneInfo) -> OraclePlant:
         source=setting.source,
         zone=zone,
         operation=setting.operation,
-        units={**UNITS, **named},
+        units=renamed(UNITS, setting.units),
         digits=setting.digits,
         types={**TYPES, **dict[str, str](setting.types.items())},
         refusals=setting.refusals,

@@ -8,15 +8,14 @@ from erp.adapters.quickbooks.adapter import QuickBooksErp
 from erp.adapters.quickbooks.mapping import UNITS, QbPlant
 from erp.adapters.quickbooks.queue import Queue
 from erp.adapters.quickbooks.service import PATH, Conversation, introduction
-from erp.adapters.units import Unit
+from erp.adapters.units import renamed
 from erp.port import ErpProfile
 
 
 def plant(setting: QuickBooksSetting, zone: ZoneInfo) -> QbPlant:
     """Return how the customer keeps the company file."""
-    named = {ours: Unit(it.code, it.per_ours) for ours, it in setting.units.items()}
     return QbPlant(
-        zone=zone, units={**UNITS, **named}, orders=setting.orders, poll_s=setting.poll_s
+        zone=zone, units=renamed(UNITS, setting.units), orders=setting.orders, poll_s=setting.poll_s
     )
 
 

@@ -5,8 +5,7 @@ so a request that comes twice is told what stands.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
+from datetime import date, datetime
 from typing import Any
 
 from erp.adapters.calling import (
@@ -16,6 +15,7 @@ from erp.adapters.calling import (
     LoginRefused,
     Throttled,
     before_sending,
+    clock_of,
     common,
 )
 from erp.adapters.reading import UNREADABLE, built
@@ -89,11 +89,7 @@ class X3Erp:
         Raises:
             ErpUnreachable: no answer, or one without a date.
         """
-        exchange = self._ask("item", key="-", after="")[1]
-        stamp = exchange.headers.get("date")
-        if stamp is None:
-            raise ErpUnreachable(self.address, "an answer without a date")
-        return parsedate_to_datetime(stamp).astimezone(UTC)
+        return clock_of(self.address, self._ask("item", key="-", after="")[1].headers)
 
     def period(self, on: date) -> PeriodState:
         """Return whether the period of a date is open in the site's company.

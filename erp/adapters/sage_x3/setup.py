@@ -7,20 +7,19 @@ from erp.adapters.calling import Basic
 from erp.adapters.given import Given
 from erp.adapters.sage_x3.adapter import X3Erp
 from erp.adapters.sage_x3.mapping import UNITS, X3Plant
-from erp.adapters.units import Unit
+from erp.adapters.units import renamed
 from erp.port import ErpProfile
 
 
 def plant(setting: SageX3Setting, zone: ZoneInfo) -> X3Plant:
     """Return the site that the plant posts to."""
-    named = {ours: Unit(it.code, it.per_ours) for ours, it in setting.units.items()}
     return X3Plant(
         site=setting.site,
         pool=setting.pool,
         components_from=setting.components_from,
         goods_to=setting.goods_to,
         zone=zone,
-        units={**UNITS, **named},
+        units=renamed(UNITS, setting.units),
         language=setting.language,
         post=setting.post,
         read=setting.read,

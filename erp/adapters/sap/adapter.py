@@ -8,12 +8,12 @@ import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from datetime import date, datetime
+from email.utils import format_datetime
 from typing import Any
 
 from core.clock import parse_iso
-from erp.adapters.calling import KeyLocks, Login, before_sending
+from erp.adapters.calling import KeyLocks, Login, before_sending, clock_of
 from erp.adapters.reading import UNREADABLE, built
 from erp.adapters.sap import fields, mapping
 from erp.adapters.sap.mapping import SapPlant
@@ -81,11 +81,7 @@ class SapErp:
         Raises:
             ErpUnreachable: no answer, or one without a date.
         """
-        answer = self._sap.ask(f"{DOCUMENTS}/")
-        stamp = answer.headers.get("date")
-        if stamp is None:
-            raise ErpUnreachable(self.address, "an answer without a date")
-        return parsedate_to_datetime(stamp).astimezone(UTC)
+        return clock_of(self.address, self._sap.ask(f"{DOCUMENTS}/").headers)
 
     def period(self, on: date) -> PeriodState:
         """Return unknown: the released interfaces do not tell which periods are open."""
