@@ -51,12 +51,14 @@ class OwnAccount:
         changed = Markup("")
         if "changed" in request.query_params:
             changed = parts.notice(State.OK, "Changed.", "Sign and sign in with the new secret.")
-        body = Markup('<div class="bw-plain"><h1>Your account</h1>{}{}{}{}</div>').format(
-            changed,
-            parts.facts(_facts(self._plant, login, person), wide=True),
-            Markup("<p>{}</p>").format(parts.link("Change your secret", "/account/secret")),
-            Markup("<p>{}</p>").format(parts.link("Your passkeys", "/account/passkeys")),
+        ways = (("Change your secret", "/account/secret"), ("Your passkeys", "/account/passkeys"))
+        buttons = Markup("").join(
+            Markup('<li><a class="bw-act" href="{}">{}</a></li>').format(href, label)
+            for label, href in ways
         )
+        body = Markup(
+            '<div class="bw-plain"><h1>Your account</h1>{}{}<ul class="bw-acts">{}</ul></div>'
+        ).format(changed, parts.facts(_facts(self._plant, login, person), wide=True), buttons)
         return HTMLResponse(self._document(request, "Your account", body=body))
 
     def ask(self, request: Request) -> HTMLResponse:
@@ -120,5 +122,5 @@ def _facts(plant: PlantServices, login: Login, person: Person | None) -> list[tu
         ("To be changed", "at no fixed time" if end is None else
             f"until {parts.local_time(end, plant.zone, seconds=False)}"),
         ("Newest sign-in", parts.local_time(person.signed_in_at, plant.zone)),
-        ("Provider", ", ".join(person.issuers) or "none"),
+        ("Company account", ", ".join(person.issuers) or "none is linked"),
     ]  # fmt: skip
