@@ -30,8 +30,18 @@ from tests.match_records import (
 
 RULES: dict[str, Any] = {"scales": {"KGM": 2, "GRM": 0}}
 NAMES = ("m1", "m2", "m3", "m4")
-QUANTITIES = st.sampled_from([Decimal("1.809"), Decimal("1.8"), Decimal("1.81"), Decimal(1809)])
-AGES = st.sampled_from([timedelta(minutes=1), timedelta(hours=2), timedelta(hours=40)])
+
+
+def mostly[T](usual: T, *others: T) -> st.SearchStrategy[T]:
+    """Return the usual value nine times out of ten, so that whole rows agree often enough."""
+    often = max(9 * len(others), 1)
+    return st.sampled_from([usual] * often + list(others))
+
+
+QUANTITIES = mostly(
+    Decimal("1.809"), Decimal("1.8"), Decimal("1.81"), Decimal(1809), Decimal("-1.809")
+)
+AGES = mostly(timedelta(hours=2), timedelta(minutes=1), timedelta(hours=40))
 FACTS = st.builds(
     lambda name, quantity, age, **changes: replace(
         FACT, event_id=name, entry_seq=NAMES.index(name) + 5, quantity=quantity, at=AT - age,
@@ -40,15 +50,14 @@ FACTS = st.builds(
     name=st.sampled_from(NAMES),
     quantity=QUANTITIES,
     age=AGES,
-    erp_order=st.sampled_from(["4711", "4711", "4712", None]),
-    lot=st.sampled_from(["L-1", "L-1", "L-2"]),
-    fault=st.sampled_from([None, None, None, "has no quantity"]),
-    corrects=st.sampled_from([None, None, None, "m1"]),
+    erp_order=mostly("4711", "4712", None),
+    lot=mostly("L-1", "L-2"),
+    fault=mostly(None, "has no quantity"),
+    corrects=st.sampled_from([None, None, None, None, "m1"]),
 )  # fmt: skip
 MESSAGES = st.builds(
     lambda name, fact, state, attempts, late, **changes: told(
-        replace(fact, event_id=name, entry_seq=NAMES.index(name) + 5),
-        state=state,
+        replace(fact, event_id=name, entry_seq=NAMES.index(name) + 5), state=state,
         attempts=attempts,
         due_at=fact.at + late,
         **({} if state in ("done", "skipped") else {"receipt_at": None, "receipt_status": None}),
@@ -56,29 +65,28 @@ MESSAGES = st.builds(
     ),
     name=st.sampled_from(NAMES),
     fact=FACTS,
-    state=st.sampled_from(["done", "done", "done", "pending", "dead", "skipped"]),
+    state=st.sampled_from(["done"] * 7 + ["pending", "dead", "skipped"]),
     attempts=st.sampled_from([0, 1]),
     late=st.sampled_from([timedelta(0), timedelta(hours=1, minutes=30)]),
-    receipt_period=st.sampled_from([None, "2026-03"]),
-    documents=st.sampled_from(["", "4900000001", "4900000001 4900000002"]),
-)
+    receipt_period=mostly(None, "2026-03", "2026-02"),
+    documents=mostly("4900000001 4900000002 4900000003", "", "4900000001"),
+)  # fmt: skip
 LINES = st.builds(
-    lambda quantity, sign, hours, **changes: replace(
-        LINE, quantity=sign * quantity, posted_at=AT - timedelta(hours=hours), **changes
+    lambda quantity, hours, **changes: replace(
+        LINE, quantity=quantity, posted_at=AT - timedelta(hours=hours), **changes
     ),
     quantity=QUANTITIES,
-    sign=st.sampled_from([1, 1, -1]),
     hours=st.sampled_from([0, 1]),
-    event_id=st.sampled_from([None, *NAMES, "m9"]),
-    erp_ref=st.sampled_from([None, "R1", "R2"]),
-    kind=st.sampled_from(["stock", "stock", "stock", "gl"]),
-    erp_order=st.sampled_from(["4711", "4711", "9999", None]),
-    lot=st.sampled_from(["L-1", "L-1", "L-2"]),
-    unit=st.sampled_from(["KGM", "KGM", "GRM", "C62"]),
+    event_id=st.sampled_from([*NAMES, *NAMES, None, None, "m9"]),
+    erp_ref=st.sampled_from([None, None, None, "R1", "R2"]),
+    kind=mostly("stock", "gl"),
+    erp_order=mostly("4711", "9999", None),
+    lot=mostly("L-1", "L-2"),
+    unit=mostly("KGM", "GRM", "C62"),
     document=st.sampled_from(["4900000001/2026/1", "4900000002/2026/1", "4900000003/2026/1"]),
-    posting_date=st.sampled_from([FACT.posting_date, date(2026, 4, 1)]),
-    gl_document=st.sampled_from([None, "100000001"]),
-    gl_period=st.sampled_from([None, "2026-03", "2026-04"]),
+    posting_date=mostly(FACT.posting_date, date(2026, 4, 1)),
+    gl_document=mostly("100000001", None),
+    gl_period=mostly("2026-03", None, "2026-04"),
 )
 
 
@@ -114,11 +122,11 @@ def judged(store: MatchStore) -> dict[str, str]:
     return {row.key: row.match_class for row in found.rows}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
-    st.lists(FACTS, max_size=4).map(by_name),
-    st.lists(MESSAGES, max_size=4).map(by_name),
-    st.one_of(st.none(), st.lists(LINES, max_size=6).map(referred)),
+    st.lists(FACTS, min_size=3, max_size=7).map(by_name),
+    st.lists(MESSAGES, min_size=3, max_size=7).map(by_name),
+    st.lists(LINES, min_size=2, max_size=7).map(referred) | st.none(),
 )
 @pytest.mark.requirement("L1", "L3")
 def test_match_says_what_a_slow_one_in_plain_python_says(
@@ -150,30 +158,33 @@ STEPS = st.lists(
         st.tuples(st.just("fact"), FACTS),
         st.tuples(st.just("message"), MESSAGES),
         st.tuples(st.just("line"), LINES),
-        st.tuples(st.just("changed"), st.tuples(st.integers(1, 4), LINES)),
-        st.tuples(st.just("gone"), st.integers(1, 4)),
+        st.tuples(st.just("changed"), st.tuples(st.integers(1, 5), LINES)),
+        st.tuples(st.just("gone"), st.integers(1, 5)),
         st.tuples(st.just("later"), st.sampled_from([timedelta(minutes=50), timedelta(hours=3)])),
         st.tuples(st.just("silent"), st.none()),
     ),
-    max_size=7,
+    min_size=2,
+    max_size=9,
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(STEPS)
 @pytest.mark.requirement("L1")
 def test_turn_by_turn_the_match_says_what_it_says_of_the_whole(
     steps: list[tuple[str, Any]],
 ) -> None:
-    facts: dict[str, FactRow] = {}
-    messages: dict[str, MessageRow] = {}
-    lines: dict[int, PostingRow] = {}
-    at, n = AT, 0
+    first = [replace(FACT, event_id=name, entry_seq=5 + n) for n, name in enumerate(NAMES[:3])]
+    facts = {one.event_id: one for one in first}
+    messages = {one.event_id: told(one) for one in first}
+    lines = {one.seq: one for one in numbered([replace(LINE, event_id=name) for name in facts])}
+    at, n = AT, len(lines)
     with matching(**RULES) as store:
-        store.take(News(at=at, upto_seq=7))
+        books = whole(list(lines.values()))
+        store.take(News(at=at, upto_seq=7, facts=first, messages=[*messages.values()], books=books))
         for kind, given_ in steps:
             new: dict[str, Any] = {}
-            if kind == "fact" and given_.event_id not in facts:
+            if kind == "fact":
                 facts[given_.event_id] = given_
                 new["facts"] = [given_]
             elif kind == "message":

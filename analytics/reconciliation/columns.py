@@ -7,12 +7,12 @@ their exact types on the way.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
 
 from analytics.shifts import instant
-from core.clock import micros
 
 TEXT, COUNT, SMALL, AMOUNT, DAY, FLAG = (
     pa.string(),
@@ -22,7 +22,7 @@ TEXT, COUNT, SMALL, AMOUNT, DAY, FLAG = (
     pa.date32(),
     pa.bool_(),
 )
-DIGITS = 9  # after the point, in every quantity of the match
+INSTANT = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Side:
     def table_of(self, records: Sequence[Any]) -> pa.Table:
         """Return records as columns."""
         arrays = {
-            name: pa.array(_values(records, name, attribute), kind)
+            name: _array(records, name, attribute=attribute, kind=kind)
             for name, (attribute, kind) in self.columns.items()
         }
         return pa.table(arrays)
@@ -124,13 +124,15 @@ MADE: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _values(records: Sequence[Any], name: str, attribute: str | None) -> list[Any]:
+def _array(
+    records: Sequence[Any], name: str, *, attribute: str | None, kind: pa.DataType
+) -> pa.Array:
     if attribute is None:
-        return [MADE[name](record) for record in records]
-    values = [getattr(record, attribute) for record in records]
+        return pa.array(map(MADE[name], records), kind)
+    values = map(attrgetter(attribute), records)
     if name.endswith("_us"):
-        return [None if at is None else micros(at) for at in values]
-    return values
+        return pa.array(values, INSTANT).cast(kind)
+    return pa.array(values, kind)
 
 
 def _back(name: str, value: Any) -> Any:

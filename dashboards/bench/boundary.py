@@ -1,4 +1,5 @@
-"""`batchwright bench erp`: what the relay adds to the ERP's own time, and how a backlog drains.
+"""`batchwright bench erp`: what the relay adds to the ERP's own time, how a backlog drains, and how
+long the match of a million postings takes.
 
 All sides post the same kind of messages to the same sandbox ERP over real HTTP, in turns: once
 straight, as fast as the ERP takes them; once with no more than what any sender must keep to lose
@@ -19,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from core.clock import now
 from core.ledger.store import open_ledger
+from dashboards.bench import matching
 from dashboards.bench.measure import Measure, is_noisy, machine, measured, ratios
 from erp import evidence
 from erp.derive import Deriver
@@ -41,10 +43,11 @@ class Size(NamedTuple):
     slices: int
     each: int
     backlog: int
+    rows: int
 
 
-FULL = Size(slices=5, each=1000, backlog=10_000)
-QUICK = Size(slices=2, each=200, backlog=400)
+FULL = Size(slices=5, each=1000, backlog=10_000, rows=1_000_000)
+QUICK = Size(slices=2, each=200, backlog=400, rows=20_000)
 
 
 class Turn(NamedTuple):
@@ -73,6 +76,9 @@ def bench(say: Callable[[str], None], *, size: Size) -> dict[str, Any]:
     straight, kept, relayed = zip(*found, strict=True)
     measures = _measures(straight, kept, relayed, drained=drained.rate, backlog=size.backlog)
     for one in measures:
+        say(one.line())
+    for one in matching.measures(size.rows):
+        measures.append(one)
         say(one.line())
     return {
         "machine": machine(),

@@ -77,7 +77,7 @@ def bench_erp(
     report: Annotated[Path | None, typer.Option("--json", help="write the measures")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="few slices, few messages")] = False,
 ) -> None:
-    """Measure what the relay adds to the ERP's own time, and how a backlog drains."""
+    """Measure what the relay adds to the ERP's own time, a draining backlog, and the match."""
     from dashboards.bench.boundary import FULL, QUICK
     from dashboards.bench.boundary import bench as run
 
