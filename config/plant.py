@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from config.adapters.setting import ErpSetting
 from config.faults import Count, Positive, Record
+from config.matching import MatchItem
 from config.severity import SeverityItem
 from core.equipment import EquipmentKind
 from core.material import LotStatus
@@ -77,6 +78,7 @@ class PlantFile(Record, frozen=True, kw_only=True):
 
     plant: PlantHead
     severity: SeverityItem
+    match: MatchItem | None = None
     equipment: tuple[EquipmentItem, ...]
     stations: tuple[StationItem, ...]
 

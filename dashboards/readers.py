@@ -9,6 +9,7 @@ from analytics.rules import rules_of
 from analytics.sources import NoTelemetry, TelemetrySource
 from core.equipment import EquipmentKind
 from dashboards.compose import Plant
+from dashboards.finance.limits import rules_of as rules_of_match
 from dashboards.finance.matching import reconciliation
 from dashboards.link_state import LinkReader
 from dashboards.operations.figures import Figures
@@ -37,7 +38,9 @@ class Readers:
         if plant.boundary is not None:
             self.by_name["boundary"] = plant.boundary
             self.by_name["link"] = LinkReader(plant.boundary)
-            self.by_name["reconcile"] = reconciliation(plant.boundary)
+            match, shifts = plant.pack.plant.match, plant.pack.shifts.shifts
+            rules = rules_of_match(match, shifts, plant.boundary.port.profile.scales)
+            self.by_name["reconcile"] = reconciliation(plant.boundary, rules)
         names = {one.id: one.name for one in plant.pack.equipment(EquipmentKind.LINE)}
         self.figures = Figures(self.projector, plant.hub, zone=zone, names=names)
         self.by_name["figures"] = self.figures

@@ -5,11 +5,9 @@ again from the start: a position is only saved work.
 """
 
 import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 
 from msgspec import UNSET
 from sqlalchemy import func, select
@@ -17,32 +15,41 @@ from sqlalchemy import func, select
 from core.clock import now
 from core.ledger.entry import Entry
 from erp import tables
+from erp.books import BookReader, Part
 from erp.contract import Message, from_bytes
 from erp.derive import Entries
 from erp.errors import ErpUnreachable
 from erp.events import BY_FACT, KINDS
 from erp.messages import LINKED, Known, Site
 from erp.outbox import Outbox, row_of
-from erp.port import DocumentRef, ErpAdapter, ErpOrder, Kind, Scope, Validators
+from erp.port import DocumentRef, ErpAdapter
 from erp.reconcile import (
     FactRow,
+    LotRow,
     MessageRow,
-    PostingRow,
     document_name,
     facts_of,
+    lot_of,
     message_lines,
     not_booked,
-    posting_row,
 )
 from erp.rows import OPEN, ReceiptRow, Row
 
-ENTRIES, MESSAGES, LINES = 20_000, 20_000, 20_000  # what one look reads at most
+ENTRIES, MESSAGES = 20_000, 20_000  # what one look reads at most
+RECEIVED = "lot.created"
 AGAIN = 200  # attempts read once more, since several senders may commit out of order
-ORDERS = 20  # orders whose books are read one by one
 SOME = 500  # ids in one question
-SWEEP_SHARE = 20  # reading everything again takes at most one part in twenty of the time
 
 message, attempt, receipt = tables.message, tables.attempt, tables.receipt
+
+
+@dataclass(frozen=True, slots=True)
+class FactNews:
+    """Facts that are new, or whose order was linked since, and lots that were taken in."""
+
+    rows: tuple[FactRow, ...] = ()
+    lots: tuple[LotRow, ...] = ()
+    more: bool = False
 
 
 class FactReader:
@@ -64,18 +71,23 @@ class FactReader:
         self._known = Known(erp_order=self._number, original=lambda _: None, order_of=order_of)
         self.upto = 0
 
-    def read(self) -> tuple[list[FactRow], bool]:
-        """Return facts of new entries and of orders linked since, and whether there are more."""
+    def read(self) -> FactNews:
+        """Return what is new since the last look."""
         page = self._entries.entries(self.upto, ENTRIES)
         found: list[FactRow] = []
+        lots: list[LotRow] = []
         for entry in page:
+            if entry.type == RECEIVED and entry.stream.startswith(
+                "lot/"
+            ):  # its material has it too
+                lots.extend(lot_of(entry))
             if entry.type == LINKED:
                 found.extend(self._link(entry))
             kind = BY_FACT.get(entry.type)
             if kind is not None and kind.posts:  # a notice is acknowledged, and stands in no books
                 found.extend(self._facts(entry))
             self.upto = entry.seq
-        return found, len(page) == ENTRIES
+        return FactNews(tuple(found), tuple(lots), len(page) == ENTRIES)
 
     def _number(self, order: str) -> str | None:
         return self._linked.get(order) or self._erp_order(order)
@@ -222,93 +234,6 @@ def _some(names: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """Lines of the ERP's books: all after one and up to another, or all of some orders.
-
-    `upto` is None at the end of the books.
-    """
-
-    lines: tuple[PostingRow, ...]
-    after: int = 0
-    upto: int | None = None
-    orders: tuple[str, ...] | None = None
-
-
-class BookReader:
-    """The ERP's books: what is added at once, everything again on a slower cadence.
-
-    Where the ERP's own numbers only grow, what is new stands after the last line read; elsewhere
-    the orders of new receipts are read. A line that was changed by hand is found by the sweep.
-    """
-
-    def __init__(self, port: ErpAdapter) -> None:
-        self._port = port
-        self._last = self._swept = 0
-        self._first = True
-        self._took_s, self._swept_s = 0.0, -1e9
-        self._validators: Validators | None = None
-
-    def read(self, orders: Iterable[str], *, sweep: bool) -> tuple[list[Part], bool]:
-        """Return what is new, and whether there is more to read before the books are whole.
-
-        Args:
-            orders: the ERP's numbers of orders whose messages have moved.
-            sweep: whether everything may be read again.
-
-        Raises:
-            ErpUnreachable: no answer, or a line that cannot be read; the position stands.
-        """
-        if self._first:
-            part = self._slice(self._last)
-            self._first = part.upto is not None
-            return [part], self._first
-        parts = []
-        names = sorted(set(orders))
-        if self._port.profile.ledger_grows:
-            parts.append(self._slice(self._last))
-        elif names and len(names) <= ORDERS:
-            lines = [row for name in names for row in self._rows(Scope(order=name))]
-            parts.append(Part(lines=tuple(lines), orders=tuple(names)))
-        elif names:
-            return [self._sweep(whole=True)], False
-        if sweep and time.monotonic() - self._swept_s >= SWEEP_SHARE * self._took_s:
-            parts.append(self._sweep(whole=not self._port.profile.ledger_grows))
-        return parts, False
-
-    def states(self) -> list[tuple[str, str]] | None:
-        """Return the ERP's orders with their states, None where they are as they were."""
-        page = self._port.pull(Kind.ORDER, None, self._validators)
-        if page.records is None:
-            return None
-        self._validators = page.validators
-        return [(it.id, str(it.state)) for it in page.records if isinstance(it, ErpOrder)]
-
-    def again(self) -> None:
-        """Have everything read again: the ERP was away, and may have come back as another."""
-        self._swept, self._swept_s = 0, -1e9
-
-    def _rows(self, scope: Scope) -> Iterator[PostingRow]:
-        return (posting_row(line, self._port.profile) for line in self._port.ledger(scope))
-
-    def _slice(self, after: int) -> Part:
-        """Return the lines after one, as many as one look reads."""
-        rows = self._rows(Scope(after=after))
-        # Only where numbers grow can a reading be broken off: elsewhere it is whole.
-        lines = tuple(islice(rows, LINES) if self._port.profile.ledger_grows else rows)
-        upto = lines[-1].seq if self._port.profile.ledger_grows and len(lines) == LINES else None
-        self._last = max(self._last, max((line.seq for line in lines), default=0))
-        return Part(lines=lines, after=after, upto=upto)
-
-    def _sweep(self, *, whole: bool) -> Part:
-        began = time.monotonic()
-        part = self._slice(0 if whole else self._swept)
-        self._swept = part.upto or 0
-        self._swept_s = time.monotonic()
-        self._took_s = self._swept_s - began
-        return part
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Fresh:
     """What one look found. With `more`, the sides are not whole yet: look again, then judge.
 
@@ -317,6 +242,7 @@ class Fresh:
     """
 
     facts: tuple[FactRow, ...]
+    lots: tuple[LotRow, ...]
     messages: tuple[MessageRow, ...]
     documents: tuple[tuple[str, str], ...]
     undoings: tuple[tuple[str, str], ...]
@@ -341,13 +267,13 @@ class Follower:
         Messages are read before and after the books: before, to know whose books have moved; after,
         so that every line's message is known.
         """
-        facts, more = self._facts.read()
+        found = self._facts.read()
         first = self._messages.read()
         moved = {row.erp_order for row in first.rows if row.receipt_at is not None}
         books: list[Part] = []
         orders: list[tuple[str, str]] | None = None
         fault: str | None = None
-        more = more or first.more
+        more = found.more or first.more
         second = MessageNews()
         if not more:
             try:
@@ -361,7 +287,8 @@ class Follower:
                 self._away, fault, books = True, str(silence), []
             second = self._messages.read()
         return Fresh(
-            facts=tuple(facts),
+            facts=found.rows,
+            lots=found.lots,
             messages=_latest(first.rows, second.rows),
             documents=(*first.documents, *second.documents),
             undoings=(*first.undoings, *second.undoings),

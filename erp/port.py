@@ -329,6 +329,7 @@ class ErpProfile:
     that, a posting that is not found may still come. `ledger_grows` says that a line of its books
     which is added later has a higher number, so that what is new stands after the last one read.
     `deltas` are the kinds of master data that can be asked for by their time of change.
+    `reads_stock` says that it can be asked what it has now.
     """
 
     name: str
@@ -342,6 +343,7 @@ class ErpProfile:
     longest_s: int = 0
     ledger_grows: bool = False
     deltas: frozenset[Kind] = frozenset()
+    reads_stock: bool = False
 
     def books(self, kind: str) -> bool:
         """Return whether a message type can be booked there."""

@@ -13,6 +13,7 @@ SANDBOX = ErpProfile(
     ledger_grows=True,
     # Orders and BOMs are few and must not wait for the night when they vanish or a line changes.
     deltas=frozenset({Kind.ITEM, Kind.CUSTOMER}),
+    reads_stock=True,
 )
 TRYTON = ErpProfile(
     name="tryton",

@@ -4,7 +4,7 @@ Rows are in the ERP's base units, keyed by event id and reference. Nothing is ju
 `erp.following` reads them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +14,16 @@ from core.ledger.entry import Entry
 from erp.contract import Line, Message
 from erp.errors import ErpUnreachable, NotTranslated
 from erp.events import BY_FACT, KINDS
-from erp.messages import Known, Site, erp_order_of, identifier, lane_of, lines_of
+from erp.messages import (
+    WIRE_UNITS,
+    Known,
+    Site,
+    erp_order_of,
+    identifier,
+    lane_of,
+    lines_of,
+    wire_quantity,
+)
 from erp.port import DocumentRef, ErpProfile, LedgerLine
 from erp.rows import ReceiptRow, Row
 
@@ -97,6 +106,17 @@ class PostingRow:
     gl_read: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotRow:
+    """A lot that was taken in, with its whole quantity; the ERP has its own receipt of it."""
+
+    entry_seq: int
+    item: str
+    lot: str
+    quantity: Decimal
+    unit: str
+
+
 # message type -> movement of a line that moves no stock
 ORDER_MOVEMENTS = {"mes.work_order_started.v1": "start", "mes.work_order_completed.v1": "complete"}
 FINEST = 9  # digits after the point that a quantity may have
@@ -148,6 +168,24 @@ def facts_of(
         corrects=corrects,
     )
     return [_with_line(plain, line, sign) for line in lines] or [plain]
+
+
+def lot_of(entry: Entry) -> Iterator[LotRow]:
+    """Yield the lot that an entry took in; nothing where its quantity cannot be compared."""
+    data = entry.data
+    total = sum((Decimal(one["quantity"]) for one in data["containers"]), Decimal(0))
+    if data["unit"] not in WIRE_UNITS:
+        return
+    quantity, unit = wire_quantity(total, data["unit"])
+    if is_too_fine(Decimal(quantity)):
+        return
+    yield LotRow(
+        entry_seq=entry.seq,
+        item=data["material"],
+        lot=data["lot"],
+        quantity=Decimal(quantity),
+        unit=unit,
+    )
 
 
 def is_too_fine(quantity: Decimal) -> bool:

@@ -157,7 +157,7 @@ def test_notices_are_receipted_book_nothing_and_are_not_compared(
     assert [one["movement"] for one in erp.lines("PO-1")] == ["start"]
     told = MessageReader(outbox).read().rows
     assert [row.type for row in told] == ["mes.work_order_started.v1"]
-    facts, _ = FactReader(ledger, SITE, erp_order=lambda it: it.replace("W", "PO-")).read()
+    facts = FactReader(ledger, SITE, erp_order=lambda it: it.replace("W", "PO-")).read().rows
     assert [row.type for row in facts] == ["mes.work_order_started.v1"]
 
 

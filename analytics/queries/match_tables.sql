@@ -46,3 +46,17 @@ create table verdict(
     booked_quantity decimal(38, 9), booked_unit text, posting_date date, at_us bigint,
     until_us bigint
 );
+-- lots that the plant took in; what the ERP has of every lot, as it was read last
+create table lot(entry_seq bigint, item text, lot text, quantity decimal(28, 9), unit text);
+create table erp_stock(item text, lot text, status text, quantity decimal(28, 9), unit text);
+create type stock_class as enum (
+    'negative', 'differs', 'mes_only', 'erp_only', 'explained', 'equal'
+);
+-- one row per item, lot and unit, at the moment at which the ERP's stock was read
+create table stock_row(
+    item text, lot text, unit text, mes decimal(38, 9), erp decimal(38, 9),
+    in_flight decimal(38, 9), difference decimal(38, 9), explained decimal(38, 9),
+    rest decimal(38, 9), stock_class stock_class,
+    statuses struct(status text, quantity decimal(28, 9))[],
+    causes struct(kind text, quantity decimal(38, 9))[]
+);

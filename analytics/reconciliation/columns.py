@@ -98,6 +98,20 @@ LINE = Side(
 )
 
 
+LOT = Side(
+    "lot",
+    {
+        "entry_seq": ("entry_seq", COUNT),
+        **_same(("item", "lot", "unit"), TEXT),
+        "quantity": ("quantity", AMOUNT),
+    },
+)
+STOCK = Side(
+    "erp_stock",
+    {**_same(("item", "lot", "status", "unit"), TEXT), "quantity": ("quantity", AMOUNT)},
+)
+
+
 def two_texts(first: str, second: str, columns: Sequence[Sequence[str]]) -> pa.Table:
     """Return two columns of text."""
     one, two = columns

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from analytics.reconciliation.columns import FACT, LINE, MESSAGE, Side, two_texts
+from analytics.reconciliation.columns import FACT, LINE, LOT, MESSAGE, STOCK, Side, two_texts
 from analytics.store import sql
 
 KEY = (
@@ -126,6 +126,20 @@ class Intake:
             " where seq in (from moved))"
         )
         run("insert into todo select event_id from came where seq in (from moved)")
+
+    def put_lots(self, lots: Sequence[Any]) -> None:
+        """Keep lots that were taken in."""
+        if lots:
+            names = self._stage(LOT, lots)
+            self._connection.execute(f"insert into lot ({names}) select {names} from incoming")
+            self._connection.unregister("incoming")
+
+    def put_stock(self, stock: Sequence[Any]) -> None:
+        """Keep what the ERP has, in the place of what it had."""
+        names = self._stage(STOCK, stock)
+        self._connection.execute("delete from erp_stock")
+        self._connection.execute(f"insert into erp_stock ({names}) select {names} from incoming")
+        self._connection.unregister("incoming")
 
     def put_orders(self, orders: Sequence[tuple[str, str]]) -> None:
         """Keep the states of the ERP's orders."""

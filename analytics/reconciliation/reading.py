@@ -85,6 +85,10 @@ class Found:
         self._cursor, self.position, self.rules = cursor, position, rules
         self._kind = "v.match_class" if position.read else "v.unread_class"
 
+    def ask(self, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Return the rows of another question to the same state."""
+        return self._cursor.execute(query, dict(values)).fetchall()
+
     def counts(self, where: Where | None = None) -> dict[str, int]:
         """Return how many rows each class has, zeros included."""
         condition, values = self._where(where or Where())

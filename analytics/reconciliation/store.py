@@ -29,17 +29,20 @@ class News:
     """What one turn brings; `upto_seq` is the last entry that facts were read from.
 
     `documents` are (document, event id) of receipts, `undoings` (event id, document) of messages
-    that undo one; `orders` are the ERP's (number, state).
+    that undo one; `orders` are the ERP's (number, state), `stock` all that it has, both None where
+    they are as they were.
     """
 
     at: datetime
     upto_seq: int
     facts: Sequence[Any] = ()
+    lots: Sequence[Any] = ()
     messages: Sequence[Any] = ()
     documents: Sequence[tuple[str, str]] = ()
     undoings: Sequence[tuple[str, str]] = ()
     books: tuple[Read, ...] = ()
     orders: Sequence[tuple[str, str]] | None = None
+    stock: Sequence[Any] | None = None
     read: bool = True
 
 
@@ -47,13 +50,16 @@ class News:
 class Position:
     """Up to where the sides were read, and whether the ERP's books could be read at last.
 
-    `outside` lines of the ERP are no business of ours.
+    `outside` lines of the ERP are no business of ours. The stock of both systems was compared as of
+    entry `stock_seq`.
     """
 
     upto_seq: int = 0
     read_at: datetime | None = None
     books_at: datetime | None = None
     read: bool = False
+    stock_at: datetime | None = None
+    stock_seq: int = 0
     outside: int = 0
     judged: int = 0
     number: int = 0
@@ -134,6 +140,7 @@ class MatchStore:
         self._connection.execute("create or replace temp table todo(event_id text)")
         intake = self._intake
         intake.put_facts(news.facts, whole=whole)
+        intake.put_lots(news.lots)
         intake.put_messages(news.messages, news.documents, whole=whole)
         intake.put_undoings(news.undoings)
         for read in news.books:
@@ -149,6 +156,10 @@ class MatchStore:
         if not whole:
             self._touch(news.at)
         judged = self._judge(news, whole=whole)
+        if news.stock is not None:
+            self._intake.put_stock(news.stock)
+            for statement in self._connection.extract_statements(sql("match_stock")):
+                self._connection.execute(statement)
         was = self._position
         return replace(
             was,
@@ -156,15 +167,16 @@ class MatchStore:
             read_at=news.at,
             books_at=news.at if news.read else was.books_at,
             read=news.read,
+            stock_at=was.stock_at if news.stock is None else news.at,
+            stock_seq=was.stock_seq if news.stock is None else news.upto_seq,
             outside=self._outside(),
             judged=judged,
             number=was.number + 1,
         )
 
     def _count(self, table: str) -> int:
-        found = self._connection.execute(f"select count(*) from {table}").fetchone()
-        assert found is not None
-        return int(found[0])
+        [(found,)] = self._connection.execute(f"select count(*) from {table}").fetchall()
+        return int(found)
 
     def _outside(self) -> int:
         [found] = self._connection.execute(

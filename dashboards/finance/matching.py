@@ -15,18 +15,23 @@ from typing import Any, Protocol
 
 from analytics.reconciliation.intake import Read
 from analytics.reconciliation.rules import MatchRules
+from analytics.reconciliation.stock import compared
 from analytics.reconciliation.store import MatchStore, News
 from core.clock import now
 from dashboards.finance.compare import MatchRow
-from dashboards.finance.reading import Listing, Reading, Scope, Snapshot
+from dashboards.finance.reading import Listing, Reading, Scope, Snapshot, StockListing
 from dashboards.link_state import LinkSide, LinkState, read_link
 from erp import evidence
+from erp.errors import ErpUnreachable
 from erp.following import Follower, Fresh
 from erp.port import ErpAdapter
 from erp.signing import Keys
+from erp.stock import ShowsStock, StockLine
 
 LOOK_S = 2.0
 REREAD_S = 15.0
+STOCK_S = 60.0
+STOCK_TRIES = 3
 log = logging.getLogger("batchwright.finance")
 
 
@@ -64,6 +69,7 @@ class ReconcileReader:
         self._store = MatchStore(self._rules)
         self._follower: Follower | None = None
         self._newest: Snapshot | None = None
+        self._stock_fault: str | None = None
         self._link: LinkState | None = None
         self._mark: object = None
         self._wake = threading.Event()
@@ -113,7 +119,9 @@ class ReconcileReader:
             if kept is not None and mark == self._mark and is_young:
                 return kept
             began = time.monotonic()
-            fresh = self._taken(sweep=not is_young)
+            parts = self._looked(sweep=not is_young)
+            self._store.take(news_of(parts))
+            fresh = parts[-1]
             position = self._store.position
             with self.reading() as found:
                 counts = found.counts()
@@ -132,8 +140,8 @@ class ReconcileReader:
             self._mark, self._newest = mark, made
             return made
 
-    def _taken(self, *, sweep: bool) -> Fresh:
-        """Take in what is new of all sides and judge it."""
+    def _looked(self, *, sweep: bool) -> list[Fresh]:
+        """Return what is new of all sides, in the order in which it was read."""
         if self._follower is None:
             self._follower = self._boundary.follower()
         first = not self._store.position.number
@@ -143,8 +151,48 @@ class ReconcileReader:
                 self._store.load(news_of(parts))
                 parts = []
             parts.append(self._follower.look(sweep=sweep))
-        self._store.take(news_of(parts))
-        return parts[-1]
+        return parts
+
+    def compare_stock(self) -> str | None:
+        """Compare what both systems have now; return why that was not possible, or None.
+
+        The ERP's stock is believed where its books did not move while it was read.
+        """
+        port = self._boundary.port
+        if not port.profile.reads_stock or not isinstance(port, ShowsStock):
+            return f"{port.profile.name} does not show its stock here, so nothing is compared."
+        fault: str | None = None
+        with self._making:
+            self._mark = None  # what is taken here is news for the next snapshot
+            try:
+                for _ in range(STOCK_TRIES):
+                    self._store.take(news_of(self._looked(sweep=True)))
+                    stock = tuple(port.stock())
+                    parts = self._looked(sweep=False)
+                    fault = parts[-1].fault
+                    moved = any(one.lines for part in parts for one in part.books)
+                    if moved or fault:
+                        self._store.take(news_of(parts))
+                        continue
+                    self._store.take(news_of(parts, stock=stock))
+                    return None
+            except ErpUnreachable as silence:
+                return str(silence)
+        return fault or "The ERP's books moved while its stock was read. Compare again."
+
+    def stock(self, *, text: str, stock_class: str, page: int) -> StockListing:
+        """Return the comparison of stock, made anew where it is older than `STOCK_S`."""
+        at = self._store.position.stock_at
+        if at is None or (now() - at).total_seconds() > STOCK_S:
+            self._stock_fault = self.compare_stock()
+        with self._store.reading() as found:
+            return StockListing(
+                at=found.position.stock_at,
+                upto_seq=found.position.stock_seq,
+                fault=self._stock_fault,
+                found=compared(found, text=text, stock_class=stock_class, page=page),
+                page=page,
+            )
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
@@ -219,8 +267,8 @@ class ReconcileReader:
                     self._watchers.pop(number, None)
 
 
-def news_of(parts: Sequence[Fresh]) -> News:
-    """Return what several looks found, as one turn of the match."""
+def news_of(parts: Sequence[Fresh], *, stock: Sequence[StockLine] | None = None) -> News:
+    """Return what several looks found, as one turn of the match; `stock` is what the ERP has."""
     newest = parts[-1]
     told = [part.orders for part in parts if part.orders is not None]
     books = (
@@ -232,11 +280,13 @@ def news_of(parts: Sequence[Fresh]) -> News:
         at=newest.read_at,
         upto_seq=newest.upto_seq,
         facts=[row for part in parts for row in part.facts],
+        lots=[row for part in parts for row in part.lots],
         messages=_latest(parts),
         documents=[one for part in parts for one in part.documents],
         undoings=[one for part in parts for one in part.undoings],
         books=tuple(books),
         orders=told[-1] if told else None,
+        stock=stock,
         read=newest.fault is None,
     )
 

@@ -22,7 +22,7 @@ from dashboards.finance.evidence import evidence_of
 from dashboards.finance.link import link_view
 from dashboards.finance.matching import ReconcileReader
 from dashboards.finance.periods_view import PeriodShown, period_shown, periods_view
-from dashboards.finance.reading import Listing
+from dashboards.finance.reading import Listing, StockListing
 from dashboards.finance.row_state import row_state
 from dashboards.finance.view import HERE, ask_of, overview, tabs
 from dashboards.names import Names
@@ -33,7 +33,7 @@ from dashboards.signing_act import Ask as Signs
 from dashboards.theme import Frame, frame
 
 CSS = (Path(__file__).parent / "finance.css").read_text("utf-8")
-FIELDS = ("view", "class", "day", "find", "sort", "row", "page", "ask", "period")
+FIELDS = ("view", "class", "day", "find", "kind", "sort", "row", "page", "ask", "period")
 
 
 class ReconcilePage:
@@ -74,9 +74,14 @@ class ReconcilePage:
 
     async def _draw(self) -> None:
         """Read what is asked for, off the event loop, and show it."""
-        ask, found = self._ask, None
+        ask = self._ask
+        found: Listing | StockListing | None = None
         if ask.view == "periods":
             await asyncio.to_thread(self._read_period, ask.period)
+        elif ask.view == "stock":
+            found = await asyncio.to_thread(
+                self._reader.stock, text=ask.text, stock_class=ask.kind, page=ask.page
+            )
         elif ask.view != "link":
             listing = self._reader.listing
             found = await asyncio.to_thread(listing, ask.scope, sort=ask.sort, page=ask.page)
@@ -96,7 +101,7 @@ class ReconcilePage:
         self._signed_periods = tuple(self._periods.all())
         self._period_of = mark
 
-    def _show(self, found: Listing | None) -> None:
+    def _show(self, found: Listing | StockListing | None) -> None:
         zone, ask, link = self._plant.zone, self._ask, self._reader.newest_link
         head = tabs(ask, link.waiting if link else None)
         today = now().astimezone(zone).date()
@@ -106,7 +111,8 @@ class ReconcilePage:
             shown, signed = self._period, self._signed_periods
             body = periods_view(ask, shown, signed, zone=zone, today=today, name=self._names.full)
         else:
-            body = overview(ask, self._reader.newest, found, zone=zone, today=today)
+            rows = found if isinstance(found, Listing) else None
+            body = overview(ask, self._reader.newest, rows, zone=zone, today=today)
         self.sheet.show(head, self._said, body)
 
     async def _draw_row(self) -> None:

@@ -10,11 +10,22 @@ from datetime import datetime, timedelta
 from analytics.reconciliation.reading import SORTS, ClassSum, Found
 from analytics.reconciliation.reading import Where as Scope
 from analytics.reconciliation.rules import OLDEST, MatchRules
+from analytics.reconciliation.stock import CLASS_PAGE as STOCK_PAGE
+from analytics.reconciliation.stock import StockCompared
 from analytics.reconciliation.store import Position
 from dashboards.finance import words
 from dashboards.finance.compare import MatchRow, row_of
 
-__all__ = ["SORTS", "ClassSum", "Listing", "Position", "Reading", "Scope", "Snapshot"]
+__all__ = [
+    "SORTS",
+    "ClassSum",
+    "Listing",
+    "Position",
+    "Reading",
+    "Scope",
+    "Snapshot",
+    "StockListing",
+]
 PAGE = 100
 
 
@@ -90,6 +101,22 @@ class Listing:
     def total(self) -> int:
         """The number of rows of all classes."""
         return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockListing:
+    """One page of the comparison of stock; `fault` says why it could not be made just now."""
+
+    at: datetime | None
+    upto_seq: int
+    fault: str | None
+    found: StockCompared
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return max(1, -(-self.found.shown // STOCK_PAGE))
 
 
 class Reading:

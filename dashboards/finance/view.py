@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from analytics.reconciliation.stock import StockClass
 from dashboards import parts
 from dashboards.finance import words
 from dashboards.finance.compare import SIDES, MatchRow, odd
@@ -16,7 +17,7 @@ from dashboards.palette import State
 from dashboards.parts import chip, join, local_time, notice, paragraph, sign
 
 HERE = "/reconcile"
-VIEWS = ("periods", "link")
+VIEWS = ("stock", "periods", "link")
 ALWAYS = ("matched", "in_flight", "not_compared")
 SORT_WORDS = {
     "newest": "Newest first",
@@ -36,6 +37,7 @@ class Ask:
     match_class: str = ""
     day: date | None = None
     text: str = ""
+    kind: str = ""
     sort: str = "newest"
     row: str = ""
     page: int = 1
@@ -55,6 +57,7 @@ class Ask:
             "class": it.match_class,
             "day": it.day.isoformat() if it.day else "",
             "find": it.text,
+            "kind": it.kind,
             "sort": it.sort if it.sort != "newest" else "",
             "page": str(it.page) if it.page > 1 else "",
             "row": it.row,
@@ -77,6 +80,7 @@ def ask_of(query: Mapping[str, str]) -> Ask:
         match_class=query.get("class", "") if query.get("class", "") in words.CLASSES else "",
         day=found,
         text=query.get("find", "").strip()[:80],
+        kind=query.get("kind", "") if query.get("kind", "") in list(StockClass) else "",
         sort=query.get("sort", "") if query.get("sort", "") in SORT_WORDS else "newest",
         row=query.get("row", "")[:160],
         page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
@@ -96,6 +100,7 @@ def tabs(ask: Ask, waiting: int | None) -> Markup:
         )
         for view, label, href in (
             ("", "Three-way match", Ask(day=ask.day).url()),
+            ("stock", "Stock by lot", Ask(view="stock").url()),
             ("periods", "Signed periods", Ask(view="periods").url()),
             ("link", link, Ask(view="link").url()),
         )

@@ -38,6 +38,7 @@ from erp.port import (
 )
 from erp.profile import SANDBOX
 from erp.signing import Keys
+from erp.stock import StockLine
 from erp.webhook import TIMEOUT_S, deliver
 
 HEALTH_S = 3.0
@@ -244,6 +245,24 @@ class WebhookErp:
             if not page["more"]:
                 return
             after = page["next"]
+
+    def stock(self) -> Iterator[StockLine]:
+        """Return what the ERP has of every lot now.
+
+        Raises:
+            ErpUnreachable: no answer, or it shows no stock.
+        """
+        answer = self._get("stock")
+        if answer.status_code == 404:
+            raise ErpUnreachable(self.address, "it shows no stock at /stock")
+        for raw in answer.json():
+            yield StockLine(
+                item=raw["item"],
+                lot=raw["lot"],
+                status=raw["status"],
+                quantity=Decimal(raw["quantity"]),
+                unit=raw["unit"],
+            )
 
     def period(self, on: date) -> PeriodState:
         """Return whether the month of a date is open."""
