@@ -24,6 +24,7 @@ from dashboards.finance.matching import ReconcileReader
 from dashboards.finance.periods_view import PeriodShown, period_shown, periods_view
 from dashboards.finance.reading import Listing, StockListing
 from dashboards.finance.row_state import row_state
+from dashboards.finance.stock import stock_view
 from dashboards.finance.view import HERE, ask_of, overview, tabs
 from dashboards.names import Names
 from dashboards.palette import State
@@ -110,6 +111,9 @@ class ReconcilePage:
         elif ask.view == "periods":
             shown, signed = self._period, self._signed_periods
             body = periods_view(ask, shown, signed, zone=zone, today=today, name=self._names.full)
+        elif ask.view == "stock":
+            stock = found if isinstance(found, StockListing) else None
+            body = stock_view(ask, stock, zone=zone)
         else:
             rows = found if isinstance(found, Listing) else None
             body = overview(ask, self._reader.newest, rows, zone=zone, today=today)
