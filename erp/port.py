@@ -300,10 +300,13 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """One line read back from the ERP's books: stock, GL document and period, never an amount."""
+    """One line read back from the ERP's books: stock, GL document and period, never an amount.
+
+    `gl` is an entry of the general ledger on a stock account that no stock move stands behind.
+    """
 
     seq: int
-    kind: Literal["stock", "status", "order"]
+    kind: Literal["stock", "status", "order", "gl"]
     reference: str | None
     ref: str | None
     document: DocumentRef

@@ -352,3 +352,31 @@ def test_line_without_our_reference_is_named_by_the_receipt_that_lists_it() -> N
     documents = [(LINE.document, "m1")]
     assert match([FACT], [SENT], [bare], documents=documents).classes == ["matched"]
     assert match([FACT], [SENT], [bare]).classes == ["missing_in_erp", "missing_in_mes"]
+
+
+@pytest.mark.requirement("L1", "K5")
+@pytest.mark.parametrize(
+    ("booked", "match_class"),
+    [
+        # the period was closed: stock keeps its day, the general ledger goes into the next month
+        ([{"period": "2026-03", "gl_period": "2026-04"}], "wrong_period"),
+        # before any fiscal year: stock moves, and no general ledger entry is made
+        ([{"gl_document": None, "gl_period": None}], "gl_missing"),
+        # a unit of two digits: 150.375 is booked as 150.38
+        ([{"quantity": Decimal("150.38")}], "rounding"),
+        # the move was cancelled by hand: the same document once more, negative, without a key
+        (
+            [{}, {"quantity": Decimal("-150.375"), "event_id": None, "erp_ref": None}],
+            "reversed_one_side",
+        ),
+    ],
+)
+def test_each_of_the_four_misbehaviours_of_tryton_has_its_class(
+    booked: list[dict[str, object]], match_class: str
+) -> None:
+    """Lines are as the bridge reads them back; the ERP said yes to each of them."""
+    fact = replace(FACT, quantity=Decimal("150.375"))
+    line = replace(LINE, quantity=Decimal("150.375"), document="28/2026/1")
+    lines = [replace(line, document=f"28/2026/{n}", **it) for n, it in enumerate(booked, 1)]  # type: ignore[arg-type]
+    sent = told(fact, documents="28")
+    assert one(fact, sent, *lines, scales={"KGM": 2}) == match_class

@@ -79,14 +79,16 @@ def test_every_fact_is_matched_then_each_difference_is_named(finance: FinancePla
     assert finance.by_hand(change) == 1
     by_hand = {"order": "1001", "item": "PVP", "lot": "PV-3302", "quantity": "3"}
     finance.erp.admin("postings", movement="issue", **by_hand)
-    snap = reads(finance, matched=2, missing_in_mes=1, qty_mismatch=1)
+    finance.erp.admin("journals", order="1001", amount="12.50")
+    snap = reads(finance, matched=2, missing_in_mes=1, qty_mismatch=1, gl_orphan=1)
+    assert one(finance, "gl_orphan").title == "Ledger entry"
     row = one(finance, "qty_mismatch")
     assert (row.floor or {})["quantity"] == (row.sent or {})["quantity"] == "2.4 kg"
     assert (row.booked or {})["quantity"] == "2.04 kg"
     assert row.differs == ("quantity",)
     alone = one(finance, "missing_in_mes")
     assert (alone.floor, alone.sent, alone.event_id) == (None, None, None)
-    said = "2 matched + 1 missing in MES + 1 quantity differs = <b>4 rows</b>"
+    said = "1 missing in MES + 1 quantity differs + 1 GL without stock = <b>5 rows</b>"
     assert said in drawn(finance, snap)
 
 

@@ -29,6 +29,7 @@ TITLES = {
     "reject": "Batch rejected",
     "start": "Order started",
     "complete": "Order completed",
+    "journal": "Ledger entry",
 }
 
 

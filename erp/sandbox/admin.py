@@ -7,7 +7,14 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.clock import iso, now
-from erp.sandbox.books import STOCK_MOVES, Document, Move, book_move, new_number
+from erp.sandbox.books import (
+    STOCK_MOVES,
+    Document,
+    Move,
+    book_journal,
+    book_move,
+    new_number,
+)
 from erp.sandbox.faults import FaultKind, Faults
 from erp.sandbox.posting import BusinessRefusal
 from erp.sandbox.seed import put_order, receive_lot
@@ -61,6 +68,15 @@ class ManualCall(Strict):
     movement: Text
 
 
+class JournalCall(Strict):
+    """Write a general ledger entry by hand, with no stock behind it."""
+
+    order: Text
+    amount: Annotated[Decimal, Field(gt=0)]
+    debit: Text = "5100 Scrap"
+    credit: Text = "1400 Inventory"
+
+
 class FaultCall(Strict):
     """Arm a fault."""
 
@@ -110,6 +126,10 @@ def router(database: Database, faults: Faults) -> APIRouter:
     def manual(call: ManualCall) -> dict[str, str]:
         return _manual(database, call)
 
+    @routes.post("/journals")
+    def journal(call: JournalCall) -> dict[str, str]:
+        return _journal(database, call)
+
     @routes.post("/faults")
     def fault(call: FaultCall) -> dict[str, str]:
         if call.kind == "none":
@@ -142,4 +162,18 @@ def _manual(database: Database, call: ManualCall) -> dict[str, str]:
             unit=item["unit"],
         )
         book_move(connection, document, n=1, move=move)
+    return document.ref(1)
+
+
+def _journal(database: Database, call: JournalCall) -> dict[str, str]:
+    at = iso(now())
+    with database.write() as connection:
+        document = Document(
+            type="journal",
+            number=new_number(connection, "journal"),
+            posting_date=at[:10],
+            posted_at=at,
+            order=call.order,
+        )
+        book_journal(connection, document, call.amount, accounts=(call.debit, call.credit))
     return document.ref(1)

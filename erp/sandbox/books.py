@@ -83,6 +83,18 @@ def book_move(connection: sqlite3.Connection, document: Document, *, n: int, mov
     write_line(connection, document, kind=kind, n=n, move=move, gl_document=gl_document)
 
 
+def book_journal(
+    connection: sqlite3.Connection,
+    document: Document,
+    amount: Decimal,
+    *,
+    accounts: tuple[str, str],
+) -> None:
+    """Write a general ledger entry that no stock move stands behind."""
+    number = _book_amount(connection, document.period, amount, accounts=accounts)
+    write_line(connection, document, kind="gl", n=1, movement="journal", gl_document=number)
+
+
 def _book_gl(
     connection: sqlite3.Connection, period: str, *, move: Move, accounts: tuple[str, str]
 ) -> str:
@@ -90,6 +102,12 @@ def _book_gl(
         "SELECT standard_cost FROM item WHERE code = ?", (move.item,)
     ).fetchone()
     amount = (Decimal(cost) * move.quantity).quantize(CENT, ROUND_HALF_UP)
+    return _book_amount(connection, period, amount, accounts=accounts)
+
+
+def _book_amount(
+    connection: sqlite3.Connection, period: str, amount: Decimal, *, accounts: tuple[str, str]
+) -> str:
     # A reversal swaps the sides: a debit below zero would hide in sums of one side.
     debit, credit = accounts if amount >= 0 else (accounts[1], accounts[0])
     number = str(next_number(connection, "gl_document", 100_000_001))
