@@ -128,6 +128,36 @@ def test_reversal_is_offered_proposed_agreed_and_then_only_shown(
     assert [Decimal(one["quantity"]) for one in lines] == [Decimal("1.8"), 3, -3]
 
 
+@pytest.mark.requirement("L8", "K1")
+def test_reversal_that_the_erp_refuses_is_given_up_under_signature_and_its_order_goes_on(
+    finance: FinancePlant, desk: FinanceDesk
+) -> None:
+    finance.made("1001")
+    finance.told()
+    by_hand = {"order": "1001", "item": "PVP", "lot": "PV-3302", "quantity": "3"}
+    finance.erp.admin("postings", movement="issue", **by_hand)
+    key = row_of(finance, "missing_in_mes").key
+    (document,) = desk.rows.surplus(looked(desk, key).row)
+    given = {"document": document, "why": "Nobody weighed it."}
+    desk.record("assign", looked(desk, key), OWNER | {"code": "posted_by_hand"})
+    signed(desk, "reverse", key, "finn", **given)
+    finance.erp.admin("orders", id="1001", state="locked")
+    signed(desk, "reverse", key, "quinn", **given)
+    outbox = finance.boundary.outbox
+    eventually(lambda: evidence.counts(outbox)[State.DEAD] == 1, within_s=20)
+    (reversal,) = evidence.messages(outbox, state=State.DEAD)
+    found = desk.rows.find(reversal.event_id)
+    assert found is not None
+    assert found.key == key  # the list of refused messages leads to the row
+    drawn = forms(looked(desk, key))
+    assert "The ERP refused to reverse document" in drawn
+    assert "Skip the reversal" in drawn
+    signed(desk, "skip", key, "finn", why="The ERP's keeper did it.", message=reversal.event_id)
+    eventually(lambda: evidence.counts(outbox)[State.SKIPPED] == 1, within_s=20)
+    assert looked(desk, key).row.match_class == "missing_in_mes"
+    assert "fix-drop" not in forms(looked(desk, key))
+
+
 @pytest.mark.requirement("A5", "L8")
 def test_row_of_an_order_that_was_opened_here_links_it_and_is_then_told(
     finance: FinancePlant, desk: FinanceDesk

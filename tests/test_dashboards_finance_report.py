@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,8 @@ from core.batch.state import Signed
 from core.catalogue import COMMANDS
 from core.difference import ReasonCode
 from core.reconciliation import ClassFigure, ExplainedRow, Figures, Revision
-from dashboards.finance.acts import ABOUT_ROWS
+from dashboards.components.sheet import LONGEST_VALUE, MOST_FIELDS, _values
+from dashboards.finance.acts import ABOUT_ROWS, RowActs
 from dashboards.finance.kept_rows import KeptRows, Record, RowsMissing
 from dashboards.finance.paper import pdf, sealed
 from dashboards.finance.periods import SIGN, changes
@@ -279,3 +281,34 @@ def test_interface_describes_no_field_that_the_server_adds_itself() -> None:
             assert not added & set(schema["properties"])
             assert not added & set(schema["required"])
             assert not added & set(told[name].replace("?", "").split(", "))
+
+
+def posted(*documents: str, match_class: str = "duplicate", fact: bool = True) -> Any:
+    """Return what `surplus` looks at of a row: its class, its documents, what the receipt names."""
+    message = SimpleNamespace(documents="4900000002") if fact else None
+    return SimpleNamespace(
+        match_class=match_class,
+        postings=[SimpleNamespace(document=f"{one}/2026/1") for one in documents],
+        fact=object() if fact else None,
+        message=message,
+    )
+
+
+@pytest.mark.requirement("L8")
+def test_document_that_the_receipt_names_stays_and_every_other_one_is_too_many() -> None:
+    acts = RowActs(None, None)  # type: ignore[arg-type] - neither is asked
+    three = posted("4900000001", "4900000002", "4900000003")
+    assert acts.surplus(three) == ("4900000001/2026", "4900000003/2026")
+    unknown = posted("4900000007", "4900000008")
+    assert acts.surplus(unknown) == ("4900000008/2026",)  # the first stays
+    by_hand = posted("4900000009", match_class="missing_in_mes", fact=False)
+    assert acts.surplus(by_hand) == ("4900000009/2026",)
+    assert acts.surplus(posted("4900000002", match_class="matched")) == ()
+    assert acts.surplus(posted("4900000002", "4900000003", match_class="qty_mismatch")) == ()
+
+
+def test_form_gives_texts_alone_and_only_so_much_of_them() -> None:
+    assert _values({"why": "Unlocked.", "n": 3, 4: "x"}) == {"why": "Unlocked."}
+    assert _values(["why"]) == {}
+    assert len(_values({"why": "x" * 9000})["why"]) == LONGEST_VALUE
+    assert len(_values({f"f{n}": "x" for n in range(100)})) == MOST_FIELDS

@@ -202,7 +202,14 @@ def _ordered(it: Surplus, state: RowState, name: Name) -> Markup:
     form = _form("resend", "Resend now", hidden, _hint(step), why, busy="Sending …")
     says = f"{it.message.last_error or it.message.last_code or ''} {by}"
     head = notice(State.BAD, f"The ERP refused to reverse document {it.name}.", says)
-    return join(head, _folded(f"again-{it.name}", "Resend the reversal …", form))
+    drop = _area(state, f"drop-{it.name}", "Why it is not sent")
+    told = paragraph("It stands in its order's way. Given up, the document stays as it is there.")
+    give_up = _form("skip", "Sign: skip it …", told, hidden, drop)
+    return join(
+        head,
+        _folded(f"again-{it.name}", "Resend the reversal …", form),
+        _folded(f"drop-{it.name}", "Skip the reversal …", give_up),
+    )
 
 
 def _link(state: RowState) -> Markup:

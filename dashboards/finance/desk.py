@@ -134,7 +134,7 @@ class FinanceDesk:
             lines = [("In the ERP", reversal_words(command.books, "").strip()), ("Why", why)]
             subject = f"Reversal of document {command.document} in the ERP"
             return Ask(subject=subject, lines=(*about, *lines), command=command)
-        message = row.event_id or ""
+        message = (act == "skip" and values.get("message")) or row.event_id or ""
         shown = self.rows.shown(row, message)
         if act == "skip":
             command = SkipMessage(
