@@ -189,10 +189,18 @@ class Difference:
     signatures: tuple[Signed, ...] = ()
 
     def ordered(self, document: str) -> Decided | None:
-        """Return the order to reverse a document, None where there is none."""
-        type_ = ReversalOrdered.__struct_config__.tag
-        found = (one for one in self.decided if (one.type, one.document) == (type_, document))
-        return next(found, None)
+        """Return the order to reverse a document, None where there is none that stands.
+
+        A message that was given up afterwards may be the order's own: then it is ordered anew.
+        """
+        type_, skipped = ReversalOrdered.__struct_config__.tag, MessageSkipped.__struct_config__.tag
+        found = None
+        for one in self.decided:
+            if (one.type, one.document) == (type_, document):
+                found = one
+            elif one.type == skipped:
+                found = None
+        return found
 
 
 class NothingDiffers(Refused):

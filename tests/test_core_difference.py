@@ -239,6 +239,21 @@ def test_two_people_sign_before_the_erp_is_told_to_reverse_a_document() -> None:
     assert said.startswith("Document 4900000005/2026: is ordered to be reversed by entry")
 
 
+def test_reversal_that_was_given_up_can_be_ordered_anew() -> None:
+    plant = owned(TWICE)
+    for person in ("finn", "quinn"):
+        plant.sign(reversing(plant), person)
+    dead = msgspec.structs.replace(TWICE, message=OTHER, message_state="dead")
+    command = SkipMessage(
+        difference=KEY, message=OTHER, why="Refused.", shown=dead, seen=plant.seen(STREAM)
+    )
+    plant.sign(command, "finn")
+    assert plant.get(Difference, KEY).ordered(BOOKS.name) is None
+    for person in ("finn", "quinn"):
+        plant.sign(reversing(plant), person)
+    assert plant.get(Difference, KEY).ordered(BOOKS.name) is not None
+
+
 def test_books_that_changed_since_the_proposal_are_proposed_anew() -> None:
     plant = owned(TWICE)
     plant.sign(reversing(plant), "finn")
