@@ -47,7 +47,7 @@ def test_an_unknown_lot_is_shown_confirmed_and_born_in_quarantine(
     assert grave_findings(page) == []
     page.get_by_label("Supplier, as on the label").fill("Acme <b>Chemie</b>")
     keyed(page, "25.5")
-    expect(shown).to_contain_text("In it 25.5 kg")
+    expect(shown).to_contain_text("Quantity 25.5 kg")
     page.get_by_test_id("primary").click()
     ask(page, "Scan a container of Povidone K30.")
     expect(page.get_by_text("Lot N-77 in quarantine")).to_be_visible()

@@ -96,5 +96,5 @@ def _rows(seen: StepLook, scanned: Mapping[str, Any], amount: str) -> list[tuple
         ("GTIN", scanned.get("gtin") or "not on the label"),
         ("Expires", expires.isoformat() if expires else "not on the label"),
         ("Born", "at first weighing"),
-        ("In it", amount),
+        ("Quantity", amount),
     ]
