@@ -49,10 +49,10 @@ def _row(it: KeyRow, zone: ZoneInfo, at: datetime) -> tuple[object, ...]:
     state = chip(State.INFO, ROTATES) if older else chip(State.OK, "One key")
     held = it.rotation
     if held is not None and held.until is not None and held.until <= at:
-        state = chip(State.BAD, "Overdue: end the older key")
+        state = chip(State.BAD, "Overdue: end the older")
     told = () if held is None else tuple(key for key in (held.newest, held.older) if key)
     if told and told != it.ids:
-        state = chip(State.NEAR, "Start the server anew: other keys are recorded")
+        state = chip(State.NEAR, "Restart the server")
     since = "–" if held is None else local_time(held.begun_at, zone)
     until = "–" if held is None or held.until is None else local_time(held.until, zone)
     ids = join(*(Markup("<code>{}</code> ").format(one) for one in older)) if older else "none"
