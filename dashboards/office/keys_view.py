@@ -53,7 +53,9 @@ def _row(it: KeyRow, zone: ZoneInfo, at: datetime) -> tuple[object, ...]:
     told = () if held is None else tuple(key for key in (held.newest, held.older) if key)
     if told and told != it.ids:
         state = chip(State.NEAR, "Restart the server")
-    since = "–" if held is None else local_time(held.begun_at, zone)
-    until = "–" if held is None or held.until is None else local_time(held.until, zone)
+    since = "–" if held is None else local_time(held.begun_at, zone, seconds=False)
+    until = (
+        "–" if held is None or held.until is None else local_time(held.until, zone, seconds=False)
+    )
     ids = join(*(Markup("<code>{}</code> ").format(one) for one in older)) if older else "none"
     return TITLES[it.direction], state, Markup("<code>{}</code>").format(newest), since, ids, until
