@@ -206,37 +206,45 @@ class Found:
             for one in found
         ]
 
+    # Whole rows are wide: only their key is looked at in all of them, then rows by their place.
+
     def _sides(self, table: str, keys: list[str]) -> dict[str, Any]:
-        among = f"select rowid from {table} where key in (select unnest($keys))"
-        return dict(self._wide(f"select key, s from {table} as s", among, keys=keys))
+        rows = self.ask(
+            f"select key, s from {table} as s where rowid in"
+            f" (select rowid from {table} where key in (select unnest($keys)))",
+            {"keys": keys},
+        )
+        return dict(rows)
 
     def _lines(self, seqs: list[int]) -> dict[int, Any]:
         """Return the first line of each row, none while the books cannot be read."""
-        among = "select rowid from line where seq in (select unnest($seqs))"
-        return dict(self._wide("select seq, e from line as e", among, seqs=seqs))
+        if not self.position.read:
+            return {}
+        rows = self.ask(
+            "select seq, e from line as e where rowid in"
+            " (select rowid from line where seq in (select unnest($seqs)))",
+            {"seqs": seqs},
+        )
+        return dict(rows)
 
     def _more(self, keys: list[str]) -> dict[str, list[Any]]:
         """Return the lines of rows beyond their first: twins, and what takes a posting back."""
-        twins = "select rowid from line where nth > 1 and key in (select unnest($keys))"
-        undone = (
-            "select e.rowid from undo as u join line as e on e.seq = u.seq"
-            " where u.key in (select unnest($keys))"
+        if not self.position.read:
+            return {}
+        rows = self.ask(
+            "select key, e from line as e where rowid in"
+            " (select rowid from line where nth > 1 and key in (select unnest($keys)))",
+            {"keys": keys},
         )
-        rows = self._wide("select key, e from line as e", twins, keys=keys)
-        rows += self._wide(
-            "select u.key, e from undo as u join line as e on e.seq = u.seq", undone, keys=keys
+        rows += self.ask(
+            "select u.key, e from undo as u join line as e on e.seq = u.seq where u.key in"
+            " (select unnest($keys))",
+            {"keys": keys},
         )
         found: dict[str, list[Any]] = {}
         for key, line in sorted(rows, key=lambda one: int(one[1]["seq"])):
             found.setdefault(key, []).append(line)
         return found
-
-    def _wide(self, select: str, among: str, **values: list[Any]) -> list[tuple[Any, ...]]:
-        """Return whole rows; only their narrow key is looked at in all of them."""
-        if not self.position.read and "line" in select:
-            return []
-        at = "e.rowid" if " as e" in select else "rowid"
-        return self._cursor.execute(f"{select} where {at} in ({among})", values).fetchall()
 
     def _judged(self, row: tuple[Any, ...], fact: Any, message: Any, *, lines: list[Any]) -> Judged:
         key, kind, differs, posting_date, at_us, bucket, _ = row
