@@ -78,7 +78,7 @@ def test_a_note_that_is_not_as_signed_is_refused_by_both_readers(text: str) -> N
     with pytest.raises(NoteBroken):
         verify(text, KEY.verifier)
     try:
-        core.verify.read_checkpoint(text, KEY.vkey, "it")
+        core.verify.read_checkpoint(text, [core.verify.parse_vkey(KEY.vkey)], "it")
     except core.verify.Broken:
         return
     raise AssertionError("the bundle's own reader takes what the ledger refuses")
