@@ -52,6 +52,9 @@ def render(text: str) -> Markup:
         if token.type == "heading_open":
             token.attrSet("id", anchor_of(words.content))
     body = _markdown.renderer.render(tokens, _markdown.options, {})
+    # A table wider than the page is moved sideways by itself, by the keyboard too.
+    body = body.replace("<table>", '<div class="scroll" tabindex="0" role="group"><table>')
+    body = body.replace("</table>", "</table></div>")
     body = re.sub(r'href="(?!/|#|https?:)([a-z0-9-]+)\.md(#[^"]*)?"', r'href="/help/\1\2"', body)
     body = re.sub(r'src="(?!/|https?:)([a-z0-9_-]+\.(?:png|svg|webp))"', r'src="/help/\1"', body)
     return Markup(body)  # noqa: S704  (made with html disabled)

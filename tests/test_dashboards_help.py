@@ -39,6 +39,12 @@ def test_markup_in_the_manual_is_shown_as_text() -> None:
     assert 'href="javascript' not in text
 
 
+def test_a_wide_table_moves_by_itself_and_by_the_keyboard() -> None:
+    shown = manual.render("|a|b|\n|-|-|\n|1|`<table>`|\n")
+    assert shown.startswith('<div class="scroll" tabindex="0" role="group"><table>')
+    assert shown.count("</table></div>") == shown.count("<div") == 1
+
+
 def test_links_and_pictures_are_relative_to_the_manual() -> None:
     text = manual.render("[Weigh](weighing.md#tare) ![k](kiosk.png) [Kiosk](/kiosk)")
     assert 'href="/help/weighing#tare"' in text
