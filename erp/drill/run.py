@@ -1,8 +1,9 @@
 """Run the outage drill: send everything through a storm and two kills, then count in the books.
 
 Lost is a fact that the ERP's books do not hold, double one that they hold twice, out of order one
-that was booked before an earlier fact of its order. The control is the same storm against an ERP
-that ignores keys: it must post twice, or the drill sees nothing.
+that was booked before an earlier fact of its order. Each count has a control that must find
+something, or the drill is blind: for double the same storm against an ERP that ignores keys, for
+lost the books without the last line of each order, for order the books read backwards.
 """
 
 import json
@@ -17,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -156,17 +158,23 @@ def drill(
         found = _one(folder / "storm", messages, say, seed=seed, forgets=False)
         say(f"control: {CONTROL_MESSAGES} messages to an ERP that ignores keys")
         control = _one(folder / "control", CONTROL_MESSAGES, say, seed=seed + 1, forgets=True)
+    books: Books = found.pop("books")
+    controls = {
+        "lost": books.without_last(),
+        "double": control["books"],
+        "out_of_order": books.backwards(),
+    }
     harnesses = [
         {
             "name": name,
-            "trials": found["facts"],
-            "violations": found[name],
-            "control_trials": control["facts"],
-            "control_violations": control["double"],
+            "trials": books.facts,
+            "violations": books.counts()[name],
+            "control_trials": spoiled.facts,
+            "control_violations": spoiled.counts()[name],
         }
-        for name in ("lost", "double", "out_of_order")
+        for name, spoiled in controls.items()
     ]
-    holds = all(one["violations"] == 0 for one in harnesses) and control["double"] > 0
+    holds = all(one["violations"] == 0 < one["control_violations"] for one in harnesses)
     return {
         "seed": seed,
         "began_at": iso(began),
@@ -204,10 +212,10 @@ def _one(
         seconds = time.monotonic() - start
         network.clear()
         time.sleep(1)  # late copies are still on their way
-        counted = _count(folder, peers)
+        books = _read(folder, peers)
         states = evidence.counts(outbox)
         return {
-            **counted,
+            "books": books,
             "network": dict(network.struck),
             "attempts": network.delivered,
             "seconds": round(seconds, 1),
@@ -242,15 +250,50 @@ def _drain(
     raise DrillFailed(f"The queue did not drain within {LONGEST_S} s.")
 
 
-def _count(folder: Path, peers: Peers) -> dict[str, int]:
-    """Compare the ledger with the ERP's books, fact by fact."""
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the ledger tells and what the ERP booked: the keys of each order, in their order."""
+
+    told: dict[str, list[str]]
+    booked: dict[str, list[str]]
+
+    @property
+    def facts(self) -> int:
+        """The number of facts that were told."""
+        return sum(len(keys) for keys in self.told.values())
+
+    def counts(self) -> dict[str, int]:
+        """Return how many facts are lost, how many bookings too many, how many out of order."""
+        times = Counter(key for keys in self.booked.values() for key in keys)
+        facts = [key for keys in self.told.values() for key in keys]
+        out_of_order = 0
+        for order, keys in self.told.items():
+            place = {key: n for n, key in enumerate(keys)}
+            seen = [place[one] for one in dict.fromkeys(self.booked.get(order, [])) if one in place]
+            out_of_order += sum(later < earlier for earlier, later in pairwise(seen))
+        return {
+            "lost": sum(times[key] == 0 for key in facts),
+            "double": sum(times[key] - 1 for key in facts if times[key] > 1),
+            "out_of_order": out_of_order,
+        }
+
+    def without_last(self) -> "Books":
+        """Return the same books, the last line of each order torn out."""
+        return Books(self.told, {order: keys[:-1] for order, keys in self.booked.items()})
+
+    def backwards(self) -> "Books":
+        """Return the same books, each order read backwards."""
+        return Books(self.told, {order: keys[::-1] for order, keys in self.booked.items()})
+
+
+def _read(folder: Path, peers: Peers) -> Books:
     ledger = open_ledger(folder / "ledger.db")
-    expected: dict[str, list[str]] = {}
+    told: dict[str, list[str]] = {}
     after = 0
     while page := ledger.entries(after):
         for entry in page:
             if entry.type in BY_FACT:
-                expected.setdefault(entry.data["order"], []).append(identifier(entry))
+                told.setdefault(entry.data["order"], []).append(identifier(entry))
         after = page[-1].seq
     ledger.close()
     port = peers.port()
@@ -259,17 +302,4 @@ def _count(folder: Path, peers: Peers) -> dict[str, int]:
         if line.order is not None:
             booked.setdefault(f"W{line.order}", []).append(line.reference or "")
     port.close()
-    times = Counter(reference for lines in booked.values() for reference in lines)
-    facts = [key for keys in expected.values() for key in keys]
-    out_of_order = 0
-    for order, keys in expected.items():
-        place = {key: n for n, key in enumerate(keys)}
-        seen = [place[one] for one in dict.fromkeys(booked.get(order, [])) if one in place]
-        out_of_order += sum(1 for one, following in zip(seen, seen[1:], strict=False)
-                            if following < one)  # fmt: skip
-    return {
-        "facts": len(facts),
-        "lost": sum(1 for key in facts if times[key] == 0),
-        "double": sum(times[key] - 1 for key in facts if times[key] > 1),
-        "out_of_order": out_of_order,
-    }
+    return Books(told, booked)
