@@ -102,6 +102,7 @@ class PolledPeer(SimulatedPeer):
         )
         self.connect(f"{between.address}{PATH}")
         try:
+            wait(lambda: between.heard)  # the visit that was under way is over
             yield between
         finally:
             self.connect(door.url)

@@ -70,7 +70,7 @@ class Network:
         self.faults = list(faults)
         self._strikes = strikes  # which writes are meant, where questions are writes too
         self.struck: Counter[str] = Counter()
-        self.delivered = 0
+        self.heard = self.delivered = 0
         self._upstream = httpx.URL(upstream)
         self._weather, self._dice = weather or Weather(), random.Random(seed)  # noqa: S311
         self._lock = threading.Lock()
@@ -118,6 +118,7 @@ class Network:
         return self._client.request(handler.command, url, content=body, headers=headers)
 
     def _handle(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        self.heard += 1
         meant = handler.command in WRITES and self._strikes(body)
         fault = self._fault() if meant else None
         try:
