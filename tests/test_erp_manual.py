@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests import adapter_cases
 from tests import test_erp_conformance as suite
 from tests import test_erp_polled_conformance as polled
 from tests.erp_plant import ROOT
+
+pytestmark = pytest.mark.requirement("K2")
 
 PEERS = {*suite.PEERS, "quickbooks"}
 

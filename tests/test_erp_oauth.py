@@ -16,6 +16,8 @@ from erp.adapters.calling import Caller, LoginRefused, Throttled
 from erp.adapters.oauth import Token, client_credentials
 from erp.errors import ErpUnreachable
 
+pytestmark = pytest.mark.requirement("K1")
+
 SECRET = "a secret & more"
 
 

@@ -16,6 +16,8 @@ from erp.rows import State
 from erp.signing import Keys
 from tests.erp_plant import SITE, Sandbox, Written, sandbox_running
 
+pytestmark = pytest.mark.requirement("K1", "K7")
+
 
 @pytest.fixture(scope="module")
 def erp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Engine, event
 from erp.sharing import SharedCommits
 from erp.tables import open_engine
 
+pytestmark = pytest.mark.requirement("K1")
+
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:

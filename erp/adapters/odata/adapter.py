@@ -5,11 +5,10 @@ after every refusal what stands under the reference is read first.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
+from datetime import date, datetime
 from typing import Any
 
-from erp.adapters.calling import KeyLocks, Login, before_sending, common
+from erp.adapters.calling import KeyLocks, Login, before_sending, clock_of, common
 from erp.adapters.odata import fields, mapping
 from erp.adapters.odata.mapping import ODataPlant
 from erp.adapters.odata4 import OData4, error_of, from_json, quoted, to_bytes
@@ -89,10 +88,7 @@ class ODataErp:
         """
         path = f"{self._service}/periods"
         answer = self._odata.call.ask(path, {"$top": "1"}, headers=self._odata.headers)
-        stamp = answer.headers.get("date")
-        if stamp is None:
-            raise ErpUnreachable(self.address, "an answer without a date")
-        return parsedate_to_datetime(stamp).astimezone(UTC)
+        return clock_of(self.address, answer.headers)
 
     def period(self, on: date) -> PeriodState:
         """Return whether the period of a date is open.
