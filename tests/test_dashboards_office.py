@@ -230,7 +230,7 @@ def test_who_may_not_sign_reads_the_policy_without_a_form(
     page = finance.plant.screen(open_screen, "erik", dark=True).go("/office?edit=1")
     ready(page)
     expect(page.get_by_test_id("decisions")).to_be_visible()
-    expect(page.get_by_text("your roles are not among them")).to_be_visible()
+    expect(page.get_by_text("who signs a new version: qa. Ask one of them.")).to_be_visible()
     expect(page.get_by_label("Reason for the change")).to_be_hidden()
     assert grave_findings(page) == []
 

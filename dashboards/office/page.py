@@ -75,9 +75,11 @@ class OfficePage:
         rules: PlantRules = self._plant.execution.nouns.get(PlantRules, self._plant.execution.plant)
         return rules
 
+    def _signers(self) -> list[str]:
+        return sorted(self._rules().matrix.get(SIGN, ()))
+
     def _may_sign(self) -> bool:
-        allowed = self._rules().matrix.get(SIGN, ())
-        return not self._viewer.roles.isdisjoint(allowed)
+        return not self._viewer.roles.isdisjoint(self._signers())
 
     def _opens(self, text: object, href: str) -> Markup:
         may = menu.may_open(href.partition("?")[0], self._viewer.roles)
@@ -122,7 +124,7 @@ class OfficePage:
         return parts.join(
             standing_view(rules, at, self._look),
             profiles_view(self._ready, in_force(rules, at)),
-            _edit_link(self._may_sign(), edits),
+            _edit_link(self._may_sign(), edits, self._signers()),
         )
 
     def _keys(self, boundary: Any) -> Markup:
@@ -224,9 +226,10 @@ def _tabs(chosen: str) -> Markup:
     )
 
 
-def _edit_link(may_sign: bool, edits: bool) -> Markup:
+def _edit_link(may_sign: bool, edits: bool, signers: list[str]) -> Markup:
     if not may_sign:
-        text = "The authority matrix says who signs a new version; your roles are not among them."
+        who = ", ".join(signers) or "nobody yet"
+        text = f"The authority matrix says who signs a new version: {who}. Ask one of them."
         return parts.paragraph(text, muted=True)
     href, label = (HERE, "Close the form") if edits else (f"{HERE}?edit=1", "Prepare a new version")
     return Markup('<div class="bar"><a class="pick strong" href="{}">{}</a></div>').format(
