@@ -48,21 +48,23 @@ class SigningAct:
         self._execution, self._actor, self._alive = execution, actor, alive
         self._ask = ask
         self._ready: _Ready | None = None
-        self._looked: Seen | None = None
+        self._known: dict[str, int] = {}  # the version up to which the signer knows a record
 
     def ask(self) -> Ask:
         """Return what is asked, as the page shows it now."""
         asked = self._ask()
-        if self._looked is None:
-            self._looked = _seen_by(asked.command)
+        if (seen := _seen_by(asked.command)) is not None:
+            self._known.setdefault(seen.stream, seen.ver)
         return asked
 
     def _look_again(self, command: Command) -> None:
         """Refuse once what the page has taken in quietly since the signer looked."""
-        before, now = self._looked, _seen_by(command)
-        self._looked = now
-        if before is not None and now is not None and before != now:
-            moved = RecordMoved(now.stream, seen=before.ver, current=now.ver)
+        now = _seen_by(command)
+        if now is None:
+            return
+        before = self._known.setdefault(now.stream, now.ver)
+        if before < now.ver:
+            moved = RecordMoved(now.stream, seen=before, current=now.ver)
             raise told(moved, self._execution.ledger)
 
     @property
@@ -121,7 +123,11 @@ class SigningAct:
         )
 
     def news(self, moved: RecordMoved) -> tuple[str, ...]:
-        """Return in words what happened in a record since it was shown, the newest last."""
+        """Return in words what happened in a record since it was shown, the newest last.
+
+        Whoever reads them knows the record up to there: a page that then shows no more is shown.
+        """
+        self._known[moved.stream] = moved.seen + len(moved.changes)
         seqs = [change.seq for change in moved.changes]
         entries = [self._execution.ledger.entry(seq) for seq in seqs]
         told = [summary(entry) for entry in entries if entry is not None]

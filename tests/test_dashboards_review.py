@@ -261,6 +261,34 @@ def test_record_that_moved_is_not_signed_and_says_what_is_new(plant: LivingPlant
     act.sign(again.pending, secret=PIN)
 
 
+def test_a_page_that_follows_late_is_no_second_news(plant: LivingPlant) -> None:
+    batch = over_weighed(plant)
+    mine = desk(plant, batch)
+    act = mine.act(lambda: mine.ask_disposition("use_as_is", "No effect."))
+    act.ask()
+    dispositioned(plant, batch, Disposition.SCRAP)
+    with pytest.raises(RecordMoved) as first:
+        act.prepare("quinn", meaning=None, comment="")
+    assert "scrap" in act.news(first.value)[-1]
+    mine.refresh()
+    with pytest.raises(Refused, match="Read the decision on its page."):
+        act.prepare("quinn", meaning=None, comment="")
+
+
+def test_what_a_page_took_in_quietly_is_told_once(plant: LivingPlant) -> None:
+    batch = over_weighed(plant)
+    mine = desk(plant, batch)
+    act = mine.act(lambda: mine.ask_disposition("use_as_is", "No effect."))
+    act.ask()
+    dispositioned(plant, batch, Disposition.SCRAP)
+    mine.refresh()
+    with pytest.raises(RecordMoved) as quiet:
+        act.prepare("quinn", meaning=None, comment="")
+    assert "scrap" in act.news(quiet.value)[-1]
+    with pytest.raises(Refused, match="Read the decision on its page."):
+        act.prepare("quinn", meaning=None, comment="")
+
+
 def test_wrong_secret_is_refused_and_changes_nothing(plant: LivingPlant, held: str) -> None:
     mine = desk(plant, held)
     before = plant.execution.seen(f"deviation/{plant.batch(held).deviations[0]}")

@@ -8,7 +8,7 @@ dialog, which stays open; a record that moved is shown anew with what happened t
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ from dashboards import visit
 from dashboards.signing_act import Ask
 
 LONGEST, LONGEST_COMMENT, LONGEST_ANSWER = 128, 500, 4000
+MOST_LOOKS = 3  # at a record that moves all the time, before the signer is asked to look
 NOTHING_GIVEN = "Signature: needs the PIN, a passkey or the company account. Give one of them."
 FAULT = "Not recorded: the server had a fault. Try again, then call help."
 
@@ -165,13 +166,15 @@ class SignatureDialog(JSComponent):
     ) -> None:
         """Show what the named person would sign, or why they cannot; `told` stands beside it."""
         who, meaning, comment = named
-        for _ in range(2):  # a record that moved is read again, once
+        heard: dict[str, None] = {}  # each news once, in order
+        for _ in range(MOST_LOOKS):  # a record that moved is read again
             try:
                 shown = await asyncio.to_thread(
                     it.act.prepare, who, meaning=meaning, comment=comment
                 )
             except RecordMoved as moved:
-                told = moved_words(await asyncio.to_thread(it.act.news, moved))
+                heard |= dict.fromkeys(await asyncio.to_thread(it.act.news, moved))
+                told = moved_words(heard)
                 it.renew()
                 continue
             except MeaningNeeded as needed:
@@ -220,7 +223,7 @@ class SignatureDialog(JSComponent):
             it.done(result)
 
 
-def moved_words(news: tuple[str, ...]) -> str:
+def moved_words(news: Iterable[str]) -> str:
     """Return what a signer is told of a record that moved."""
     return f"The record changed while you looked: {' '.join(news)} Read it again, then sign."
 
