@@ -269,7 +269,7 @@ def test_a_page_that_follows_late_is_no_second_news(plant: LivingPlant) -> None:
         act.prepare("quinn", meaning=None, comment="")
     assert "scrap" in act.news(first.value)[-1]
     mine.refresh()
-    with pytest.raises(Refused, match="Read the decision on its page."):
+    with pytest.raises(Refused, match=r"Read the decision on its page\."):
         act.prepare("quinn", meaning=None, comment="")
 
 
@@ -283,7 +283,7 @@ def test_what_a_page_took_in_quietly_is_told_once(plant: LivingPlant) -> None:
     with pytest.raises(RecordMoved) as quiet:
         act.prepare("quinn", meaning=None, comment="")
     assert "scrap" in act.news(quiet.value)[-1]
-    with pytest.raises(Refused, match="Read the decision on its page."):
+    with pytest.raises(Refused, match=r"Read the decision on its page\."):
         act.prepare("quinn", meaning=None, comment="")
 
 
