@@ -47,7 +47,6 @@ class Recorded(Struct, frozen=True):
     stream: str
     seq: int
     ver: int
-    leaf: str
     at: datetime
     actor: str
     station: str | None

@@ -75,9 +75,7 @@ class States:
         for entry in entries:
             row = self._row(entry.stream)
             apply = NOUNS[entry.stream.split("/", 1)[0]].apply
-            head = view.head(entry.stream)
-            fact = recorded(entry, head.leaf if head and head.ver == entry.ver else "")
-            state = apply(None if row is None else row.state, fact)
+            state = apply(None if row is None else row.state, recorded(entry))
             self._rows[entry.stream] = Row(entry.stream, entry.ver, entry.seq, state)
             self._dirty.add(entry.stream)
 

@@ -114,20 +114,18 @@ class Paper(Hands):
 
     def _append(self, fact: Fact, context: Context) -> None:
         ver, seq = self.head(fact.stream).ver + 1, len(self.written) + 1
-        leaf = f"{seq:064x}"
         entry = Recorded(
             event=fact.event,
             stream=fact.stream,
             seq=seq,
             ver=ver,
-            leaf=leaf,
             at=context.at,
             actor=context.actor,
             station=context.station,
         )
         apply = NOUNS[fact.stream.split("/", 1)[0]].apply
         self.states[fact.stream] = apply(self.states.get(fact.stream), entry)
-        self.heads[fact.stream] = Head(ver, leaf)
+        self.heads[fact.stream] = Head(ver, f"{seq:064x}")
         self.written.append(entry)
 
 

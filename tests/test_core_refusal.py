@@ -19,7 +19,7 @@ def refused(n: int, after: timedelta, says: str = "This is lactose.") -> Recorde
         facts={"step": "3"},
     )  # fmt: skip
     return Recorded(
-        event=event, stream="refusal/batch/B1", seq=n, ver=n, leaf="", at=AT + after, actor="olga",
+        event=event, stream="refusal/batch/B1", seq=n, ver=n, at=AT + after, actor="olga",
         station="kiosk-B1",
     )  # fmt: skip
 

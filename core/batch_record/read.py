@@ -41,7 +41,7 @@ class Past:
             state = None
             for seq, body in self._ledger.stream_raw(stream):
                 if seq <= self.upto:
-                    state = fold(state, decode(body), leaf_hash(body).hex())
+                    state = fold(state, decode(body))
             self._states[stream] = state
         found: S | None = self._states[stream]
         return found

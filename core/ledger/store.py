@@ -10,6 +10,7 @@ from typing import Any
 from core.errors import LedgerBroken
 from core.ledger import tables
 from core.ledger.checkpoint import Checkpoint
+from core.ledger.driver import fetch
 from core.ledger.entry import Entry, decode
 from core.ledger.merkle import TILE, Tree
 from core.ledger.postgres import PostgresStore
@@ -85,8 +86,8 @@ class Ledger:
 
         `after` is the stream and version before the first one, `last` the last stream wanted.
         """
-        found = self._all(tables.BY_STREAM, *after, last, limit)
-        return [(stream, ver, seq, bytes(body)) for stream, ver, seq, body in found]
+        with self.store.reading() as connection:
+            return fetch(connection, self.store.sql(tables.BY_STREAM), (*after, last, limit))
 
     def last_stream(self) -> str | None:
         """Return the last stream in the database's order of names, None for an empty ledger."""

@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 from core.catalogue import NOUNS, from_data
 from core.clock import parse_iso
 from core.fact import Recorded, State
+from core.ledger.driver import driving, fetch
 from core.ledger.entry import Entry
 from core.ledger.store import Ledger, Store
 from core.projections import verifications
-from core.projections.replay import canonical, folded, processes, ranges, written
+from core.projections.replay import Stored, canonical, folded, processes, ranges, written
 
 NAME, VERSION = "nouns", 7
 SCHEMA = (
@@ -27,11 +28,14 @@ SCHEMA = (
     "create table if not exists projection("
     " name text primary key, version integer not null, upto_seq integer not null)",
 )
+INSERT = "insert into noun(stream, kind, ver, seq, body) values (?, ?, ?, ?, ?)"
 UPSERT = (
-    "insert into noun(stream, kind, ver, seq, body) values (?, ?, ?, ?, ?)"
+    f"{INSERT}"
     " on conflict (stream) do update set ver = excluded.ver, seq = excluded.seq,"
     " body = excluded.body"
 )
+COPY = "copy noun(stream, kind, ver, seq, body) from stdin (format binary)"
+COPIED = ("text", "text", "int4", "int4", "bytea")
 MARK = (
     "insert into projection(name, version, upto_seq) values (?, ?, ?)"
     " on conflict (name) do update set version = excluded.version, upto_seq = excluded.upto_seq"
@@ -57,23 +61,22 @@ class Row:
         return canonical(self.state)
 
 
-def recorded(entry: Entry, leaf: str) -> Recorded:
+def recorded(entry: Entry) -> Recorded:
     """Return an entry as the fold takes it."""
     return Recorded(
         event=from_data(entry.type, entry.v, entry.data),
         stream=entry.stream,
         seq=entry.seq,
         ver=entry.ver,
-        leaf=leaf,
         at=parse_iso(entry.at),
         actor=entry.actor,
         station=entry.station,
     )
 
 
-def fold(state: Any, entry: Entry, leaf: str = "") -> Any:
+def fold(state: Any, entry: Entry) -> Any:
     """Return a stream's state after one more entry."""
-    return NOUNS[entry.stream.split("/", 1)[0]].apply(state, recorded(entry, leaf))
+    return NOUNS[entry.stream.split("/", 1)[0]].apply(state, recorded(entry))
 
 
 def decode(kind: str, body: bytes) -> Any:
@@ -126,9 +129,20 @@ def rebuild(connection: Connection, store: Store, ledger: Ledger) -> None:
     connection.exec_driver_sql("drop table step_verification")
     connection.exec_driver_sql(verifications.SCHEMA)
     for found in written(ledger, jobs=processes(ledger.size())):
-        connection.exec_driver_sql(store.sql(UPSERT), found.rows)
+        _insert(connection, found.rows)
         verifications.insert(connection, store, found.verified)
     write(connection, store, [], upto_seq=ledger.size())
+
+
+def _insert(connection: Connection, rows: list[Stored]) -> None:
+    with driving(connection) as raw:
+        if connection.dialect.name != "postgresql":
+            raw.executemany(INSERT, rows)
+            return
+        with raw.cursor() as cursor, cursor.copy(COPY) as copy:
+            copy.set_types(COPIED)
+            for row in rows:
+                copy.write_row(row)
 
 
 class Difference(NamedTuple):
@@ -149,18 +163,31 @@ def compare(ledger: Ledger) -> list[Difference]:
 
     A row that is there on one side only differs as a whole, with the path `row`.
     """
+    last, differing = "", list[Difference]()
+    for found in written(ledger, jobs=processes(ledger.size())):
+        stored = _stored(ledger, "stream > ? and stream <= ?", *found.within)
+        anew = {stream: (ver, seq, body) for stream, _, ver, seq, body in found.rows}
+        last = found.within.high
+        if stored != anew:
+            names = sorted(n for n in {*stored, *anew} if stored.get(n) != anew.get(n))
+            differing += (d for n in names for d in _between(n, stored.get(n), anew.get(n)))
+    for name, row in sorted(_stored(ledger, "stream > ?", last).items()):
+        differing += _between(name, row, None)
+    return differing
+
+
+type _Values = tuple[int, int, bytes]
+
+
+def _stored(ledger: Ledger, where: str, *values: str) -> dict[str, _Values]:
+    """Return version, `seq` and body of the stored rows of some streams."""
+    query = f"select stream, ver, seq, body from noun where {where}"
     with ledger.store.reading() as connection:
-        query = "select stream, ver, seq, body from noun"
-        found = connection.exec_driver_sql(query).fetchall()
-    stored = {stream: (ver, seq, bytes(body)) for stream, ver, seq, body in found}
-    anew = {row.stream: (row.ver, row.seq, row.body()) for row in replay(ledger)}
-    differing = sorted(n for n in {*stored, *anew} if stored.get(n) != anew.get(n))
-    return [one for n in differing for one in _between(n, stored.get(n), anew.get(n))]
+        found = fetch(connection, ledger.store.sql(query), values)
+    return {stream: (ver, seq, body) for stream, ver, seq, body in found}
 
 
-def _between(
-    stream: str, stored: tuple[int, int, bytes] | None, folded: tuple[int, int, bytes] | None
-) -> Iterator[Difference]:
+def _between(stream: str, stored: _Values | None, folded: _Values | None) -> Iterator[Difference]:
     left, right = _leaves(stored), _leaves(folded)
     paths = sorted(path for path in {*left, *right} if left.get(path) != right.get(path))
     if not paths and stored and folded:  # the same values, spelled otherwise
@@ -169,7 +196,7 @@ def _between(
         yield Difference(stream, path, left.get(path), right.get(path))
 
 
-def _leaves(row: tuple[int, int, bytes] | None) -> dict[str, str]:
+def _leaves(row: _Values | None) -> dict[str, str]:
     """Return each value of a row by its path, as JSON text."""
     if row is None:
         return {}

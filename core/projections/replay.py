@@ -8,11 +8,9 @@ import gc
 import os
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from itertools import islice
-from multiprocessing import get_context
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,16 +18,19 @@ import msgspec
 from core.catalogue import EVENTS, NOUNS, from_data
 from core.fact import Event, Recorded
 from core.ledger.entry import INTEGER_LIMIT
-from core.ledger.merkle import leaf_hash
-from core.ledger.store import Ledger, Store
+from core.ledger.store import Ledger
 from core.projections import verifications
+from core.projections.hands import Gone, folded_elsewhere
 
-STEP = 5_000
+STEP = 1_000
 RANGE = 5_000  # streams in one go: what waits to be written stays small
 WORTH_PROCESSES = 200_000  # entries; below, to start a process costs more than it saves
 
 
-class _Stored(msgspec.Struct):
+type Stored = tuple[str, str, int, int, bytes]  # stream, kind, version, seq and state: a row
+
+
+class _Entry(msgspec.Struct):
     """What a fold needs of an entry; the body waits for the decoder of its type."""
 
     stream: str
@@ -61,11 +62,12 @@ class Range(NamedTuple):
 class Written(NamedTuple):
     """A range folded: its rows as they are stored, and its verifications."""
 
-    rows: list[tuple[str, str, int, int, bytes]]
+    within: Range
+    rows: list[Stored]
     verified: list[verifications.Row]
 
 
-_envelope = msgspec.json.Decoder(_Stored)
+_envelope = msgspec.json.Decoder(_Entry)
 _encoder = msgspec.json.Encoder(order="sorted")
 _bodies: dict[tuple[str, int], msgspec.json.Decoder[Event]] = {
     (name, kind.SCHEMA): msgspec.json.Decoder(kind) for name, kind in EVENTS.items()
@@ -77,7 +79,7 @@ def canonical(state: Any) -> bytes:
     return _encoder.encode(state)
 
 
-def _event(stored: _Stored) -> Event:
+def _event(stored: _Entry) -> Event:
     """Return the event; a body of an older version takes the way over `from_data`."""
     decoder = _bodies.get((stored.type, stored.v))
     if decoder is None:
@@ -113,13 +115,8 @@ def folded(
         if verified is not None and stored.type == verifications.VERIFIED:
             verified.append(verifications.row(seq_now, msgspec.json.decode(stored.data)))
         ver, seq = stored.ver, seq_now
-        state = apply(
-            state,
-            Recorded(
-                _event(stored), stream, seq, ver, leaf_hash(body).hex(),
-                stored.at, stored.actor, stored.station,
-            ),
-        )  # fmt: skip
+        fact = Recorded(_event(stored), stream, seq, ver, stored.at, stored.actor, stored.station)
+        state = apply(state, fact)
     if stream:
         yield Folded(stream, ver, seq, state)
 
@@ -131,21 +128,14 @@ def _bodies_of(ledger: Ledger, within: Range) -> Iterator[tuple[int, bytes]]:
             yield seq, body
 
 
-def _write(ledger: Ledger, within: Range) -> Written:
-    found = Written([], [])
+def written_range(ledger: Ledger, within: Range) -> Written:
+    """Return a range folded, ready to be stored."""
+    found = Written(within, [], [])
     with _without_collector():
         for one in folded(ledger, within, found.verified):
             kind = one.stream.split("/", 1)[0]
             found.rows.append((one.stream, kind, one.ver, one.seq, canonical(one.state)))
     return found
-
-
-def _write_elsewhere(store: Store, within: Range) -> Written:
-    ledger = Ledger(store)
-    try:
-        return _write(ledger, within)
-    finally:
-        ledger.close()
 
 
 def processes(size: int) -> int:
@@ -155,25 +145,12 @@ def processes(size: int) -> int:
 
 def written(ledger: Ledger, *, jobs: int, count: int = RANGE) -> Iterator[Written]:
     """Yield the whole ledger folded, so many streams at a time, ready to be stored."""
-    todo = deque(ranges(ledger, count))
+    todo, asked = ranges(ledger, count), deque[Range]()
     if jobs > 1:
-        with suppress(BrokenExecutor):  # no process can be started here: then alone
-            yield from _written_elsewhere(ledger.store, todo, jobs)
-    while todo:
-        yield _write(ledger, todo.popleft())
-
-
-def _written_elsewhere(store: Store, todo: deque[Range], jobs: int) -> Iterator[Written]:
-    """Yield what other processes fold, in order; what was yielded is no longer in `todo`."""
-    # Not a fork: this process may have threads, and theirs would be missing in the copy.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting: deque[Future[Written]] = deque()
-        while todo:
-            for within in islice(todo, len(waiting), 2 * jobs):  # no more than is soon written
-                waiting.append(pool.submit(_write_elsewhere, store, within))
-            found = waiting.popleft().result()
-            todo.popleft()
-            yield found
+        with suppress(Gone):  # no process can be started here: then alone
+            yield from folded_elsewhere(ledger.store, todo, asked, jobs=jobs)
+    for within in chain(asked, todo):
+        yield written_range(ledger, within)
 
 
 @contextmanager
