@@ -1,13 +1,32 @@
 """Why a command about a person is refused, one class per rule."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from core.errors import Refused
 
-if TYPE_CHECKING:
-    from core.people import Person
+
+class Whom(Protocol):
+    """What a refusal says of a person: `core.people.Person` has it."""
+
+    @property
+    def person(self) -> str:
+        """The user id."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The full name."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """Whether access is active, locked or retired."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """Failed attempts in a row."""
+        ...
 
 
 class UnknownRole(Refused):
@@ -35,7 +54,7 @@ class OwnRoles(Refused):
 
     is_evidence = True
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: Whom) -> None:
         super().__init__(
             f"{person.name}: nobody changes his own roles. Ask another administrator.",
             person=person.person,
@@ -47,7 +66,7 @@ class LastAdministrator(Refused):
 
     is_evidence = True
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: Whom) -> None:
         super().__init__(
             f"{person.name}: is the last active administrator, at least one must stay."
             " Register or unlock another one first.",
@@ -60,7 +79,7 @@ class AnotherPersonsSession(Refused):
 
     is_evidence = True
 
-    def __init__(self, person: Person, actor: str) -> None:
+    def __init__(self, person: Whom, actor: str) -> None:
         super().__init__(
             f"{person.name}: {actor} cannot record another person's session."
             " Each person signs in and out alone.",
@@ -74,7 +93,7 @@ class Locked(Refused):
 
     is_evidence = True
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: Whom) -> None:
         if person.state == "retired":
             says = "access has ended. Ask a person who is active."
         else:
