@@ -83,6 +83,17 @@ class EnrolmentEnded(Refused):
         )
 
 
+class ProvenBefore(Refused):
+    """Between the proof of who somebody is and the new secret, their access changed."""
+
+    def __init__(self, person: Person) -> None:
+        super().__init__(
+            f"{person.name}: the access was changed meanwhile. Sign in again with the code or"
+            " secret you have.",
+            person=person.person,
+        )
+
+
 class NotLinked(Refused):
     """The provider vouches for somebody whom no signed entry links to a person."""
 
@@ -122,6 +133,10 @@ def station_pause(failures: int) -> timedelta:
     if failures < STATION_FAILURES:
         return timedelta(0)
     return min(timedelta(seconds=30 * 2 ** min(failures - STATION_FAILURES, 20)), LONGEST_PAUSE)
+
+
+def _means(person: Person) -> tuple[datetime | None, datetime | None]:
+    return person.secret_set_at, person.enrolment_ends_at
 
 
 class Pauses:
@@ -265,12 +280,18 @@ class Authentication:
         return person
 
     def change(self, person: Person, secret: str, *, station: str | None) -> None:
-        """Set the secret that a person, who has just been checked, has chosen.
+        """Set the secret that a person has chosen; `person` is who was checked, as they were then.
 
         Raises:
+            Locked: the person may not act now.
+            ProvenBefore: another code was given, or another secret chosen, since the check.
             SecretRefused, SecretUsedBefore: it would not protect its owner.
         """
-        policy = self.policy
+        now, policy = self._nouns.get(Person, person.person), self.policy
+        if now is None or _means(now) != _means(person):
+            raise ProvenBefore(person)
+        if now.state is not PersonState.ACTIVE:
+            raise Locked(now)
         check_secret(secret, person=person.person, name=person.name, roles=person.roles)
         if self._secrets.was_used(person.person, secret, remembered=policy.remembered):
             raise SecretUsedBefore(policy.remembered)

@@ -21,7 +21,7 @@ from core.clock_step import StepWatch
 from core.credentials import Secrets
 from core.errors import Refused, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, Signer, Site
-from core.fields import check_fields, check_reason
+from core.fields import check_fields, check_words
 from core.ledger.checkpoint import LogKey, Verifier
 from core.ledger.rotation import chained, rotations_of
 from core.ledger.store import Ledger, open_store
@@ -140,7 +140,7 @@ class Execution:
             Refused: a rule says no; evidence of the attempt may have been recorded.
             Conflict: the sender saw an older state, or reused a command id.
         """
-        _check(command, reason)
+        _check(command, reason, comment="" if credentials is None else credentials.comment)
         self._notice_step()
         signer = None
         if credentials is not None:
@@ -171,7 +171,8 @@ class Execution:
             if refused and not receipt.replayed:
                 raise refused[-1]
             raise Recalled(said["rule"], said["says"], said["facts"])
-        if signer is not None:
+        # A repeat is answered, and signs nothing: it neither begins nor renews a period.
+        if signer is not None and not receipt.replayed:
             self.periods.signed(signer.person, actor)
         return receipt
 
@@ -199,7 +200,7 @@ class Execution:
             Refused: a rule says no; evidence of the attempt is recorded under the actor's name.
             RecordMoved: the command names a version that has passed.
         """
-        _check(command, reason)
+        _check(command, reason, comment=comment)
         at = self._now()
         person, components = self.signing.to_sign(who, actor)
         signer = Signer(
@@ -377,9 +378,9 @@ def _draft(fact: Fact, reason: str | None) -> Draft:
     )
 
 
-def _check(command: Command, reason: str | None) -> None:
+def _check(command: Command, reason: str | None, *, comment: str) -> None:
     check_fields(command, msgspec.json.encode(command))
-    check_reason(command, reason)
+    check_words(command, reason=reason, comment=comment)
 
 
 def _request_sha256(command: Command, person: str, reason: str | None) -> str:

@@ -4,6 +4,7 @@ Types say what a field is; this also keeps out numbers that are none (`NaN`), nu
 digits alone would stop the writer (`1E+999999999`), and lists without end.
 """
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,12 +13,15 @@ import msgspec
 
 from core.errors import Refused
 from core.fact import Command
+from core.quantity import SPOKEN
 
 DIGITS = 28
 PLACES = 12  # behind the point
 LARGEST = 10**15
 INTEGER_LIMIT = 2**53  # as in the ledger's canonical bytes
 LONGEST_TEXT = 4000
+LONGEST_COMMENT = 2000
+TAGS = ("\U000e0000", "\U000e007f")
 MOST_ITEMS = 1000
 KEY_LENGTH = 64
 YEARS = (1970, 2999)  # an offset from UTC cannot lead out of the calendar
@@ -54,15 +58,35 @@ def check_fields(command: Command, body: bytes) -> None:
         _check(name, field, getattr(command, field))
 
 
-def check_reason(command: Command, reason: str | None) -> None:
-    """Refuse a reason that is blank, or too long to be read."""
-    if reason is None:
-        return
-    what = "is blank" if not reason.strip() else ""
-    if len(reason) > LONGEST_TEXT:
-        what = f"has {len(reason)} characters, at most {LONGEST_TEXT} are kept"
-    if what:
-        raise FieldRefused(str(command.__struct_config__.tag), field="reason", what=what)
+def check_words(command: Command, *, reason: str | None, comment: str) -> None:
+    """Refuse a reason or a signer's comment that is no words; a comment may be left empty.
+
+    Raises:
+        FieldRefused: with what does not fit.
+    """
+    given = [("reason", reason, LONGEST_TEXT)] if reason is not None else []
+    is_written = bool(comment.strip()) or len(comment) > LONGEST_COMMENT
+    given += [("comment", comment, LONGEST_COMMENT)] if is_written else []
+    for field, text, longest in given:
+        what = _words(text, longest)
+        if what is not None:
+            raise FieldRefused(str(command.__struct_config__.tag), field=field, what=what)
+
+
+def _words(text: str, longest: int) -> str | None:
+    """Return why a text is none that a reader sees as it is stored, or None."""
+    if len(text) > longest:
+        return f"has {len(text)} characters, at most {longest} are kept"
+    if not text.strip():
+        return "is blank"
+    if not re.fullmatch(SPOKEN, text) or _hidden(text):
+        return "has a character that cannot be seen, or turns the order of others"
+    return None
+
+
+def _hidden(text: str) -> bool:
+    """Return whether a text holds signs that no screen shows: tags, or halves of a sign."""
+    return any(TAGS[0] <= sign <= TAGS[1] or "\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _check(name: str, field: str, value: Any) -> None:
@@ -78,6 +102,8 @@ def _check(name: str, field: str, value: Any) -> None:
             what = "is a whole number of 2^53 or more"
         case str() if len(value) > LONGEST_TEXT:
             what = f"has {len(value)} characters, at most {LONGEST_TEXT} are kept"
+        case str() if not value.isascii() and _hidden(value):
+            what = "has a character that no screen shows"
         case datetime() if not YEARS[0] <= value.year <= YEARS[1]:
             what = f"is in the year {value.year}, must be from {YEARS[0]} to {YEARS[1]}"
         case dict() | tuple() | list() if len(value) > MOST_ITEMS:

@@ -16,10 +16,14 @@ from core.errors import Refused
 type Utc = Annotated[datetime, Meta(tz=True)]
 # One line that shows as it is: no control or invisible characters, no blank at either end.
 ONE_LINE = (
-    r"^(?!\s)[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+(?<!\s)$(?!\n)"
+    r"^(?!\s)[^\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]+(?<!\s)$(?!\n)"
 )
-# Several lines, not all of them blank.
-SPOKEN = r"^(?=[\s\S]*\S)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
+# Several lines, not all of them blank; nothing that shows other words than are stored, in another
+# order or not at all.
+SPOKEN = (
+    r"^(?=[\s\S]*\S)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]+$"
+)
 
 type Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=ONE_LINE)]
 type Label = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]

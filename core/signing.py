@@ -8,7 +8,7 @@ Source:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from core.access import ProviderIdentity, identity_name
@@ -262,7 +262,7 @@ class Signing:
             raise PasskeysOff
         key, person = self.owner(answer)
         signer = Signer(person=person.person, name=person.name, components=(PASSKEY,))
-        if self._ledger.receipt(request.idem) is not None:
+        if self._is_repeat(answer, request.idem):
             return signer
         if pending is None:
             raise NotShown
@@ -273,6 +273,15 @@ class Signing:
             signer, meaning=shown.meaning, comment=shown.comment, prepared=shown,
             assertion=assertion,
         )  # fmt: skip
+
+    def _is_repeat(self, answer: PasskeyAnswer, idem: str) -> bool:
+        """Return whether a request was signed before, with the very answer that it brings now."""
+        receipt = self._ledger.receipt(idem)
+        if receipt is None or receipt.first_seq is None:
+            return False
+        entries = self._ledger.entries(receipt.first_seq - 1, receipt.entry_count)
+        kept = [it for one in entries if (it := one.data.get("assertion"))]
+        return any(asdict(answer).items() <= it.items() for it in kept)
 
     def _by_provider(self, answer: str, pending: str, actor: Actor, *, request: Request) -> Signer:
         """Return who signs by a provider's word: whose account it names, asked again for this."""

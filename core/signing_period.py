@@ -1,9 +1,10 @@
 """Continuous periods of controlled access: within one, the secret alone signs.
 
-A period belongs to one person, with one set of roles and one secret, at one place: a station, or
-a browser's session where there is no station. It ends by time since the last signing, by signing
-or coming to sign elsewhere or of somebody else, and with the session. It lives in this process:
-lost with it, all components are asked again.
+A period belongs to one person, with one set of roles, one secret and one badge, at one place: a
+station, or a browser's session where there is no station. At a station too it is of the session
+that it began in: another browser that names the same station has no part in it. It ends by time
+since the last signing, by signing or coming to sign elsewhere or of somebody else, and with the
+session. It lives in this process: lost with it, all components are asked again.
 
 Source:
     21 CFR 11.200(a)(1)(i), (ii).
@@ -20,7 +21,7 @@ from core.projections.nouns import Nouns
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks, from which station, and in which browser's session where there is no station."""
+    """Who asks, from which station, and in which browser's session where it has one."""
 
     person: str
     station: str | None = None
@@ -36,16 +37,21 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class _Period:
-    person: str
-    roles: tuple[str, ...]
-    secret_set_at: datetime | None
+    began: Person
+    session: str | None
     last_at: datetime
 
+    @property
+    def person(self) -> str:
+        return self.began.person
+
     def is_of(self, person: Person | None) -> bool:
-        """Return whether the person still is who began the period: same roles, same secret."""
-        if person is None:
-            return False
-        return (person.roles, person.secret_set_at) == (self.roles, self.secret_set_at)
+        """Return whether the person still is who began the period, with the same means."""
+        return person is not None and _means(person) == _means(self.began)
+
+
+def _means(person: Person) -> tuple[object, ...]:
+    return person.roles, person.secret_set_at, person.badge
 
 
 class Periods:
@@ -64,7 +70,7 @@ class Periods:
         place = actor.place
         with self._lock:
             period = self._periods.get(place) if place is not None else None
-        if period is None:
+        if period is None or period.session != actor.session:
             return None
         # A clock that was set back must not lengthen the period.
         fresh = timedelta(0) <= self._steady() - period.last_at <= self._idle()
@@ -86,7 +92,7 @@ class Periods:
                 if period.person == name:
                     del self._periods[place]
             if actor.place is not None and person is not None:
-                self._periods[actor.place] = _Period(name, person.roles, person.secret_set_at, at)
+                self._periods[actor.place] = _Period(person, actor.session, at)
 
     def end(self, place: tuple[str, str]) -> None:
         """Ask for all components again at a place."""

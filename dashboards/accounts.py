@@ -98,7 +98,7 @@ class PlantAccounts:
         try:
             self._execution.submit(
                 RecordSignOut(person=viewer.person, cause=cause),
-                actor=Actor(viewer.person, viewer.station),
+                actor=viewer.actor,
                 idem=f"sign-out:{secrets.token_hex(16)}",
             )
         except MesError as refusal:  # the session is over all the same

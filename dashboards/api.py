@@ -21,7 +21,6 @@ from markupsafe import Markup
 
 from core.catalogue import COMMANDS, NOUNS
 from core.errors import Conflict, LedgerBroken, Refused
-from core.execution import Actor
 from dashboards import api_signing, openapi, parts, theme
 from dashboards.api_signing import read_signature
 from dashboards.login import chosen_scheme
@@ -196,7 +195,7 @@ class Api:
     def _prepare(self, viewer: Viewer, name: str, sent: _Sent) -> Any:
         command, signature, reason = self._read(viewer, name, sent, is_signing=False)
         given = signature or {}
-        actor, who = Actor(viewer.person, viewer.station), given.get("badge") or given.get("user")
+        actor, who = viewer.actor, given.get("badge") or given.get("user")
         with _problems():
             return api_signing.shown(
                 self._plant.execution.prepare(
@@ -263,7 +262,7 @@ class Api:
         reason: str | None,
     ) -> Any:
         credentials = None if signature is None else api_signing.credentials_of(signature)
-        actor = Actor(viewer.person, viewer.station)
+        actor = viewer.actor
         with _problems():
             receipt = self._plant.execution.submit(
                 command, actor=actor, idem=key, credentials=credentials, reason=reason

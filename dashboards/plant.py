@@ -6,12 +6,26 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from core.errors import Refused
 from dashboards.finance.acts import ABOUT_ROWS, NoErp, RowActs
 from dashboards.finance.periods import SIGN, Periods
 from dashboards.floor import Floor
 from dashboards.live import Hub
 from dashboards.oidc.provider import ProviderLink
 from dashboards.session import Accounts, Viewer
+
+
+PRINT = "batch.print-record"
+
+
+class NumberWithoutPaper(Refused):
+    """A copy is numbered when its paper is made: nobody says that one was printed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{PRINT}: the server numbers a copy when it makes it. Get"
+            " /review/batch/<batch>/record.pdf, from copy 2 on with why."
+        )
 
 
 def _nobody(_key: str) -> Viewer | None:
@@ -73,6 +87,8 @@ class PlantServices:
         Raises:
             Refused: the client says it, or it cannot be known here.
         """
+        if command == PRINT:
+            raise NumberWithoutPaper
         if command in ABOUT_ROWS:
             if (reader := self.readers.get("reconcile")) is None:
                 raise NoErp(command)

@@ -10,10 +10,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from core.people import Person
+from core.signing_period import Actor
 
 COOKIE = "mes_session"
 IDLE_S = 30 * 60
@@ -29,6 +30,12 @@ class Viewer:
     roles: frozenset[str]
     station: str | None = None
     simulated: bool = False
+    session: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, and where: at a station in this session of it, at a desk in none."""
+        return Actor(self.person, self.station, self.session if self.station else None)
 
     @property
     def role_text(self) -> str:
@@ -113,9 +120,9 @@ class Sessions:
 
     def open(self, viewer: Viewer, *, mark: str = "") -> str:
         """Start a login, bound to a station's browser by its mark; return its cookie value."""
-        token, at = secrets.token_urlsafe(32), self._clock()
+        token, at, name = secrets.token_urlsafe(32), self._clock(), secrets.token_hex(8)
         login = Login(
-            id=secrets.token_hex(8), viewer=viewer, csrf=secrets.token_urlsafe(24),
+            id=name, viewer=replace(viewer, session=name), csrf=secrets.token_urlsafe(24),
             opened_s=at, seen_s=at, mark=mark,
         )  # fmt: skip
         with self._lock:

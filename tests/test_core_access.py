@@ -169,17 +169,17 @@ def test_secret_has_no_age_where_the_plant_sets_none(floor: Floor) -> None:
 def test_last_secrets_are_not_taken_again_and_the_one_before_them_is(floor: Floor) -> None:
     policy = AccountPolicy(remembered=2)
     floor.act(AdoptAccountPolicy(plant=PACK.id, policy=policy), "quinn")
-    person, change = floor.get(Person, "quinn"), floor.execution.authentication.change
+
+    def change(secret: str) -> None:
+        floor.execution.authentication.change(floor.get(Person, "quinn"), secret, station=None)
+
     for number in (1, 2, 3):
-        change(person, f"{GOOD} {number}", station=None)
+        change(f"{GOOD} {number}")
     for number in (1, 2, 3):
-        said = refusal(
-            SecretUsedBefore,
-            lambda number=number: change(person, f"{GOOD} {number}", station=None),
-        )
+        said = refusal(SecretUsedBefore, lambda number=number: change(f"{GOOD} {number}"))
         assert said == "Secret: is the present one or one of your last 2. Choose another."
-    change(person, f"{GOOD} 4", station=None)
-    change(person, f"{GOOD} 1", station=None)
+    change(f"{GOOD} 4")
+    change(f"{GOOD} 1")
 
 
 def test_policy_stays_within_its_range_and_is_adopted_once(floor: Floor) -> None:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from core.batch.steps import CompleteStep
+from core.execution import Actor, Credentials
 from core.fact import Command
 from core.fields import FieldRefused, check_fields
 from core.line import LabelStop
@@ -62,6 +63,7 @@ def test_number_inside_a_list_or_a_mapping_is_found_and_named() -> None:
 
 @pytest.mark.parametrize(
     "name", ["", " ", " M1", "M1 ", "M1\n", "M\n1", "M\x001", "M\x7f1", "M\u200b1", "M\u202e1",
+             "M\u20671", "M\xad1", "M\u31641",
              "M" * 65]
 )  # fmt: skip
 def test_name_that_does_not_show_as_it_is_is_refused(floor: Floor, name: str) -> None:
@@ -76,7 +78,10 @@ def test_name_as_other_systems_write_it_is_taken(name: str) -> None:
     check(opening(order=name))
 
 
-@pytest.mark.parametrize("words", ["", " ", "\n \t", "a\x00b"])
+UNSEEN = ["a\x00b", "5.0 \u202egk", "a\u2067b", "a\u2028b", "a\x85b", "a\U000e0041b"]
+
+
+@pytest.mark.parametrize("words", ["", " ", "\n \t", *UNSEEN])
 def test_blank_words_are_no_reason(floor: Floor, words: str) -> None:
     before = floor.size()
     refusal(FieldRefused, lambda: floor.act(opening(why=words), "sana"))
@@ -86,16 +91,54 @@ def test_blank_words_are_no_reason(floor: Floor, words: str) -> None:
     assert floor.size() == before
 
 
+@pytest.mark.parametrize("sign", ["\U000e0041", "\U000e007f"])
+def test_sign_that_no_screen_shows_is_refused_in_every_field(sign: str) -> None:
+    for field in ("order", "unit", "why"):
+        given = opening(**{field: f"M{sign}1"})
+        assert f"{field} has a character that no" in refusal(FieldRefused, lambda g=given: check(g))
+
+
 def test_words_on_several_lines_are_taken() -> None:
     check(opening(why="Trial.\r\n\tSecond line: 5 µm, ≥ 2 %.\n"))
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "x" * 4001])
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 4001, *UNSEEN])
 def test_reason_of_a_command_is_given_or_left_out(floor: Floor, reason: str) -> None:
     before = floor.size()
     said = refusal(FieldRefused, lambda: floor.act(opening(), "sana", reason=reason))
     assert said.startswith("order.open: reason ")
     assert floor.size() == before
+
+
+@pytest.mark.requirement("H3")
+@pytest.mark.parametrize("comment", ["x" * 2001, " " * 2001, *UNSEEN])
+def test_comment_of_a_signer_is_words_whoever_takes_it(floor: Floor, comment: str) -> None:
+    before, quinn = floor.size(), floor.accounts["quinn"]
+    hold = ChangeLotStatus(
+        lot="CC-3102", status=LotStatus.ON_HOLD, why="Ask.", seen=floor.seen("lot/CC-3102")
+    )
+    given = Credentials(secret=quinn.secret, user="quinn", comment=comment)
+    said = refusal(FieldRefused, lambda: floor.sign(hold, "quinn", credentials=given))
+    assert said.startswith("lot.change-status: comment ")
+    actor = Actor("quinn", "office")
+    refusal(
+        FieldRefused,
+        lambda: floor.execution.prepare(
+            hold, actor=actor, idem="act:1", who="quinn", comment=comment
+        ),
+    )
+    assert floor.size() == before
+
+
+@pytest.mark.parametrize("comment", ["", "  ", "x" * 2000, "Zwei\nZeilen: ≥ 5 µm 😀 שלום"])
+def test_comment_of_a_signer_may_be_empty_or_in_any_script(floor: Floor, comment: str) -> None:
+    hold = ChangeLotStatus(
+        lot="CC-3102", status=LotStatus.ON_HOLD, why="Ask.", seen=floor.seen("lot/CC-3102")
+    )
+    given = Credentials(secret=floor.accounts["quinn"].secret, user="quinn", comment=comment)
+    floor.sign(hold, "quinn", station="office", credentials=given)
+    signed = floor.execution.ledger.stream("lot/CC-3102")[-2]
+    assert signed.data["manifest"].get("comment", "") == comment
 
 
 def test_integers_texts_keys_and_lists_have_an_end() -> None:

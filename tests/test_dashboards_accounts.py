@@ -9,7 +9,7 @@ import pytest
 
 from core.access import IssueEnrolment, RevokeBadge
 from core.client import CLIENT, Client
-from core.people import Person, RetirePerson
+from core.people import Person, RecordFailedAuthentication, RetirePerson
 from tests.accounts_plant import AccountsPlant, accounts_plant, seed_folder, ticket_of
 from tests.erp_plant import eventually
 
@@ -73,6 +73,32 @@ def test_new_person_chooses_a_secret_before_anything_else(plant: AccountsPlant) 
         "person.registered", "person.enrolment-issued", "person.secret-changed",
         "person.signed-in",
     ]  # fmt: skip
+
+
+@pytest.mark.requirement("H7")
+def test_open_form_for_a_secret_ends_with_the_code_and_with_the_account(
+    plant: AccountsPlant,
+) -> None:
+    """Who got hold of a first code and waits with the form cannot undo what was done about it."""
+    code = new_person(plant)
+    check = {"checked_by": "H. Roth", "document": "passport", "checked_on": "2026-11-20"}
+    with plant.client() as thief, plant.client() as nora:
+        form = plant.sign_in(thief, "nora", code)
+        plant.act(IssueEnrolment(person="nora", **check), "ada")
+        newer = plant.execution.authentication.enrol("nora")
+        mine = {"ticket": ticket_of(form), "secret": CHOSEN, "again": CHOSEN}
+        refused = thief.post("/login/secret", data=mine)
+        assert (refused.status_code, "mes_session" in thief.cookies) == (422, False)
+        assert "the access was changed meanwhile" in refused.text
+        asked = plant.sign_in(nora, "nora", newer)
+        for _ in range(5):
+            plant.act(
+                RecordFailedAuthentication(person="nora", purpose="sign-in"), "service:security"
+            )
+        late = nora.post("/login/secret", data=mine | {"ticket": ticket_of(asked)})
+        assert (late.status_code, "is locked" in late.text) == (422, True)
+    types = [one.type for one in plant.execution.ledger.stream("person/nora")]
+    assert "person.secret-changed" not in types
 
 
 @pytest.mark.requirement("H7")

@@ -27,7 +27,8 @@ from core.certificate import AUTHORITY_FOR, SIGNER_FOR, seal_files
 from core.ledger.export import export_streams
 from core.record_print import Prints
 from dashboards.record.bundle import record_files
-from dashboards.record.typeset import Copy, drawable, pdf
+from dashboards.record.signs import visible
+from dashboards.record.typeset import Copy, pdf
 from tests.plant import LOG_KEY, PIN, LivingPlant, running_plant
 from tests.records import holding, squeezed, text_of
 from tests.reviewing import dispositioned, finished, over_weighed
@@ -100,15 +101,14 @@ def test_text_of_the_record_is_never_markup(record: BatchRecord, text: str) -> N
     [exception] = record.exceptions
     changed = msgspec.structs.replace(exception, says=text)
     made = pdf(msgspec.structs.replace(record, exceptions=(changed,)), COPY)
-    assert squeezed(drawable(text)) in text_of(made)
+    assert squeezed(visible(text)) in text_of(made)
 
 
-def test_a_sign_that_no_font_has_is_named_and_stops_nothing(record: BatchRecord) -> None:
+def test_a_sign_that_no_font_has_is_named_alone_and_stops_nothing(record: BatchRecord) -> None:
     [exception] = record.exceptions
-    changed = msgspec.structs.replace(exception, says="Private \U000f0000 sign, größer ≥ 3 µm.")
+    changed = msgspec.structs.replace(exception, says="Private \U000f0000 sign, größer ≥ 3 Ω.")
     made = text_of(pdf(msgspec.structs.replace(record, exceptions=(changed,)), COPY))
-    assert "U+F0000" in made
-    assert "größer" in made
+    assert squeezed("Private U+F0000 sign, größer ≥ 3 Ω.") in made
 
 
 def test_it_asks_for_archival_pdf(record: BatchRecord) -> None:
@@ -173,6 +173,22 @@ def test_each_print_is_numbered_and_stands_in_the_ledger(
     assert prints.copies[-1].content_sha256 in text_of(answer.content)
     assert prints.copies[-1].why == f"For shelf {number}."
     assert f"Reasonforthiscopy:Forshelf{number}." in text_of(answer.content)
+
+
+@pytest.mark.requirement("I7", "H8")
+def test_nobody_says_over_rest_that_a_copy_was_printed(
+    plant: LivingPlant, batch: str, quinn: httpx.Client
+) -> None:
+    """The print log would name a paper that is not there, or a hash that no paper shows."""
+    size = plant.execution.ledger.size()
+    body = {"batch": batch, "size": 1, "root": "ab" * 32, "content_sha256": "cd" * 32, "why": "x"}
+    answer = quinn.post(
+        "/api/v1/commands/batch.print-record", json=body,
+        headers={"idempotency-key": "test:print:1"},
+    )  # fmt: skip
+    assert (answer.status_code, answer.json()["rule"]) == (403, "NumberWithoutPaper")
+    assert "/review/batch/<batch>/record.pdf" in answer.json()["detail"]
+    assert "record.printed" not in plant.types()[size:]
 
 
 def test_json_of_the_route_is_the_record(

@@ -184,7 +184,7 @@ class Desk:
     @property
     def actor(self) -> Actor:
         """Who acts, and where."""
-        return Actor(self.viewer.person, self.viewer.station)
+        return self.viewer.actor
 
     def _alive(self) -> None:
         if self.login.ended:

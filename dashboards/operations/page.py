@@ -12,7 +12,6 @@ from markupsafe import Markup
 
 from analytics.oee import percent
 from core.errors import MesError, Refused
-from core.execution import Actor
 from core.line import LabelStop
 from dashboards import parts, visit
 from dashboards.components.sheet import Sheet
@@ -242,7 +241,7 @@ class OeePage:
     async def _record(self, command: LabelStop, press: str, said: str) -> Markup:
         if self._login.ended:
             return parts.notice(State.BAD, "Not recorded.", "You are signed out. Sign in again.")
-        actor = Actor(self._viewer.person, self._viewer.station)
+        actor = self._viewer.actor
         try:
             receipt = await asyncio.to_thread(
                 self._plant.execution.submit, command, actor=actor, idem=f"oee-{press}"

@@ -18,7 +18,6 @@ from core.errors import MesError
 from core.fact import Command
 from core.people import Person, PersonState
 from core.signature import Seen
-from core.signing_period import Actor
 from dashboards import parts, theme
 from dashboards.login import chosen_scheme
 from dashboards.palette import State
@@ -260,7 +259,7 @@ class PeoplePages:
         ver = one(form, "ver")
         seen = Seen(stream=it.record, ver=int(ver) if ver.isdigit() else 0, head=one(form, "head"))
         execution, idem = self._plant.execution, one(form, "idem")
-        actor = Actor(viewer.person, viewer.station)
+        actor = viewer.actor
         try:
             command = it.command(form, seen)
             if it.signs:
@@ -294,7 +293,7 @@ class PeoplePages:
         if it is None:
             return HTMLResponse("This form is too old. Go back and begin again.", 403)
         try:
-            self._sheet.sign(it, form, Actor(viewer.person, viewer.station))
+            self._sheet.sign(it, form, viewer.actor)
         except MesError as refusal:
             if self._sheet.is_shown(it):
                 return self._ask_signature(request, it, refusal=str(refusal))

@@ -22,12 +22,13 @@ from dashboards.record.blocks import (
     spoken,
     told,
 )
+from dashboards.record.signs import mapped, visible
 from dashboards.record.steps import corrections, step
 
 
 def layout(record: BatchRecord, time: Callable[[datetime], str]) -> tuple[Section, ...]:
     """Return the record's sections, with every instant written by `time`."""
-    it: Facts = facts_of(record, time)
+    it: Facts = mapped(facts_of(record, time), visible)
     return (
         Section("Batch", (_header(it["header"]),)),
         Section("Materials", _materials(it["materials"])),

@@ -75,7 +75,7 @@ def router(plant: PlantServices, gate: Gate) -> APIRouter:
     def as_pdf(batch: str, login: Annotated[Login, reader], why: str = "") -> Response:
         if plant.keys is None:
             return PlainTextResponse("This plant has no folder for its seal. Name one.", 503)
-        actor = Actor(login.viewer.person, login.viewer.station)
+        actor = login.viewer.actor
         try:
             record = read_record(plant.ledger, batch)
             copy = print_copy(plant.execution, record, actor, why=why)

@@ -3,9 +3,10 @@
 import json
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -17,12 +18,13 @@ import typst
 from core.batch_record.model import BatchRecord, record_sha256
 from dashboards.record.blocks import Card, Section
 from dashboards.record.layout import layout
+from dashboards.record.signs import mapped, texts, visible
 
 BLOCKS = Path(__file__).with_name("blocks.typ")
 TEMPLATE = Path(__file__).with_name("record.typ")
 STANDARD: Literal["a-3b"] = "a-3b"
-# Signs that no font can draw; the print names them instead.
-_UNDRAWABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+# What the fonts that travel with typst surely draw.
+LATIN = re.compile(r"[^\x0a\x20-\u024f\u2013-\u2026]")
 log = logging.getLogger(__name__)
 
 
@@ -57,18 +59,23 @@ def local(at: datetime, zone: ZoneInfo) -> str:
     return f"{there[:19]} {there[19:]}"
 
 
-def drawable(text: str) -> str:
-    r"""Return a text with its control characters spelled out.
+def spelled(text: str, lacking: Collection[str]) -> str:
+    r"""Return a text with the signs that no font has named by their number.
 
-    >>> drawable("S S  1.8 kg\r")
-    'S S  1.8 kg\\x0d'
+    >>> spelled("5 \u00b5m \u8584 \u819c", {"\u8584", "\u819c"})
+    '5 \xb5m U+8584 U+819C'
     """
-    return _UNDRAWABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return "".join(f"U+{ord(sign):04X}" if sign in lacking else sign for sign in text)
 
 
-def spelled(text: str) -> str:
-    r"""Return a text with every sign outside Latin spelled out, for fonts that lack it."""
-    return re.sub(r"[^\x0a\x20-\u024f\u2013-\u2026]", lambda found: f"U+{ord(found[0]):04X}", text)
+@lru_cache(maxsize=20_000)
+def has(sign: str, *, own_fonts: bool) -> bool:
+    """Return whether a font can draw a sign: one that travels with typst, or any that is here."""
+    try:
+        _set(b"#json(bytes(sys.inputs.values))", {}, sign, at=0, own_fonts=own_fonts)
+    except typst.TypstError:
+        return False
+    return True
 
 
 def qr(text: str) -> str:
@@ -112,21 +119,18 @@ def printed(
 
     `about` is for headers and footers, `inputs` for what is no text, such as a QR code.
     """
-    shown = _mapped({"sections": [plain(one) for one in sections], "about": about}, drawable)
-    shown["attached"] = [asdict(one) for one in attached]
+    shown = mapped({"sections": [plain(one) for one in sections], "about": about}, visible)
+    # The fonts that travel with typst draw alike everywhere; others are a help in need.
+    signs = {sign for text in texts(shown) for sign in LATIN.findall(text)}
+    lacking = {sign for sign in signs if not has(sign, own_fonts=True)}
+    beyond = {sign for sign in lacking if not has(sign, own_fonts=False)}
+    if beyond:
+        log.info("event=signs-named-by-number signs=%s", len(beyond))
+    values = mapped(shown, lambda text: spelled(text, beyond))
+    values["attached"] = [asdict(one) for one in attached]
     inputs = inputs | {"year": f"{at.year}", "month": f"{at.month}", "day": f"{at.day}"}
     source, second = BLOCKS.read_bytes() + template.read_bytes(), int(at.timestamp())
-    # The fonts that travel with typst draw alike everywhere; others are a help in need.
-    try:
-        return _set(source, inputs, shown, at=second, own_fonts=True)
-    except typst.TypstError as fault:
-        log.info("event=record-not-set own_fonts=True why=%s", fault)
-    try:
-        return _set(source, inputs, shown, at=second, own_fonts=False)
-    except typst.TypstError as fault:
-        log.info("event=record-not-set own_fonts=False why=%s", fault)
-    last = _mapped(shown, spelled) | {"attached": shown["attached"]}
-    return _set(source, inputs, last, at=second, own_fonts=True)
+    return _set(source, inputs, values, at=second, own_fonts=lacking == beyond)
 
 
 def plain(section: Section) -> dict[str, Any]:
@@ -139,15 +143,6 @@ def _plain_block(block: Any) -> dict[str, Any]:
     if isinstance(block, Card):
         values["blocks"] = [_plain_block(one) for one in block.blocks]
     return values
-
-
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
-    """Return plain values with every text changed; the names of fields stay."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {name: _mapped(one, change) for name, one in value.items()}
-    return [_mapped(one, change) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _set(source: bytes, inputs: dict[str, str], values: Any, *, at: int, own_fonts: bool) -> bytes:
