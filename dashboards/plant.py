@@ -14,7 +14,6 @@ from dashboards.live import Hub
 from dashboards.oidc.provider import ProviderLink
 from dashboards.session import Accounts, Viewer
 
-
 PRINT = "batch.print-record"
 
 
