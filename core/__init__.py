@@ -2,5 +2,5 @@
 
 Imports nothing of ours, so the rules outlive every screen, driver and adapter built on them.
 Third parties: msgspec for canonical bytes, sqlalchemy for the stores, cryptography and argon2 for
-keys and secrets. `core/verify.py` knows the standard library alone: it travels with every export.
+keys and secrets. `core/verify` knows the standard library alone: it travels with every export.
 """

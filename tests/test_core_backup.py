@@ -14,7 +14,6 @@ import pytest
 from typer.testing import CliRunner
 
 from capture.telemetry import Telemetry
-from core import verify as stand_alone
 from core.backup.files import NoBackup, Occupied
 from core.backup.restore import BesideAnchor, Restored, ShortOfAnchor, restore
 from core.backup.take import Taken, backup
@@ -33,6 +32,7 @@ from erp.outbox import Outbox
 from tests.plant import seed
 from tests.plant_data import PIN
 from tests.servers import fresh_database
+from tests.verifier import stand_alone
 
 THREADS = 4
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-import core.verify
 from core.batch.bundle import batch_streams
 from core.batch_record.model import record_json
 from core.batch_record.read import read_record
 from core.ledger.checkpoint import LogKey, sign_manifest
 from core.ledger.export import MANIFEST, SIGNED, export_streams
 from tests.floor import KEY, Floor, open_floor
+from tests.verifier import stand_alone
 
 THIEF = LogKey(KEY.name, bytes(32))
 
@@ -55,11 +55,11 @@ def two(exported: Path) -> Path:
 
 
 def verify(bundle: Path) -> str:
-    return core.verify.verify(str(bundle), KEY.vkey, None)
+    return stand_alone.verify(str(bundle), KEY.vkey, None)
 
 
 def refused(bundle: Path) -> str:
-    with pytest.raises(core.verify.Broken) as refusal:
+    with pytest.raises(stand_alone.Broken) as refusal:
         verify(bundle)
     return str(refusal.value)
 
@@ -92,7 +92,7 @@ def place(lines: list[bytes], what: bytes, nth: int = 0) -> int:
 
 
 def seq(line: bytes) -> int:
-    return int(core.verify.SEQ.findall(line)[-1])
+    return int(stand_alone.SEQ.findall(line)[-1])
 
 
 @pytest.mark.requirement("H8")
@@ -125,10 +125,10 @@ def test_content_of_another_batch_in_its_own_place_is_named(
     """Signature or weighing is moved over with everything around it kept: number, stream, link."""
     lines, others = entries(one), entries(two)
     at = place(lines, what)
-    ours, theirs = (core.verify.DECODER.decode(line.decode()) for line in
+    ours, theirs = (stand_alone.DECODER.decode(line.decode()) for line in
                     (lines[at], others[place(others, what)]))  # fmt: skip
     ours["data"] = theirs["data"]
-    lines[at] = core.verify.ENCODER.encode(ours).encode() + b"\n"
+    lines[at] = stand_alone.ENCODER.encode(ours).encode() + b"\n"
     put(one, lines)
     assert refused(one).startswith(f"entry {ours['seq']}: is not what entry ")
 

@@ -15,8 +15,8 @@ from core.ledger.export import export_bundle
 from core.ledger.store import open_store
 from core.ledger.writer import Draft
 from core.projections.nouns import differences, prepare, replay
-from core.verify import verify
 from tests.ledgers import KEY, job, reading, writing
+from tests.verifier import stand_alone
 from tests.write_golden import FOLDER, example, golden_file, unwritten
 
 GOLDEN = sorted(FOLDER.glob("*.json"))
@@ -140,4 +140,4 @@ def test_ledger_of_older_bodies_folds_to_the_state_of_today_and_keeps_its_bytes(
         assert differences(ledger) == []
         assert [entry.data for entry in ledger.entries()][:2] == list(STORED.values())
         export_bundle(ledger, tmp_path / "out", vkey=KEY.vkey)
-    assert verify(str(tmp_path / "out"), KEY.vkey, None).startswith("OK: 3 entries\n")
+    assert stand_alone.verify(str(tmp_path / "out"), KEY.vkey, None).startswith("OK: 3 entries\n")

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-import core.verify
 from core.backup.restore import restore
 from core.backup.take import backup
 from core.execution import Actor, Execution
@@ -35,12 +34,12 @@ from core.ledger.store import open_ledger
 from core.ledger.tables import StoreUnsafe
 from core.log_key import LogKeys, NotHandedOver, RotateKey
 from core.people import RecordSignOut
-from core.verify import Broken
 from dashboards.cli import app
 from dashboards.compose import open_execution, rotate_log_key
 from tests.hands import refusal
 from tests.ledgers import KEY, ORIGIN
 from tests.plant import seed
+from tests.verifier import stand_alone
 
 SECOND, THIRD = LogKey(ORIGIN, bytes([2] * 32)), LogKey(ORIGIN, bytes([3] * 32))
 NOTE = rotation_note(KEY, SECOND, entry=10)
@@ -187,11 +186,11 @@ def test_bundle_proves_itself_to_whoever_trusts_any_key_of_the_log(
     third = read_verifier(data / "keys")
     out = exported(data, tmp_path / "bundle", streams=streams)
     for vkey in (None, first.text, second.text, third.text):
-        says = core.verify.verify(str(out), vkey, str(anchor))
+        says = stand_alone.verify(str(out), vkey, str(anchor))
         assert says.startswith("OK: ")
         assert ", signed by 3 keys in turn\n" in says
-    with pytest.raises(Broken, match=r"keys\.txt: does not lead to"):
-        core.verify.verify(str(out), LogKey(first.name, bytes([9] * 32)).vkey, None)
+    with pytest.raises(stand_alone.Broken, match=r"keys\.txt: does not lead to"):
+        stand_alone.verify(str(out), LogKey(first.name, bytes([9] * 32)).vkey, None)
 
 
 @pytest.mark.requirement("H8")
@@ -206,7 +205,7 @@ def test_bundle_whose_keys_were_changed_proves_nothing(data: Path, tmp_path: Pat
     new = parse_vkey(lines[3])
     note = (whole / "checkpoint").read_text("utf-8")
     size = int(note.splitlines()[1])
-    forged = sign(old_key, size, core.verify.base64_of(note.splitlines()[2], "root"))
+    forged = sign(old_key, size, stand_alone.base64_of(note.splitlines()[2], "root"))
     stranger = LogKey(first.name, bytes([9] * 32))
     later = rotation_note(old_key, stranger, entry=size + 1)
     attacks = {
@@ -222,9 +221,9 @@ def test_bundle_whose_keys_were_changed_proves_nothing(data: Path, tmp_path: Pat
         (out / name).unlink()
         if content is not None:
             (out / name).write_text(content, "utf-8")
-        with pytest.raises(Broken, match=says):
-            core.verify.verify(str(out), first.text, None)
-    assert core.verify.verify(str(whole), first.text, None).startswith("OK")
+        with pytest.raises(stand_alone.Broken, match=says):
+            stand_alone.verify(str(out), first.text, None)
+    assert stand_alone.verify(str(whole), first.text, None).startswith("OK")
 
 
 def test_thief_of_the_old_key_cannot_make_a_bundle_for_whoever_trusts_the_new_one(
@@ -237,10 +236,10 @@ def test_thief_of_the_old_key_cannot_make_a_bundle_for_whoever_trusts_the_new_on
     new = rotated(data)
     shutil.copyfile(data / "keys" / KEYS, before / KEYS)
     note = (before / "checkpoint").read_text("utf-8").splitlines()
-    forged = sign(stolen, int(note[1]), core.verify.base64_of(note[2], "root"))
+    forged = sign(stolen, int(note[1]), stand_alone.base64_of(note[2], "root"))
     (before / "checkpoint").write_text(forged.note, "utf-8")
-    with pytest.raises(Broken, match="the checkpoint is not signed by"):
-        core.verify.verify(str(before), new.text, None)
+    with pytest.raises(stand_alone.Broken, match="the checkpoint is not signed by"):
+        stand_alone.verify(str(before), new.text, None)
 
 
 def test_start_finishes_what_a_power_cut_left_between_entry_and_file(data: Path) -> None:

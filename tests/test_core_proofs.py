@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import pytest
 
-import core.verify
 from core.batch.bundle import batch_streams
 from core.clock import now
 from core.ledger.export import export_streams
@@ -21,6 +20,7 @@ from core.manifest import manifest_digest
 from core.signature_check import SIGNED, signature_in
 from tests.floor import KEY, open_floor
 from tests.test_core_bundle import entries, put, released
+from tests.verifier import stand_alone
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +55,11 @@ def bundle(plant: dict[str, Any], tmp_path: Path) -> Callable[..., Path]:
 
 
 def said(folder: Path, anchor: Path | None = None) -> str:
-    return core.verify.verify(str(folder), KEY.vkey, None if anchor is None else str(anchor))
+    return stand_alone.verify(str(folder), KEY.vkey, None if anchor is None else str(anchor))
 
 
 def refused(folder: Path, anchor: Path | None = None) -> str:
-    with pytest.raises(core.verify.Broken) as refusal:
+    with pytest.raises(stand_alone.Broken) as refusal:
         said(folder, anchor)
     return str(refusal.value)
 

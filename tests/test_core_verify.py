@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-import core.verify
 from core.ledger import entry as canonical_entry
 from core.ledger.checkpoint import LogKey, sign
 from core.ledger.export import NothingToExport, export_bundle, export_streams
 from core.ledger.merkle import Range, leaf_hash
 from tests.ledgers import KEY, draft, fill, job, reading, writing
+from tests.verifier import FILE, stand_alone
 
 GOLDEN = Path(__file__).parent / "golden" / "bundle"
 GOLDEN_ROOT = (GOLDEN / "root.txt").read_text("utf-8").strip()
@@ -57,7 +57,7 @@ def part(exported: Path, tmp_path: Path) -> Path:
 def verify(bundle: Path, *options: str) -> tuple[int, str]:
     """Run the bundle's verifier in a process of its own, without any of our packages."""
     done = subprocess.run(
-        [sys.executable, "-I", core.verify.__file__, str(bundle), *options],
+        [sys.executable, "-I", str(FILE), str(bundle), *options],
         capture_output=True, encoding="utf-8", timeout=60,
     )  # fmt: skip
     assert done.stderr == ""
@@ -65,8 +65,8 @@ def verify(bundle: Path, *options: str) -> tuple[int, str]:
 
 
 def refused(bundle: Path, vkey: str | None = None, anchor: Path | None = None) -> str:
-    with pytest.raises(core.verify.Broken) as refusal:
-        core.verify.verify(str(bundle), vkey, None if anchor is None else str(anchor))
+    with pytest.raises(stand_alone.Broken) as refusal:
+        stand_alone.verify(str(bundle), vkey, None if anchor is None else str(anchor))
     return str(refusal.value)
 
 
@@ -99,8 +99,8 @@ def rebuild(bundle: Path, lines: list[bytes]) -> None:
 def test_an_intact_bundle_is_ok_with_size_and_root(whole: Path, exported: Path) -> None:
     code, said = verify(whole, "--anchor", str(exported / "anchor"), "--vkey", KEY.vkey)
     assert code == 0
-    keys = [core.verify.parse_vkey(KEY.vkey)]
-    root = core.verify.read_checkpoint((whole / "checkpoint").read_text("utf-8"), keys, "x").root
+    keys = [stand_alone.parse_vkey(KEY.vkey)]
+    root = stand_alone.read_checkpoint((whole / "checkpoint").read_text("utf-8"), keys, "x").root
     assert said == (
         f"OK: {SIZE} entries, continues the anchor of 12\n"
         f"size {SIZE}\nroot {root.hex()}\nkey  {KEY.vkey} (as given)\n"
@@ -377,7 +377,7 @@ def oldest_python() -> str:
 
 def test_the_oldest_python_of_this_machine_runs_it(whole: Path) -> None:
     done = subprocess.run(
-        [oldest_python(), "-I", core.verify.__file__, str(whole)],
+        [oldest_python(), "-I", str(FILE), str(whole)],
         capture_output=True, encoding="utf-8", timeout=60,
     )  # fmt: skip
     assert (done.stdout[:4], done.returncode) == ("OK: ", 0)
@@ -388,12 +388,12 @@ def test_signature_check_agrees_with_the_library() -> None:
         key, text = LogKey("x", bytes([number]) * 32), bytes(number)
         good = key.sign(text)
         public = key.verifier.public
-        assert core.verify.signature_holds(public, good, text)
+        assert stand_alone.signature_holds(public, good, text)
         for place in (0, 31, 32, 63):
             bad = bytearray(good)
             bad[place] ^= 1
-            assert not core.verify.signature_holds(public, bytes(bad), text)
-        assert not core.verify.signature_holds(public, good, text + b"x")
-        larger = int.from_bytes(good[32:], "little") + core.verify.ORDER
+            assert not stand_alone.signature_holds(public, bytes(bad), text)
+        assert not stand_alone.signature_holds(public, good, text + b"x")
+        larger = int.from_bytes(good[32:], "little") + stand_alone.ORDER
         malleable = good[:32] + larger.to_bytes(32, "little")
-        assert not core.verify.signature_holds(public, malleable, text)
+        assert not stand_alone.signature_holds(public, malleable, text)

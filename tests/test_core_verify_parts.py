@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-import core.verify
 from core.ledger.checkpoint import sign
 from core.ledger.merkle import Range, leaf_hash
 from dashboards.bench.proofs import make_bundle
 from tests.ledgers import KEY
 from tests.test_core_verify import SIZE, edit, exported, flip, verify, whole
+from tests.verifier import stand_alone
 
 __all__ = ["exported", "whole"]  # fixtures
-LONG = core.verify.STEP * 2 + 5
+LONG = stand_alone.STEP * 2 + 5
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def signed_anew(bundle: Path) -> None:
 
 def said(bundle: Path, anchor: Path | None = None) -> str:
     try:
-        return core.verify.verify(str(bundle), None, None if anchor is None else str(anchor))
-    except core.verify.Broken as fault:
+        return stand_alone.verify(str(bundle), None, None if anchor is None else str(anchor))
+    except stand_alone.Broken as fault:
         return str(fault)
 
 
@@ -48,7 +48,7 @@ def test_parts_of_any_size_lead_to_the_signed_root(
 ) -> None:
     expected = said(whole, exported / "anchor")
     assert expected.startswith(f"OK: {SIZE} entries, continues the anchor of 12\n")
-    monkeypatch.setattr(core.verify, "STEP", step)
+    monkeypatch.setattr(stand_alone, "STEP", step)
     assert said(whole, exported / "anchor") == expected
 
 
@@ -72,7 +72,7 @@ def test_parts_name_the_same_first_broken_entry(
     edit(whole / "entries.jsonl", change)
     expected = said(whole)
     assert expected.startswith("entry ")
-    monkeypatch.setattr(core.verify, "STEP", 8)
+    monkeypatch.setattr(stand_alone, "STEP", 8)
     assert said(whole) == expected
 
 
@@ -84,7 +84,7 @@ def test_a_link_that_is_broken_between_two_parts_is_named(
     signed_anew(whole)
     expected = said(whole)
     assert expected.startswith("entry 33: does not follow version")
-    monkeypatch.setattr(core.verify, "STEP", 32)
+    monkeypatch.setattr(stand_alone, "STEP", 32)
     assert said(whole) == expected
 
 
@@ -93,8 +93,8 @@ def test_processes_say_what_one_says(long: Path, tmp_path: Path) -> None:
     assert alone == shared
     assert alone[1].startswith(f"OK: {LONG} entries\n")
     broken = Path(shutil.copytree(long, tmp_path / "broken"))
-    edit(broken / "entries.jsonl", flip(core.verify.STEP + 7, b'"1000.50"', b'"1000.51"'))
-    expected = f"NOT PROVEN: entry {core.verify.STEP + 7}: is not what was committed"
+    edit(broken / "entries.jsonl", flip(stand_alone.STEP + 7, b'"1000.50"', b'"1000.51"'))
+    expected = f"NOT PROVEN: entry {stand_alone.STEP + 7}: is not what was committed"
     alone, shared = verify(broken, "--jobs", "1"), verify(broken, "--jobs", "2")
     assert alone == shared
     assert alone[1].startswith(expected)
@@ -106,8 +106,8 @@ def test_where_no_process_can_be_started_it_reads_alone(
     def none(jobs: int) -> None:
         raise NotImplementedError
 
-    monkeypatch.setattr(core.verify, "ProcessPoolExecutor", none)
-    found = core.verify.verify(str(long), None, None, jobs=2)
+    monkeypatch.setattr(stand_alone, "ProcessPoolExecutor", none)
+    found = stand_alone.verify(str(long), None, None, jobs=2)
     assert found.startswith(f"OK: {LONG} entries\n")
 
 
@@ -132,5 +132,5 @@ def test_a_line_that_is_not_canonical_is_named_before_a_later_fault(
     edit(whole / "entries.jsonl", flip(5, old, new))
     edit(whole / "entries.jsonl", flip(8, b'"prev":"', b'"prev":"0'))
     signed_anew(whole)
-    monkeypatch.setattr(core.verify, "LINES", at_once)
+    monkeypatch.setattr(stand_alone, "LINES", at_once)
     assert said(whole) == "entry 5: is not in canonical form"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from core import verify
 from dashboards.bench.ledger import FULL, QUICK, Size, bench
 from dashboards.bench.measure import in_turns, is_noisy, measured, rate, ratios
 from dashboards.bench.proofs import make_bundle
+from tests.verifier import stand_alone
 
 SMALL = Size(slices=1, alone=3, each=1, verify=300, rebuild=200)
 KEYS = {"name", "value", "unit", "against", "target", "holds"}
@@ -64,7 +64,7 @@ def test_the_command_writes_the_report_and_says_what_it_left_out(tmp_path: Path)
 
 def test_the_bundle_that_is_timed_is_a_real_one(tmp_path: Path) -> None:
     make_bundle(tmp_path / "bundle", 30)
-    assert verify.verify(str(tmp_path / "bundle"), None, None).startswith("OK: 30 entries\n")
+    assert stand_alone.verify(str(tmp_path / "bundle"), None, None).startswith("OK: 30 entries\n")
 
 
 @pytest.mark.parametrize(

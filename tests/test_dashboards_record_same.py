@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-import core.verify
 from core.batch.bundle import batch_streams
 from core.batch.correct import CorrectValue
 from core.batch.reopen import AddComment, ReleaseAmendment, ReopenBatch
@@ -33,6 +32,7 @@ from tests.hands import AT
 from tests.records import leaves, squeezed, text_of, text_of_page, without_exact_values
 from tests.test_core_batch_record import deviated, record_of
 from tests.test_core_bundle import listed
+from tests.verifier import stand_alone
 
 COPY = Copy(number=1, by="Quinn", at=AT)
 ZONE = ZoneInfo("Europe/Berlin")
@@ -239,12 +239,12 @@ def test_closed_revision_in_a_bundle_is_held_against_its_entry(
     files = record_files(ledger, batch, keys)
     streams = batch_streams(ledger, batch)
     export_streams(ledger, streams, out, vkey=KEY.vkey, files=files, key=KEY)
-    assert core.verify.verify(str(out), KEY.vkey, None).startswith("OK: ")
+    assert stand_alone.verify(str(out), KEY.vkey, None).startswith("OK: ")
     assert (out / "record-1.json").read_bytes() == closed_json(ledger, batch, 1)
     closing = floor.get(Prints, batch).closings[0]
     shutil.copyfile(out / "record.json", out / "record-1.json")
     listed(out, KEY)
-    with pytest.raises(core.verify.Broken) as refusal:
-        core.verify.verify(str(out), KEY.vkey, None)
+    with pytest.raises(stand_alone.Broken) as refusal:
+        stand_alone.verify(str(out), KEY.vkey, None)
     said = f"record-1.json: is not the record that entry {closing.seq} closed"
     assert str(refusal.value) == said

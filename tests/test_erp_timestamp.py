@@ -21,12 +21,12 @@ from core.ledger.timestamp import (
     to_receipt,
 )
 from core.ledger.writer import Writer
-from core.verify import verify
 from dashboards.serving import authority as authority_of
 from erp.timestamp import Authority, AuthoritySilent, Stamping, ask
 from tests.authority import LocalAuthority, make_authority, openssl, serving
 from tests.floor import MovedClock
 from tests.ledgers import KEY, draft, fill, job, reading, writing
+from tests.verifier import stand_alone
 
 NOTE = "batchwright.example/tablets\n7\ncm9vdA==\n\n— batchwright.example/tablets c2ln\n"
 
@@ -232,7 +232,7 @@ def test_export_carries_the_newest_stamp_and_the_note_it_is_over(
         stamped, files = newest_stamp(ledger)
         assert stamped == 8
         export_bundle(ledger, out, vkey=KEY.vkey, files=files, key=KEY)
-    assert verify(str(out), KEY.vkey, str(out / "anchors" / "8.note")).startswith(
+    assert stand_alone.verify(str(out), KEY.vkey, str(out / "anchors" / "8.note")).startswith(
         "OK: 11 entries, continues the anchor of 8\n"
     )
     said = openssl(

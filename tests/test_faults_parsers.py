@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import core.verify
 from capture.barcode import LONGEST, Scan, read
 from capture.reading import Status
 from capture.scales import mtsics
 from core.ledger.checkpoint import NoteBroken, parse_vkey, sign, verify
 from core.ledger.export import export_bundle, export_streams
 from tests.ledgers import KEY, fill, reading, writing
+from tests.verifier import stand_alone
 
 NOTE = sign(KEY, 20000, bytes(32)).note
 SCALE = st.binary(max_size=40) | st.from_regex(rb"(S|SI|I4|E) ?[SDIAL+\-]? ?[ -~]{0,20}\r?\n?")
@@ -78,8 +78,8 @@ def test_a_note_that_is_not_as_signed_is_refused_by_both_readers(text: str) -> N
     with pytest.raises(NoteBroken):
         verify(text, KEY.verifier)
     try:
-        core.verify.read_checkpoint(text, [core.verify.parse_vkey(KEY.vkey)], "it")
-    except core.verify.Broken:
+        stand_alone.read_checkpoint(text, [stand_alone.parse_vkey(KEY.vkey)], "it")
+    except stand_alone.Broken:
         return
     raise AssertionError("the bundle's own reader takes what the ledger refuses")
 
@@ -134,8 +134,8 @@ def test_a_damaged_bundle_is_refused_in_the_verifiers_own_words(
     put(bundle / name, lambda raw: raw[:place] + piece + raw[place + length :])
     after = (bundle / name).read_bytes()
     try:
-        said = core.verify.verify(str(bundle), KEY.vkey, None)
-    except core.verify.Broken:
+        said = stand_alone.verify(str(bundle), KEY.vkey, None)
+    except stand_alone.Broken:
         return
     # the key comes from outside, and blank lines of the unsigned list say nothing
     assert name in ("log.vkey", "manifest-sha256.txt") or after == before, said
@@ -147,5 +147,5 @@ def test_a_damaged_bundle_is_refused_in_the_verifiers_own_words(
 @example(b"PK\x05\x06" + bytes(18))
 def test_a_file_that_is_no_bundle_is_refused(tmp_path: Path, blob: bytes) -> None:
     (tmp_path / "bundle.zip").write_bytes(blob)
-    with pytest.raises(core.verify.Broken):
-        core.verify.verify(str(tmp_path / "bundle.zip"), KEY.vkey, None)
+    with pytest.raises(stand_alone.Broken):
+        stand_alone.verify(str(tmp_path / "bundle.zip"), KEY.vkey, None)

@@ -8,12 +8,10 @@ before it, the list of files with their hashes, and the verifier. Files that ent
 as the record for people, are bound to the log by its key's signature under the list.
 """
 
-import shutil
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
-import core.verify
 from core.errors import LedgerBroken
 from core.ledger.checkpoint import Checkpoint, LogKey, sign_manifest
 from core.ledger.entry import canonical
@@ -21,6 +19,7 @@ from core.ledger.merkle import leaf_hash
 from core.ledger.rotation import KEYS, STREAM, rotations_of
 from core.ledger.store import Ledger
 from core.ledger.timestamp import from_receipt
+from core.verify.one_file import one_file
 
 STEP = 5_000
 MANIFEST, SIGNED = "manifest-sha256.txt", "manifest-sha256.sig"
@@ -170,7 +169,7 @@ def _finish(
     (out / "log.vkey").write_bytes(vkey.encode("utf-8") + b"\n")
     if keys:
         (out / KEYS).write_bytes(keys.encode("utf-8"))
-    shutil.copyfile(core.verify.__file__, out / "verify.py")
+    (out / "verify.py").write_bytes(one_file().encode("utf-8"))
     for name, blob in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_bytes(blob)

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from core import verify as stand_alone
 from core.errors import MesError
 from dashboards.cli.terminal import Data, give_up, ledger_of, say
 
@@ -128,8 +127,10 @@ def verify(
     anchor: Annotated[Path | None, typer.Option(help="an older checkpoint to extend")] = None,
 ) -> None:
     """Check a bundle with the verifier that travels in it."""
+    from core.verify.proof import verify as prove
+
     try:
-        say(stand_alone.verify(str(bundle), None, None if anchor is None else str(anchor)))
+        say(prove(str(bundle), None, None if anchor is None else str(anchor)))
     except Exception as fault:  # whatever is wrong with a bundle, it is not proven
         raise give_up(f"NOT PROVEN: {fault}.") from fault
 

@@ -17,7 +17,10 @@ from core.ledger.export import export_bundle, export_streams
 from core.ledger.merkle import Range, leaf_hash
 from core.ledger.sqlite import SqliteStore
 from core.ledger.store import open_ledger
-from core.verify import Broken, parse_vkey, signature_holds, verify
+from core.verify.bundle import Broken
+from core.verify.log_keys import parse_vkey
+from core.verify.proof import verify
+from core.verify.public_keys import signature_holds
 from dashboards.faults.trial import KEY, Tally, fill, writing
 
 ENTRIES = 24

@@ -1,0 +1,242 @@
+"""What a bundle proves: its entries lead to the signed root, and its files are what they say."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from core.verify.bundle import DECODER, MANIFEST, PROVEN, SIGNED, Broken, Bundle, base64_of
+from core.verify.entries import LINES, SEQ, read_entry, settle
+from core.verify.log_keys import SIGNATURE, Checkpoint, Key, parse_vkey, read_checkpoint, read_keys
+from core.verify.public_keys import signature_holds
+from core.verify.signatures import signature_fault
+from core.verify.tree import climb, is_prefix, push, root_of
+
+STEP = 1 << 13  # entries in a part: a power of two, so that it is one subtree of the tree
+
+
+class Part(NamedTuple):
+    nodes: list[bytes]  # the complete subtrees of its leaves, the largest first
+    old_nodes: list[bytes]  # the same up to the anchor, if that ends in this part
+    firsts: dict[str, Any]  # seq, ver and prev of each stream's first entry here
+    heads: dict[str, Any]  # ver and leaf of each stream's last entry here
+    rotations: list[Any]
+    faults: list[tuple[int, str]]  # the first that shows without the parts before, with its seq
+
+
+def read_part(entries: IO[bytes], leaves: IO[bytes], first: int, *, size: int, old: int) -> Part:
+    """What the entries from `first` on are by themselves: STEP of them, or those that are left."""
+    part, count, seq = Part([], [], {}, {}, [], []), min(STEP, size + 1 - first), first
+    is_last = first + count > size
+    hashes = leaves.read(65 * count + is_last).decode("latin-1").split("\n")
+    if list(map(len, hashes)) != [64] * count + [0]:
+        raise Broken(f"leaves.txt: does not hold {size} lines with a hash in each")
+    for index, leaf in enumerate(hashes[:-1]):
+        push(part.nodes, bytes.fromhex(leaf), index)
+        if first + index == old:
+            part.old_nodes.extend(part.nodes)
+    later: list[Any] = []
+    try:
+        for seq, leaf in enumerate(hashes[:-1], first):
+            if not (line := entries.readline()):
+                raise Broken(f"entry {seq}: is missing, the checkpoint covers {size}")
+            entry = read_entry(line, seq, later)  # 5.
+            if hashlib.sha256(b"\x00" + line[:-1]).hexdigest() != leaf:  # 3.
+                raise Broken(f"entry {seq}: is not what was committed, its hash differs")
+            if entry["seq"] != seq:  # 5.
+                raise Broken(f"entry {seq}: carries the number {entry['seq']}")
+            stream, ver, prev = entry["stream"], entry["ver"], entry["prev"]
+            last = part.heads.get(stream)
+            if last is None:
+                part.firsts[stream] = seq, ver, prev
+            elif last != (ver - 1, prev):
+                raise Broken(f"entry {seq}: does not follow version {last[0]} of {stream}")
+            part.heads[stream] = ver, leaf
+            if entry["type"] == "key.rotated":
+                part.rotations.append((seq, entry["data"]["note"]))
+            if len(later) == LINES:
+                part.faults.extend(settle(later))
+        if is_last and entries.read(1):
+            raise Broken(f"entry {size + 1}: the checkpoint covers only {size}")
+    except Broken as fault:
+        part.faults.append((seq, str(fault)))
+    part.faults.extend(settle(later))
+    return part
+
+
+def read_part_at(task: Any) -> Part:
+    """`read_part` in another process: of which folder, and where the part's lines begin."""
+    folder, place, first, size, old = task
+    bundle = Bundle(folder)
+    with bundle.open("entries.jsonl") as entries, bundle.open("leaves.txt") as leaves:
+        entries.seek(place)
+        leaves.seek(65 * (first - 1))
+        return read_part(entries, leaves, first, size=size, old=old)
+
+
+def parts(bundle: Bundle, size: int, old: int, *, jobs: int) -> Iterator[Part]:
+    """The parts of the whole log, in order; one that follows a broken one may be broken by that."""
+    firsts = range(1, max(size, 1) + 1, STEP)
+    with bundle.open("entries.jsonl") as entries, bundle.open("leaves.txt") as leaves:
+        if jobs > 1 and len(firsts) > 1 and bundle.zip is None:
+            lengths = (sum(map(len, itertools.islice(entries, STEP))) for _ in firsts)
+            places = zip(itertools.accumulate(lengths, initial=0), firsts)
+            tasks = ((str(bundle.folder), place, first, size, old) for place, first in places)
+            with suppress(BrokenExecutor, ImportError, NotImplementedError, OSError):
+                with ProcessPoolExecutor(jobs) as pool:
+                    found = list(pool.map(read_part_at, tasks))
+                yield from found
+                return
+            entries.seek(0)  # no process can be started here: then alone
+        for first in firsts:
+            yield read_part(entries, leaves, first, size=size, old=old)
+
+
+def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, *, jobs: int) -> str:
+    nodes: list[bytes] = []
+    heads: dict[str, Any] = {}
+    old, old_root, why = anchor or newest, root_of([]), ""
+    for index, part in enumerate(parts(bundle, newest.size, old.size, jobs=jobs)):
+        for stream, (seq, ver, prev) in part.firsts.items():
+            last, leaf = heads.get(stream, (0, None))
+            if (ver, prev) != (last + 1, leaf):
+                fault = f"entry {seq}: does not follow version {last} of {stream}"
+                part.faults.append((seq, fault))
+        why = why or min(part.faults, default=(0, ""))[1]
+        heads.update(part.heads)
+        bundle.rotations += part.rotations
+        old_root = root_of(nodes + part.old_nodes) if part.old_nodes else old_root
+        if (index + 1) * STEP <= newest.size:
+            push(nodes, part.nodes[0], index)
+        else:
+            nodes += part.nodes
+    if root_of(nodes) != newest.root:  # 3.
+        why = f"{why or 'its entries are others'}; leaves.txt does not lead to the signed root"
+    elif not why and old_root != old.root:  # 6.
+        why = f"the first {old.size} entries are not those of the anchor"
+    if why:
+        raise Broken(why)
+    return f"{newest.size} entries"
+
+
+def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, **_: int) -> str:
+    proofs = DECODER.decode(bundle.text("proofs.json"))
+    lasts = {item["stream"]: item for item in proofs["streams"]}
+    found: dict[str, list[Any]] = {name: [] for name in lasts}
+    later: list[Any] = []
+    seq = 0
+    with bundle.open("entries.jsonl") as file:
+        for line in file:
+            entry = read_entry(line, int((SEQ.findall(line) or [0])[-1]), later)
+            for broken in settle(later):
+                raise Broken(broken[1])
+            if entry["seq"] <= seq or entry["stream"] not in found:  # 5.
+                raise Broken(f"entry {entry['seq']}: is out of order, or its stream has no proof")
+            seq = entry["seq"]
+            found[entry["stream"]].append((entry, hashlib.sha256(b"\x00" + line[:-1]).digest()))
+            if entry["type"] == "record.closed":
+                bundle.closings.append(entry)
+            if entry["type"] == "key.rotated":
+                bundle.rotations.append((seq, entry["data"]["note"]))
+    faults = [chain_fault(found[name], lasts[name], newest) for name in lasts]
+    own = (entry for entries in found.values() for entry, _ in entries)
+    signed = [entry for entry in own if entry["type"] == "signature.applied"]
+    faults = list(filter(None, faults)) or [signature_fault(entry, found) for entry in signed]
+    for seq, why in sorted(filter(None, faults))[:1]:
+        raise Broken(f"entry {seq}: {why}")
+    if anchor is not None and anchor != newest:  # 6.
+        path = {item["size"]: item["proof"] for item in proofs["consistency"]}.get(anchor.size)
+        if path is None:
+            raise Broken(f"no proof towards the anchor of {anchor.size}; export with this anchor")
+        if not is_prefix(anchor, newest, [bytes.fromhex(text) for text in path]):
+            raise Broken(f"the anchor's {anchor.size} entries are no prefix of this log")
+    said = [f"{name} to {entries[-1][0]['type']}" for name, entries in sorted(found.items())]
+    batches = {name for name in found if name.startswith("batch/")} or set(found)
+    is_open = {name for name in batches if not found[name][-1][0]["type"].endswith(".closed")}
+    if is_open:  # lots, scales and others go on after a batch
+        said.append(f"NOT CLOSED: {', '.join(sorted(is_open))}, later entries may exist")
+    bound = f", {len(signed)} signatures" if signed else ""
+    return f"{sum(map(len, found.values()))} entries ({'; '.join(said)}){bound}"
+
+
+def chain_fault(entries: list[Any], last: dict[str, Any], newest: Checkpoint) -> Any:
+    """What does not hold in a stream: its last entry is proven, and each proves the one before."""
+    for ver, (entry, _) in enumerate(entries, 1):
+        if entry["ver"] != ver:
+            return entry["seq"], f"is version {entry['ver']}, version {ver} is missing"
+    if not entries or entries[-1][0]["seq"] != last["seq"]:
+        return last["seq"], f"is missing, it ends {last['stream']}"
+    for before, (entry, _) in zip(entries, entries[1:]):
+        if before[0]["type"] == "batch.closed":
+            return entry["seq"], f"comes after batch.closed, which ends {last['stream']}"
+    path, here = [bytes.fromhex(text) for text in last["proof"]], last["seq"] - 1
+    roots = climb(entries[-1][1], here, newest.size - 1, proof=path)
+    if here >= newest.size or roots[1] != newest.root:  # 4.
+        return last["seq"], "is not in the log that was signed"
+    for index in range(len(entries) - 1, -1, -1):
+        before, leaf = entries[index - 1] if index else (entries[0][0], None)
+        if entries[index][0]["prev"] != (leaf.hex() if leaf else None):
+            return before["seq"], f"is not what entry {entries[index][0]['seq']} came after"
+    return None
+
+
+def verify_files(bundle: Bundle, manifest: dict[str, str], key: Key) -> None:  # 7.
+    for name in sorted(bundle.names() - {*manifest, MANIFEST, SIGNED})[:1]:
+        raise Broken(f"{name}: does not belong to the bundle, the manifest lacks it")
+    others = sorted(manifest.keys() - PROVEN)
+    if others:
+        match = SIGNATURE.fullmatch(bundle.text(SIGNED).rstrip("\n"))
+        blob = base64_of(match.group(2), SIGNED) if match else b""
+        text = b"batchwright manifest v1\n" + bundle.text(MANIFEST).encode("utf-8")
+        if blob[:4] != key.id or not signature_holds(key.public, blob[4:], text):
+            raise Broken(f"{MANIFEST}: {key.name} did not sign it, so nothing proves {others[0]}")
+    for name, digest in manifest.items():
+        found = hashlib.sha256()
+        with bundle.open(name) as file:
+            while block := file.read(1 << 20):
+                found.update(block)
+        if found.hexdigest() != digest:
+            raise Broken(f"{name}: is not the file of the manifest")
+    for entry in bundle.closings:
+        name = f"record-{entry['data']['revision']}.json"
+        if manifest.get(name, entry["data"]["content_sha256"]) != entry["data"]["content_sha256"]:
+            raise Broken(f"{name}: is not the record that entry {entry['seq']} closed")
+
+
+def verify(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int = 1) -> str:
+    try:
+        return prove(path, vkey, anchor_file, jobs=jobs)
+    except Broken:
+        raise
+    except Exception as fault:  # an unknown fault proves nothing either
+        raise Broken(f"{type(fault).__name__}: {fault}") from fault
+
+
+def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) -> str:
+    bundle, anchor = Bundle(path), None
+    key = bundle.text("log.vkey") if vkey is None else vkey  # 1.
+    said_keys = bundle.text("keys.txt") if "keys.txt" in bundle.names() else ""
+    keys = read_keys(said_keys, parse_vkey(key))
+    newest = read_checkpoint(bundle.text("checkpoint"), keys[-1:], "the checkpoint")  # 2.
+    if anchor_file is not None:
+        anchor = read_checkpoint(Path(anchor_file).read_bytes().decode("utf-8"), keys, "the anchor")
+        if anchor.size > newest.size:  # 6.
+            raise Broken(f"the anchor covers {anchor.size} entries, the bundle only {newest.size}")
+    manifest = {line[66:]: line[:64] for line in bundle.text(MANIFEST).splitlines()}
+    check = verify_streams if "proofs.json" in manifest else verify_log
+    said = check(bundle, newest, anchor, jobs=jobs)
+    if said_keys != "".join(note for _, note in bundle.rotations) or any(
+        note.split("\n")[1] != f"entry {seq}" for seq, note in bundle.rotations
+    ):
+        raise Broken("keys.txt: is not what the entries say of the log's keys")
+    verify_files(bundle, manifest, keys[-1])
+    since = "" if anchor is None else f", continues the anchor of {anchor.size}"
+    whose = "found in the bundle: compare it, or give --vkey" if vkey is None else "as given"
+    since += f", signed by {len(keys)} keys in turn" if len(keys) > 1 else ""
+    seal = f"size {newest.size}\nroot {newest.root.hex()}\nkey  {key.strip()} ({whose})"
+    return f"OK: {said}{since}\n{seal}"
