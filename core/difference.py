@@ -82,6 +82,16 @@ class ErpDocument(Struct, frozen=True, kw_only=True):
         return f"{self.id}/{self.year}"
 
 
+class FloorFact(Struct, frozen=True, kw_only=True):
+    """What the floor did, by its entry and the key of the message that told it first."""
+
+    entry: int
+    message: Name
+    order: Name
+    erp_order: Name
+    line: DocumentLine
+
+
 class AssignDifference(Command, frozen=True, kw_only=True, tag="difference.assign"):
     """Say who clears a difference, its root cause and what is known; the newest stands.
 
@@ -156,6 +166,35 @@ class ReversalOrdered(Event, frozen=True, kw_only=True, tag="posting.reversal-or
     shown: ShownRow
 
 
+class ReplacementProposed(Event, frozen=True, kw_only=True, tag="posting.replacement-proposed"):
+    """The first of two people signed; nothing is sent before the second agrees.
+
+    `document` is reversed in the ERP first, None where it is reversed there already.
+    """
+
+    difference: str
+    document: ErpDocument | None
+    fact: FloorFact
+    why: str
+    shown: ShownRow
+
+
+class ReplacementOrdered(Event, frozen=True, kw_only=True, tag="posting.replacement-ordered"):
+    """Two people signed: the ERP is told a fact of the floor anew, under a key made of its first.
+
+    `again` counts how often; `replaces` is the document whose reversal was ordered just before.
+    """
+
+    difference: str
+    order: str
+    fact: FloorFact
+    again: int
+    replaces: str | None
+    proposed_by: str
+    why: str
+    shown: ShownRow
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
     """One decision about a difference, by the event's stored name."""
@@ -186,6 +225,8 @@ class Difference:
     decided: tuple[Decided, ...] = ()
     proposed: ErpDocument | None = None
     proposed_by: str | None = None
+    replacing: ReplacementProposed | None = None
+    replacing_by: str | None = None
     signatures: tuple[Signed, ...] = ()
 
     def ordered(self, document: str) -> Decided | None:
@@ -201,6 +242,12 @@ class Difference:
             elif one.type == skipped:
                 found = None
         return found
+
+    @property
+    def replaced(self) -> int:
+        """How often the fact was ordered to be told anew."""
+        type_ = ReplacementOrdered.__struct_config__.tag
+        return sum(one.type == type_ for one in self.decided)
 
 
 class NothingDiffers(Refused):
@@ -273,6 +320,10 @@ def apply(difference: Difference | None, fact: Recorded) -> Difference:
         changes |= {"proposed": it.document, "proposed_by": fact.actor}
     elif isinstance(it, ReversalOrdered):
         changes |= {"proposed": None, "proposed_by": None}
+    elif isinstance(it, ReplacementProposed):
+        changes |= {"replacing": it, "replacing_by": fact.actor}
+    elif isinstance(it, ReplacementOrdered):
+        changes |= {"replacing": None, "replacing_by": None}
     return replace(before, **changes, decided=(*before.decided, _decided(it, fact)))
 
 

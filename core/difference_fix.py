@@ -228,16 +228,20 @@ def _given_up(
     return (Fact(stream, signed, command.why), Fact(stream, event, command.why))
 
 
-def reversal_words(document: ErpDocument, why: str) -> str:
-    """Return in words what is signed for a reversal in the ERP."""
-    lines = "; ".join(
+def lines_in_words(document: ErpDocument) -> str:
+    """Return what the lines of a document say."""
+    return "; ".join(
         f"{line.movement} {plain(line.quantity)} {line.unit} of {line.material},"
         f" {'no lot' if line.lot is None else f'lot {line.lot}'}"
         for line in document.lines
     )
+
+
+def reversal_words(document: ErpDocument, why: str) -> str:
+    """Return in words what is signed for a reversal in the ERP."""
     return (
-        f"The ERP's document {document.name} on order {document.erp_order}, {lines}, is reversed"
-        f" in the ERP. {why}"
+        f"The ERP's document {document.name} on order {document.erp_order},"
+        f" {lines_in_words(document)}, is reversed in the ERP. {why}"
     )
 
 

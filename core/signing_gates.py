@@ -35,6 +35,7 @@ INDEPENDENT = (
     "amendment.release",
     "amendment.reject",
     "posting.reverse:second",
+    "posting.replace:second",
 )
 GATES = (
     *INDEPENDENT,
@@ -47,6 +48,7 @@ GATES = (
     "message.skip",
     "message.supersede",
     "posting.reverse:first",
+    "posting.replace:first",
     "reconciliation.sign",
 )
 IDLE_MINUTES = (1, 60)

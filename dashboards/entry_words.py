@@ -66,6 +66,12 @@ def _reversal(it: dict[str, Any], what: str) -> str:
     return f"ERP document {document['id']}/{document['year']}: {what} {it['why']}"
 
 
+def _fact(it: dict[str, Any]) -> str:
+    line = it["fact"]["line"]
+    told = f"{line['quantity']} {line['unit']} of {line['material']}"
+    return f"What entry {it['fact']['entry']} says, {line['movement']} {told},"
+
+
 WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "weighing.weight-recorded": _weight,
     "weighing.tare-recorded": lambda it: f"Step {it['step']}: tare {_kg(it['tare_g'])}.",
@@ -271,6 +277,12 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "posting.reversal-proposed": lambda it: _reversal(it, "its reversal is proposed."),
     "posting.reversal-ordered": lambda it: _reversal(
         it, f"is reversed; {it['proposed_by']} proposed it."
+    ),
+    "posting.replacement-proposed": lambda it: (
+        f"{_fact(it)} is to be posted anew in the ERP. {it['why']}"
+    ),
+    "posting.replacement-ordered": lambda it: (
+        f"{_fact(it)} is posted anew in the ERP; {it['proposed_by']} proposed it. {it['why']}"
     ),
     "reconciliation.signed": lambda it: (
         f"Reconciliation of {it['period']}, revision {it['revision']}: {it['figures']['total']}"

@@ -7,8 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.errors import Refused
-from dashboards.finance.acts import ABOUT_ROWS, NoErp, RowActs
+from dashboards.finance.acts import ABOUT_ROWS, REPLACE, NoErp, RowActs
 from dashboards.finance.periods import SIGN, Periods
+from dashboards.finance.replacing import complete
 from dashboards.floor import Floor
 from dashboards.live import Hub
 from dashboards.oidc.provider import ProviderLink
@@ -91,7 +92,8 @@ class PlantServices:
         if command in ABOUT_ROWS:
             if (reader := self.readers.get("reconcile")) is None:
                 raise NoErp(command)
-            return RowActs(reader, self.execution).complete(command, body)
+            acts = RowActs(reader, self.execution)
+            return complete(acts, body) if command == REPLACE else acts.complete(command, body)
         if command == SIGN:
             return self.periods().complete(body)
         return dict(body) if self.floor is None else self.floor.complete(command, body, station)

@@ -126,6 +126,7 @@ class MessageData(Wire, frozen=True, kw_only=True):
     deviation: DeviationNumber | UnsetType = UNSET
     why: Text | UnsetType = UNSET
     document: BookedDocument | UnsetType = UNSET
+    replaces: EventId | UnsetType = UNSET
     equipment_state: EquipmentState | UnsetType = UNSET
 
 
@@ -197,6 +198,16 @@ def event_id(at: datetime, leaf: bytes) -> str:
     """
     milliseconds = micros(at) // 1000
     return "evt_" + crockford((milliseconds << 80) | int.from_bytes(leaf[:10]), 26)
+
+
+def again_id(first: str, n: int) -> str:
+    """Return the id under which a fact is told for the n-th time anew; made of its first id.
+
+    >>> again_id("evt_01JDA0M2R0AAAAAAAAAAAAAAAA", 1)
+    'evt_01JDA0M2R0W9EH4V6XEV8DZV9Z'
+    """
+    digest = hashlib.sha256(f"{first} again {n}".encode("ascii")).digest()
+    return first[:14] + crockford(int.from_bytes(digest[:10]), 16)
 
 
 def erp_ref(identifier: str) -> str:

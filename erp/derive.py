@@ -16,7 +16,7 @@ from core.ledger.entry import Entry
 from erp.contract import SentCheckpoint
 from erp.errors import MessageRefused, NotTranslated
 from erp.events import BY_FACT, EventKind
-from erp.messages import LINKED, Known, Site, lane_of, translate
+from erp.messages import LINKED, Known, Site, lane_of, told_again, translate
 from erp.outbox import Derivation, Outbox
 from erp.replaying import choice_in
 from erp.rows import Aside, State
@@ -24,6 +24,7 @@ from erp.rows import Aside, State
 PAGE = 500
 SAVE_EVERY = 5000
 RESENT, REPLAYED = "message.resend-ordered", "message.replay-ordered"
+REPLACED = "posting.replacement-ordered"
 SETTLED = {"message.skipped": State.SKIPPED, "message.superseded": State.SUPERSEDED}
 DECISIONS = (RESENT, REPLAYED, *SETTLED)
 
@@ -100,7 +101,7 @@ class Deriver:
         told = [
             entry
             for entry in page
-            if entry.type in BY_FACT or entry.type == LINKED or entry.type in DECISIONS
+            if entry.type in BY_FACT or entry.type in (LINKED, REPLACED, *DECISIONS)
         ]
         if told or upto - self._saved > SAVE_EVERY:
             checkpoint = self._checkpoint()
@@ -109,7 +110,7 @@ class Deriver:
                 for entry in told:
                     if entry.type in DECISIONS:
                         if entry.seq > work.upto:  # else another process has done it
-                            _carry_out(work, entry, at)
+                            self._carry_out(work, entry, at)
                     elif entry.seq not in known:
                         made += self._one(work, entry, checkpoint=checkpoint, at=at)
                 work.move(upto)
@@ -123,6 +124,8 @@ class Deriver:
         known = Known(erp_order=self._erp_order, original=work.original, order_of=self._order_of)
         if entry.type == LINKED:
             return self._linked(work, entry, known=known, checkpoint=checkpoint, at=at)
+        if entry.type == REPLACED:
+            return self._again(work, entry, known=known, checkpoint=checkpoint, at=at)
         kind = BY_FACT[entry.type]
         if not self._manner.told(kind, _at(entry)):
             return 0
@@ -180,21 +183,59 @@ class Deriver:
                 work.put_aside(_aside(entry, lane, "not_translated", why=str(fault)))
         return made
 
+    def _again(
+        self,
+        work: Derivation,
+        order: Entry,
+        *,
+        known: Known,
+        checkpoint: SentCheckpoint | None,
+        at: datetime,
+    ) -> int:
+        """Make the message that tells a fact anew; it stands behind the reversal in its lane."""
+        fact = order.data["fact"]
+        (entry,) = self._entries.entries(fact["entry"] - 1, 1)
+        lane = order.data["order"]
+        try:
+            made = translate(
+                entry,
+                self._site,
+                known,
+                sequence=work.next_sequence(lane),
+                checkpoint=checkpoint,
+            )
+            if made is None or (made.id, made.partitionkey) != (fact["message"], lane):
+                raise NotTranslated(order.seq, order.type, f"entry {entry.seq} is another fact")
+            work.put(told_again(made, entry=order.seq, again=order.data["again"]), at=at)
+        except (NotTranslated, MessageRefused, msgspec.ValidationError) as fault:
+            work.put_aside(_aside(order, lane, "not_translated", why=str(fault)))
+            return 0
+        return 1
+
+    def _carry_out(self, work: Derivation, entry: Entry, at: datetime) -> None:
+        """Do what a person decided about messages; what was settled meanwhile stays as it is."""
+        if entry.type == REPLAYED:
+            work.send_again(choice_in(entry.data), before=entry.seq, at=at)
+            return
+        event_id = entry.data["message"]
+        if entry.type == RESENT:
+            work.replay([event_id], at=at)
+        elif work.settle(event_id, SETTLED[entry.type], by=f"entry {entry.seq}"):
+            self._withdraw(work, event_id, by=f"entry {entry.seq}")
+
+    def _withdraw(self, work: Derivation, event_id: str, *, by: str) -> None:
+        """Settle what was to be told anew behind a reversal that is given up: it was never sent.
+
+        Both orders were written in one commit, one after the other.
+        """
+        seq = work.entry_of(event_id)
+        behind = self._entries.entries(seq, 1)
+        if behind and behind[0].type == REPLACED and behind[0].data["replaces"] is not None:
+            work.withdraw(seq + 1, by=by)
+
     def _due(self, entry: Entry, at: datetime) -> datetime:
         """Return when a fact's message may leave; what is made late does not wait again."""
         return max(at, self._manner.due(BY_FACT[entry.type], _at(entry)))
-
-
-def _carry_out(work: Derivation, entry: Entry, at: datetime) -> None:
-    """Do what a person decided about messages; what was settled meanwhile stays as it is."""
-    if entry.type == REPLAYED:
-        work.send_again(choice_in(entry.data), before=entry.seq, at=at)
-        return
-    event_id = entry.data["message"]
-    if entry.type == RESENT:
-        work.replay([event_id], at=at)
-    else:
-        work.settle(event_id, SETTLED[entry.type], by=f"entry {entry.seq}")
 
 
 def _at(entry: Entry) -> datetime:

@@ -47,6 +47,11 @@ class EventKind:
         return "document" in self.needs
 
     @property
+    def may_replace(self) -> bool:
+        """Whether it tells a movement that may be told anew, its posting reversed before."""
+        return self.moves_stock
+
+    @property
     def is_notice(self) -> bool:
         """Whether the ERP books nothing for it."""
         return not self.posts and not self.undoes
@@ -211,3 +216,5 @@ def check(message: Message) -> None:
         raise MessageRefused(f"{message.type}: only a reversal names an original")
     if not kind.undoes and message.data.document is not UNSET:
         raise MessageRefused(f"{message.type}: only a document's reversal names a document")
+    if not kind.may_replace and message.data.replaces is not UNSET:
+        raise MessageRefused(f"{message.type}: only a movement is told anew")

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from core.clock import parse_iso
 from erp import tables
+from erp.contract import again_id
 from erp.errors import SignatureRefused
 from erp.outbox import Outbox, row_of
 from erp.port import DocumentRef, Exchange
@@ -86,6 +87,15 @@ def find(outbox: Outbox, event_id: str) -> Row | None:
     """Return one message."""
     found = outbox.read(select(message).where(message.c.event_id == event_id))
     return row_of(found[0]) if found else None
+
+
+def told(outbox: Outbox, first: str) -> list[Row]:
+    """Return every message of a fact: the one that told it first, and each that told it anew."""
+    found, n = [], 0
+    while (row := find(outbox, again_id(first, n) if n else first)) is not None:
+        found.append(row)
+        n += 1
+    return found
 
 
 def covered(outbox: Outbox, choice: Choice) -> Covered:

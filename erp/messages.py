@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from core.clock import parse_iso
 from core.errors import Refused
@@ -29,6 +30,7 @@ from erp.contract import (
     OrderYield,
     SentCheckpoint,
     SignedRecord,
+    again_id,
     erp_ref,
     event_id,
     quantity_text,
@@ -51,6 +53,7 @@ WIRE_UNITS = {
     "EA": ("EA", "C62"),
 }
 OUR_UNITS = {"KGM": "kg", "GRM": "g", "LTR": "L", "C62": "EA"}
+BOOKED_UNITS = {ours: code for code, ours in OUR_UNITS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +179,13 @@ def translate(
     )
 
 
+def told_again(made: Message, *, entry: int, again: int) -> Message:
+    """Return a fact's message for the time that an entry orders, under the id made of its first."""
+    key = again_id(made.id, again)
+    data = replace(made.data, erp_ref=erp_ref(key), entry=entry, replaces=made.id)
+    return replace(made, id=key, data=data)
+
+
 def lines_of(entry: Entry) -> tuple[Line, ...]:
     """Return the movement an entry states, as zero or one line; of a document, all that it undoes.
 
@@ -198,16 +208,16 @@ def lines_of(entry: Entry) -> tuple[Line, ...]:
 
 
 def _undone(entry: Entry) -> tuple[Line, ...]:
-    """Return the lines of a document of the ERP, each with its quantity turned."""
+    """Return the lines of a document of the ERP, each with its quantity turned, in its own unit."""
     lines = []
     try:
         for n, one in enumerate(entry.data["document"]["lines"], 1):
-            quantity, unit = wire_quantity(-Decimal(one["quantity"]), one["unit"])
+            quantity = quantity_text(-Decimal(one["quantity"]))
             lines.append(
-                Line(n=n, item=one["material"], lot=one["lot"], quantity=quantity, unit=unit,
-                     movement=one["movement"])
+                Line(n=n, item=one["material"], lot=one["lot"], quantity=quantity,
+                     unit=BOOKED_UNITS[one["unit"]], movement=one["movement"])
             )  # fmt: skip
-    except (KeyError, TypeError, InvalidOperation, Refused) as fault:
+    except (KeyError, TypeError, InvalidOperation) as fault:
         raise NotTranslated(
             entry.seq, entry.type, f"its document cannot be read: {fault}"
         ) from fault

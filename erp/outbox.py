@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from core.clock import iso
 from erp import tables
-from erp.contract import Message, from_bytes, to_bytes
+from erp.contract import Message, again_id, from_bytes, to_bytes
 from erp.events import check
 from erp.port import Exchange
 from erp.replaying import Choice, send_again
@@ -66,11 +66,39 @@ class Derivation:
         return set(self._connection.execute(query).scalars())
 
     def original(self, entry_seq: int) -> Message | None:
-        """Return the message of an entry, or None."""
+        """Return the message of an entry, as it was told last, or None."""
         self._insert()
         query = select(message.c.body).where(message.c.entry_seq == entry_seq)
         body = self._connection.execute(query).scalar()
-        return from_bytes(bytes(body)) if body is not None else None
+        return None if body is None else self._newest(from_bytes(bytes(body)))
+
+    def _newest(self, first: Message) -> Message:
+        """Return what stands for a message: the last time it was told anew and not given up."""
+        stands, n = first, 1
+        while True:
+            query = select(message.c.body, message.c.state)
+            query = query.where(message.c.event_id == again_id(first.id, n))
+            found = self._connection.execute(query).first()
+            if found is None:
+                return stands
+            if found.state not in (State.SKIPPED, State.SUPERSEDED):
+                stands = from_bytes(bytes(found.body))
+            n += 1
+
+    def entry_of(self, event_id: str) -> int:
+        """Return the entry that a message is of."""
+        query = select(message.c.entry_seq).where(message.c.event_id == event_id)
+        return int(self._connection.execute(query).scalar_one())
+
+    def withdraw(self, entry_seq: int, *, by: str) -> None:
+        """Settle the message of an entry, which waits behind one that is given up."""
+        self._insert()
+        waits = message.c.state.in_((State.PENDING, State.DEAD))
+        self._connection.execute(
+            update(message)
+            .where(message.c.entry_seq == entry_seq, waits)
+            .values(state=State.SKIPPED, settled_by=by)
+        )
 
     def next_sequence(self, lane: str) -> int:
         """Return the next position in a lane; gap-free, since the cursor's row is locked."""

@@ -359,7 +359,7 @@ class ErpProfile:
         for what, text in (("ref", posting.ref), ("order", posting.order.erp)):
             if len(text) > self.lengths.get(what, 80):
                 return f"{what} {text}: longer than {self.lengths[what]} characters"
-        for line in posting.lines:
+        for line in () if posting.document is not None else posting.lines:  # those are its own
             for what, name in (("item", line.item), ("lot", line.lot or "")):
                 if len(name) > self.lengths.get(what, 80):
                     return f"{what} {name}: longer than {self.lengths[what]} characters"

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
+from msgspec import UNSET
+
 from core.clock import parse_iso
 from core.ledger.entry import Entry
 from erp.contract import Line, Message
@@ -54,7 +56,10 @@ class FactRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRow:
-    """One line of a message as it was made, with the newest receipt for it."""
+    """One line of a message as it was made, with the newest receipt for it.
+
+    `replaces` is the first message of a fact that this one tells anew.
+    """
 
     event_id: str
     erp_ref: str
@@ -81,6 +86,7 @@ class MessageRow:
     documents: str | None
     receipt_period: str | None
     due_at: datetime
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +255,7 @@ def message_lines(kept: Row, made: Message, answer: ReceiptRow | None) -> list[M
             documents=" ".join(doc.id for doc in answer.documents) if answer else None,
             receipt_period=answer.period if answer else None,
             due_at=parse_iso(kept.due_at),
+            replaces=None if data.replaces is UNSET else data.replaces,
         )
 
     return [row(line) for line in data.lines] or [row(None)]

@@ -3,11 +3,12 @@
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -137,6 +138,14 @@ class Written:
             why="Posted by hand beside the message.", **order,
         )  # fmt: skip
 
+    def replaced(self, fact: Entry, key: str, *, again: int = 1, replaces: str | None) -> Entry:
+        """Write that two people had a fact told anew."""
+        told = {"entry": fact.seq, "message": key}
+        return self.write(
+            "posting.replacement-ordered", f"difference/{key}", order=fact.data["order"],
+            fact=told, again=again, replaces=replaces, why="The ERP booked another quantity.",
+        )  # fmt: skip
+
     def batch(self, n: int = 1) -> list[Entry]:
         """Write a whole small batch of order n and return its entries."""
         order: dict[str, object] = {"order": f"W{n}", "batch": f"B{n}"}
@@ -230,6 +239,15 @@ class Sandbox:
     def admin(self, path: str, **call: object) -> None:
         answer = httpx.post(f"{self.address}/admin/{path}", json=call, trust_env=False)
         answer.raise_for_status()
+
+    def tampered(self, sql: str, *values: object) -> int:
+        """Change the ERP's own database, as a clerk with too many rights would."""
+        with closing(sqlite3.connect(self.folder / "erp.db", timeout=10)) as books:
+            for name in ("ledger_line_no_update", "ledger_line_no_delete"):
+                books.execute(f"DROP TRIGGER IF EXISTS {name}")
+            changed = books.execute(sql, values).rowcount
+            books.commit()
+        return changed
 
     def get(self, path: str, **query: str) -> Any:
         return httpx.get(f"{self.address}/{path}", params=query, trust_env=False).json()

@@ -24,8 +24,9 @@ def classes_of(
 ) -> dict[str, str]:
     """Return the class of every row by its key."""
     by_fact = {one.event_id: one for one in facts}
-    by_message = {one.event_id: one for one in messages}
-    by_ref = {one.erp_ref: one.event_id for one in messages}
+    first = {one.event_id: one.replaces or one.event_id for one in messages}
+    by_message = _standing(messages)
+    by_ref = {one.erp_ref: first[one.event_id] for one in messages}
     booked: dict[str, list[PostingRow]] = defaultdict(list)
     hand: list[PostingRow] = []
     for line in sorted(lines or (), key=lambda one: one.seq):
@@ -33,7 +34,7 @@ def classes_of(
         if name is None or line.kind == "gl":
             hand.append(line)
         else:
-            booked[name].append(line)
+            booked[first.get(name, name)].append(line)
     undone, rows = _by_hand(hand, by_fact, booked, facts=facts)
     found = {key: kind for key, kind in rows.items() if lines is not None}
     for name in sorted(by_fact.keys() | by_message.keys()):
@@ -47,6 +48,19 @@ def classes_of(
         )  # fmt: skip
     for name in booked.keys() - by_fact.keys() - by_message.keys():
         found |= {f"line {line.seq}": "missing_in_mes" for line in booked[name]}
+    return found
+
+
+def _standing(messages: Sequence[MessageRow]) -> dict[str, MessageRow]:
+    """Return the message that stands for each fact: the newest that was not given up."""
+
+    def rank(one: MessageRow) -> tuple[bool, int]:
+        is_given_up = one.replaces is not None and one.state in ("skipped", "superseded")
+        return (not is_given_up, one.entry_seq)
+
+    found: dict[str, MessageRow] = {}
+    for one in sorted(messages, key=rank):
+        found[one.replaces or one.event_id] = one
     return found
 
 
@@ -151,19 +165,24 @@ def _class(
         return "in_flight" if message.entry_seq > upto_seq else "missing_in_mes"
     if fact.fault is not None:
         return "not_compared"
+    is_again = message is not None and message.replaces is not None
     since = fact.at
+    if message is not None and is_again:
+        since = message.made_at
     if message is not None and message.attempts == 0 and message.due_at > message.made_at:
-        since = max(fact.at, message.due_at)
+        since = max(since, since + (message.due_at - fact.at))
     flies = at - since <= rules.sla
     state = message.state if message is not None else None
     if not read:
         if state == "dead":
             return "missing_in_erp"
         return "in_flight" if state in OPEN and flies else "not_compared"
-    if lines:
-        left = len(lines) - undone
-        if left <= 0:
+    left = len(lines) - undone
+    if lines and left <= 0:
+        if not is_again:
             return "reversed_one_side"
+        absent = "reversed_one_side"
+    elif lines:
         return "duplicate" if left > 1 else _compared(fact, message, lines[0], rules)
     if state == "dead":
         return absent

@@ -30,6 +30,7 @@ from tests.match_records import (
 
 RULES: dict[str, Any] = {"scales": {"KGM": 2, "GRM": 0}}
 NAMES = ("m1", "m2", "m3", "m4")
+AGAIN = {"a5": "m1"}  # a message that tells a fact anew
 
 
 def mostly[T](usual: T, *others: T) -> st.SearchStrategy[T]:
@@ -57,13 +58,13 @@ FACTS = st.builds(
 )  # fmt: skip
 MESSAGES = st.builds(
     lambda name, fact, state, attempts, late, **changes: told(
-        replace(fact, event_id=name, entry_seq=NAMES.index(name) + 5), state=state,
-        attempts=attempts,
+        replace(fact, event_id=name, entry_seq=[*NAMES, *AGAIN].index(name) + 5), state=state,
+        attempts=attempts, replaces=AGAIN.get(name),
         due_at=fact.at + late,
         **({} if state in ("done", "skipped") else {"receipt_at": None, "receipt_status": None}),
         **changes,
     ),
-    name=st.sampled_from(NAMES),
+    name=st.sampled_from([*NAMES, *AGAIN]),
     fact=FACTS,
     state=st.sampled_from(["done"] * 7 + ["pending", "dead", "skipped"]),
     attempts=st.sampled_from([0, 1]),
@@ -77,8 +78,8 @@ LINES = st.builds(
     ),
     quantity=QUANTITIES,
     hours=st.sampled_from([0, 1]),
-    event_id=st.sampled_from([*NAMES, *NAMES, None, None, "m9"]),
-    erp_ref=st.sampled_from([None, None, None, "R1", "R2"]),
+    event_id=st.sampled_from([*NAMES, *NAMES, *AGAIN, None, None, "m9"]),
+    erp_ref=st.sampled_from([None, None, None, "R1", "R2", "R5"]),
     kind=mostly("stock", "gl"),
     erp_order=mostly("4711", "9999", None),
     lot=mostly("L-1", "L-2"),
@@ -103,14 +104,14 @@ def likely(facts: list[FactRow], messages: list[MessageRow]) -> list[MessageRow]
     """Return messages that mostly say what their facts say."""
     known = {one.event_id: one for one in facts}
     copied = ("quantity", "item", "lot", "movement", "unit", "posting_date")
-    return [
-        one if one.state == "skipped" or one.event_id not in known
-        else replace(
-            one, erp_order=known[one.event_id].erp_order or "",
-            **{name: getattr(known[one.event_id], name) for name in copied},
-        )
-        for one in messages
-    ]  # fmt: skip
+    found = []
+    for one in messages:
+        fact = known.get(one.replaces or one.event_id)
+        if one.state != "skipped" and fact is not None:
+            said = {name: getattr(fact, name) for name in copied}
+            one = replace(one, erp_order=fact.erp_order or "", **said)
+        found.append(one)
+    return found
 
 
 def judged(store: MatchStore) -> dict[str, str]:

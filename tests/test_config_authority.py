@@ -31,10 +31,10 @@ MAY: dict[str, set[str]] = {
     "operator": FLOOR,
     "supervisor": FLOOR | AMENDS | {
         "order.open", "order.link", "order.dispatch", "lot.receive", "recipe.approve",
-        "person.revoke-badge", "posting.reverse",
+        "person.revoke-badge", "posting.reverse", "posting.replace",
     },
     "qa": AMENDS | {
-        "posting.reverse",
+        "posting.reverse", "posting.replace",
         "batch.reopen", "amendment.release", "amendment.reject",
         "step.verify", "deviation.disposition", "deviation.close", "batch.review-exception",
         "batch.review-audit-trail", "batch.release", "batch.reject", "batch.print-record",
@@ -52,7 +52,7 @@ MAY: dict[str, set[str]] = {
     "finance": {
         "order.link", "difference.assign", "message.replay", "message.resend",
         "message.skip", "message.supersede",
-        "posting.reverse", "reconciliation.sign",
+        "posting.reverse", "posting.replace", "reconciliation.sign",
     },
     "admin": {
         "person.register", "person.change-roles", "person.unlock", "person.retire",

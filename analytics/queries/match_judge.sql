@@ -14,11 +14,11 @@ original as (
     where mid in (select corrects from todo_fact where corrects is not null)
 ),
 sides as (
-    select f.*, m.key as m_key, m.event_id as m_event, m.state, m.attempts, m.receipt_us,
+    select f.*, m.key as m_key, m.fact_id as m_event, m.state, m.attempts, m.receipt_us,
         m.receipt_status, m.documents, m.receipt_period, m.entry_seq as m_seq, m.type as m_type,
         m.mes_order as m_mes, m.erp_order as m_order, m.item as m_item, m.lot as m_lot,
         m.movement as m_movement, m.quantity as m_quantity, m.unit as m_unit,
-        m.posting_date as m_date, m.made_us, m.due_us
+        m.posting_date as m_date, m.made_us, m.due_us, coalesce(m.replaces is not null, false) as again
     from todo_fact as f full join todo_message as m on m.key = f.key
 ),
 joined as (
@@ -33,7 +33,8 @@ joined as (
         a.factor, b.factor as e_factor, coalesce(a.dimension = b.dimension, false) as alike,
         c.scale, c.step,
         -- what is gathered until the end of a shift is on its way until then
-        s.at_us + $sla_us + case when s.attempts = 0 and s.due_us > s.made_us
+        -- and what is told anew flies from then on
+        case when s.again then s.made_us else s.at_us end + $sla_us + case when s.attempts = 0 and s.due_us > s.made_us
             then greatest(0, s.due_us - s.at_us) else 0 end as flight_us
     from sides as s
     left join todo_line as e on e.key = coalesce(s.key, s.m_key) and e.nth = 1
@@ -85,7 +86,8 @@ found as (
         + (case when posted_us - at_us > $late_us then 1024 else 0 end)
         + (case when is_open then 2048 else 0 end) as differs,
         rounds and m_quantity is not distinct from quantity as only_rounds,
-        case when original_booked then 'reversed_one_side' else 'missing_in_erp' end as absent
+        case when original_booked or lines > 0 then 'reversed_one_side'
+            else 'missing_in_erp' end as absent
     from compared
 ),
 classed as (
@@ -94,15 +96,15 @@ classed as (
             when key is null and m_seq > $upto_seq then 'in_flight'
             when key is null then 'missing_in_mes'
             when fault is not null then 'not_compared'
-            when lines > 0 and lines <= undone then 'reversed_one_side'
+            when lines > 0 and lines <= undone and not again then 'reversed_one_side'
             when lines - undone > 1 then 'duplicate'
-            when lines = 0 and state = 'dead' then absent
-            when lines = 0 and state in ('pending', 'sending', 'unknown', 'accepted')
+            when lines <= undone and state = 'dead' then absent
+            when lines <= undone and state in ('pending', 'sending', 'unknown', 'accepted')
                 then case when $now_us <= flight_us then 'in_flight' else absent end
-            when lines = 0 and state is null and erp_order is null then 'not_compared'
-            when lines = 0 and state is null and $now_us <= flight_us then 'in_flight'
-            when lines = 0 and $now_us - receipt_us <= $settle_us then 'in_flight'
-            when lines = 0 then absent
+            when lines <= undone and state is null and erp_order is null then 'not_compared'
+            when lines <= undone and state is null and $now_us <= flight_us then 'in_flight'
+            when lines <= undone and $now_us - receipt_us <= $settle_us then 'in_flight'
+            when lines <= undone then absent
             when differs = 0 then 'matched'
             when differs & 1 > 0 then 'changed_after_post'
             when differs & 2 > 0 then 'wrong_order'
@@ -134,7 +136,7 @@ select
     m_quantity, m_unit, e_sum, e_unit, coalesce(posting_date, m_date), coalesce(at_us, made_us),
     case
         when key is null or 'in_flight' not in (match_class, unread_class) then null
-        when lines = 0 and $now_us > flight_us then receipt_us + $settle_us + 1
+        when lines <= undone and $now_us > flight_us then receipt_us + $settle_us + 1
         when state in ('pending', 'sending', 'unknown', 'accepted') or state is null
             then flight_us + 1
         else receipt_us + $settle_us + 1 end

@@ -11,9 +11,11 @@ create table fact(
     erp_order text, batch text, item text, lot text, movement text, quantity decimal(28, 9),
     unit text, digits integer, posting_date date, at_us bigint, fault text, corrects text
 );
--- one row per line of a message, with the newest receipt
+-- one row per line of a message, with the newest receipt; `fact_id` is the id under which its fact
+-- was told first. `own_key` is the row it is on; `key` the same where it stands for its fact now,
+-- null where the fact was told anew.
 create table message(
-    key text, event_id text, many boolean, erp_ref text, entry_seq bigint, lane text,
+    key text, own_key text, fact_id text, event_id text, replaces text, many boolean, erp_ref text, entry_seq bigint, lane text,
     lane_seq bigint, type text, sha256 text, state text, attempts bigint, last_code text,
     last_error text, mes_order text, erp_order text, item text, lot text, movement text,
     quantity decimal(28, 9), unit text, posting_date date, made_us bigint, due_us bigint,

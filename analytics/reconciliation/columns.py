@@ -75,6 +75,7 @@ MESSAGE = Side(
     {
         **_same(("event_id", "erp_ref", "lane", "type", "sha256", "state", "last_code"), TEXT),
         **_same(("last_error", "receipt_status", "documents", "receipt_period"), TEXT),
+        "replaces": ("replaces", TEXT),
         **_same(("entry_seq", "lane_seq", "attempts"), COUNT),
         "mes_order": ("order", TEXT),
         **MOVED,

@@ -10,7 +10,7 @@ from analytics.reconciliation.columns import FACT, LINE, LOT, MESSAGE, STOCK, Si
 from analytics.store import sql
 
 KEY = (
-    "event_id || case when many then '#' || coalesce(item, '') || '#' || coalesce(lot, '')"
+    "{} || case when many then '#' || coalesce(item, '') || '#' || coalesce(lot, '')"
     " || case when n > 1 then '#' || n else '' end else '' end"
 )
 CROWD = "count(*) over (partition by event_id) > 1"
@@ -35,6 +35,7 @@ class Intake:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._standing = connection.extract_statements(sql("match_standing"))
         self._named = connection.extract_statements(sql("match_named"))
         self._rekeyed = connection.extract_statements(sql("match_rekeyed"))
         self._hand = connection.extract_statements(sql("match_hand"))
@@ -56,8 +57,9 @@ class Intake:
         if not whole:
             run("insert into todo select distinct event_id from incoming")
         run("delete from fact where event_id in (select event_id from incoming)")
+        own = KEY.format("event_id")
         run(
-            f"insert into fact (key, many, {names}) select {KEY}, many, {names} from"
+            f"insert into fact (key, many, {names}) select {own}, many, {names} from"
             f" (select *, {CROWD} as many, {PLACE} as n from incoming)"
         )
         run(
@@ -75,12 +77,17 @@ class Intake:
         run, names = self._connection.execute, self._stage(MESSAGE, messages)
         if not whole:
             run("insert into todo select distinct event_id from incoming")
+            run("insert into todo select replaces from incoming where replaces is not null")
         run("delete from message where event_id in (select event_id from incoming)")
+        own = KEY.format("fact_id")
         run(
-            f"insert into message (key, many, {names}) select {KEY}, many, {names} from"
-            f" (select *, {CROWD} as many, {PLACE} as n from incoming)"
+            f"insert into message (key, own_key, fact_id, many, {names})"
+            f" select {own}, {own}, fact_id, many, {names} from"
+            f" (select *, coalesce(replaces, event_id) as fact_id, {CROWD} as many, {PLACE} as n"
+            " from incoming)"
         )
         self._connection.unregister("incoming")
+        self._script(self._standing)
         if documents:
             named = [list(column) for column in zip(*documents, strict=True)]
             self._connection.register("incoming", two_texts("document", "event_id", named))

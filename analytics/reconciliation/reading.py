@@ -162,6 +162,11 @@ class Found:
         """Return one row."""
         return next(iter(self._rows(Where(), "newest", key=key)), None)
 
+    def taken_back(self, event_id: str) -> int | None:
+        """Return the entry by which the floor took a fact back, None where it did not."""
+        found = self.ask("select min(entry_seq) from fact where corrects = $id", {"id": event_id})
+        return None if found[0][0] is None else int(found[0][0])
+
     def stuck(self) -> dict[str, int]:
         """Return which message of an order the ERP refused first: what comes after it waits."""
         found = self._cursor.execute(

@@ -197,8 +197,12 @@ class MatchStore:
 
     def _judge(self, news: News, *, whole: bool) -> int:
         run, rules = self._connection.execute, self.rules
-        for name, key in (("fact", "event_id"), ("message", "event_id"), ("line", "mid")):
-            some = f"from {name}" if whole else f"from {name} where {key} in (from todo)"
+        stands = "where key is not null"  # what was told anew later does not stand any more
+        for name, key, what in (
+            ("fact", "event_id", "where true"), ("message", "fact_id", stands),
+            ("line", "mid", "where true"),
+        ):  # fmt: skip
+            some = f"from {name} {what}" + ("" if whole else f" and {key} in (from todo)")
             run(f"drop view if exists todo_{name}")
             run(f"create or replace temp table todo_{name} as {some}" if not whole
                 else f"create temp view todo_{name} as {some}")  # fmt: skip

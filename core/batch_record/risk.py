@@ -16,7 +16,7 @@ RISKY = frozenset(
         "material.scrapped", "amendment.opened",
         "amendment.commented", "amendment.rejected", "work-order.held", "clock.stepped",
         "message.skipped", "message.superseded", "posting.reversal-proposed",
-        "posting.reversal-ordered",
+        "posting.reversal-ordered", "posting.replacement-proposed", "posting.replacement-ordered",
     }
 )  # fmt: skip
 

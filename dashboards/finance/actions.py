@@ -1,10 +1,6 @@
-"""Draws what may be done about a row: who clears it, the fixes that are safe, what was decided.
+"""Draws what may be done about a row: who clears it, the fixes that are safe, what was decided."""
 
-Each form names its act in `data-act`; the keys of its fields carry the record's version, so that a
-text is kept while news come in and gone once it is recorded.
-"""
-
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -14,6 +10,8 @@ from core.quantity import plain
 from dashboards import parts
 from dashboards.finance import words
 from dashboards.finance.compare import MatchRow
+from dashboards.finance.forms import area, field_key, folded, form, hint, need_owner, select
+from dashboards.finance.replace_form import replace
 from dashboards.finance.report import CODES
 from dashboards.finance.row_state import RowState, Surplus
 from dashboards.palette import State
@@ -29,6 +27,8 @@ DECIDED = {
     "message.superseded": "Superseded",
     "posting.reversal-proposed": "Reversal proposed",
     "posting.reversal-ordered": "Reversal ordered",
+    "posting.replacement-proposed": "Posting anew proposed",
+    "posting.replacement-ordered": "Posting anew ordered",
 }
 CORRECTS = (
     "qty_mismatch", "lot_mismatch", "item_mismatch", "missing_in_erp", "reversed_one_side",
@@ -49,6 +49,7 @@ def actions(
         _skip(state),
         _supersede(state),
         *(_reverse(one, state, name) for one in state.surplus),
+        replace(row, state, name),
         _link(state),
         _correct(row, opens),
     ]
@@ -57,16 +58,6 @@ def actions(
         given = [paragraph(f"Nothing can be mended from here. {words.of(row.match_class).step}")]
     head = heading("Fixes", 3) if given else Markup("")
     return join(owner, head, *given, _history(state, zone, name))
-
-
-def field_key(state: RowState, name: str) -> str:
-    """Return the key of a form's field: another one as soon as something was recorded.
-
-    >>> from types import SimpleNamespace as N
-    >>> field_key(N(seen=N(ver=3)), "why")
-    'why-3'
-    """
-    return f"{name}-{state.seen.ver}"
 
 
 def _owner(state: RowState, zone: ZoneInfo, name: Name) -> Markup:
@@ -83,7 +74,7 @@ def _owner(state: RowState, zone: ZoneInfo, name: Name) -> Markup:
         *([("Deviation", known.deviation)] if known.deviation else []),
         ("Assigned", f"by {name(known.assigned_by or '')}, {local_time(known.assigned_at, zone)}"),
     ]
-    changing = _folded("assign", "Change owner, reason or note …", form)
+    changing = folded("assign", "Change owner, reason or note …", form)
     return join(
         heading("Who clears it", 3),
         Markup('<div data-testid="owner">{}</div>').format(parts.facts(told)),
@@ -93,19 +84,19 @@ def _owner(state: RowState, zone: ZoneInfo, name: Name) -> Markup:
 
 def _assign(state: RowState) -> Markup:
     known = state.difference
-    owner = _select(
+    owner = select(
         state, "owner", state.people, label="Owner", chosen=known.owner if known else "",
         none="Choose a person",
     )  # fmt: skip
     codes = ((str(code), text) for code, text in CODES.items())
     chosen = str(known.code) if known and known.code else ""
-    code = _select(state, "code", codes, label="Reason", chosen=chosen, none="Choose a root cause")
+    code = select(state, "code", codes, label="Reason", chosen=chosen, none="Choose a root cause")
     deviation = Markup(
         '<label>Deviation, if any<input name="deviation" data-key="{}" '
         'maxlength="64" autocomplete="off" value="{}"></label>'
     ).format(field_key(state, "deviation"), (known.deviation if known else None) or "")
-    note = _area(state, "note", "Note: what is known, what is done", field="note")
-    return _form("assign", "Assign", owner, code, deviation, note)
+    note = area(state, "note", "Note: what is known, what is done", field="note")
+    return form("assign", "Assign", owner, code, deviation, note)
 
 
 def _resend(row: MatchRow, state: RowState, *, unfolded: bool) -> Markup:
@@ -121,9 +112,9 @@ def _resend(row: MatchRow, state: RowState, *, unfolded: bool) -> Markup:
         f" {words.count(len(message.body), 'byte')} under the same key {message.event_id}. What the"
         " ERP has already, it does not book twice."
     )
-    why = _area(state, "resend", "Why it is sent again")
-    form = _form("resend", "Resend now", paragraph(says), _hint(step), why, busy="Sending …")
-    return _folded("resend", "Resend, same key …", form, unfolded=unfolded)
+    why = area(state, "resend", "Why it is sent again")
+    made = form("resend", "Resend now", paragraph(says), hint(step), why, busy="Sending …")
+    return folded("resend", "Resend, same key …", made, unfolded=unfolded)
 
 
 def _skip(state: RowState) -> Markup:
@@ -133,9 +124,9 @@ def _skip(state: RowState) -> Markup:
         "The ERP refused this message, and it is not to be booked there. The next message of its"
         " order goes on; this row keeps its class and your signature."
     )
-    why = _area(state, "skip", "Why it is not sent")
-    form = _form("skip", "Sign: skip it …", paragraph(says), why, _need_owner(state))
-    return _folded("skip", "Skip this message …", form)
+    why = area(state, "skip", "Why it is not sent")
+    made = form("skip", "Sign: skip it …", paragraph(says), why, need_owner(state))
+    return folded("skip", "Skip this message …", made)
 
 
 def _supersede(state: RowState) -> Markup:
@@ -146,14 +137,14 @@ def _supersede(state: RowState) -> Markup:
         " was taken back and done again."
     )
     choices = ((one.event_id, _named(one)) for one in state.later)
-    instead = _select(
+    instead = select(
         state, "instead", choices, label="Message that stands for it", none="Choose one"
     )
-    why = _area(state, "supersede", "Why it stands for this one")
-    form = _form(
-        "supersede", "Sign: supersede it …", paragraph(says), instead, why, _need_owner(state)
+    why = area(state, "supersede", "Why it stands for this one")
+    made = form(
+        "supersede", "Sign: supersede it …", paragraph(says), instead, why, need_owner(state)
     )
-    return _folded("supersede", "Supersede this message …", form)
+    return folded("supersede", "Supersede this message …", made)
 
 
 def _named(it: Row) -> str:
@@ -174,17 +165,17 @@ def _reverse(it: Surplus, state: RowState, name: Name) -> Markup:
     hidden = Markup('<input type="hidden" name="document" value="{}">').format(it.name)
     key = f"reverse-{it.name}"
     if it.proposed_by is None:
-        why = _area(state, key, "Why it is one too many", field="why")
+        why = area(state, key, "Why it is one too many", field="why")
         label = "Sign the proposal …"
-        form = _form("reverse", label, paragraph(says), hidden, why, _need_owner(state))
-        return _folded(key, title, form)
+        made = form("reverse", label, paragraph(says), hidden, why, need_owner(state))
+        return folded(key, title, made)
     told = f"{name(it.proposed_by)} has proposed it. Another person of finance, QA or the floor's"
-    why = _area(state, key, "What the second person checked", field="why")
-    form = _form(
+    why = area(state, key, "What the second person checked", field="why")
+    made = form(
         "reverse", "Second person: sign …", paragraph(f"{told} supervisors agrees here."), hidden,
         why,
     )  # fmt: skip
-    return _folded(key, f"Agree to reverse document {it.name} …", form, unfolded=True)
+    return folded(key, f"Agree to reverse document {it.name} …", made, unfolded=True)
 
 
 def _ordered(it: Surplus, state: RowState, name: Name) -> Markup:
@@ -197,18 +188,18 @@ def _ordered(it: Surplus, state: RowState, name: Name) -> Markup:
     if it.message.state is not Sent.DEAD:
         return notice(tone, f"Reversal of document {it.name}: {word.lower()}.", by)
     hidden = Markup('<input type="hidden" name="message" value="{}">').format(it.message.event_id)
-    why = _area(state, f"again-{it.name}", "Why it is sent again")
+    why = area(state, f"again-{it.name}", "Why it is sent again")
     step = words.step_for(it.message.last_code)
-    form = _form("resend", "Resend now", hidden, _hint(step), why, busy="Sending …")
+    made = form("resend", "Resend now", hidden, hint(step), why, busy="Sending …")
     says = f"{it.message.last_error or it.message.last_code or ''} {by}"
     head = notice(State.BAD, f"The ERP refused to reverse document {it.name}.", says)
-    drop = _area(state, f"drop-{it.name}", "Why it is not sent")
+    drop = area(state, f"drop-{it.name}", "Why it is not sent")
     told = paragraph("It stands in its order's way. Given up, the document stays as it is there.")
-    give_up = _form("skip", "Sign: skip it …", told, hidden, drop)
+    give_up = form("skip", "Sign: skip it …", told, hidden, drop)
     return join(
         head,
-        _folded(f"again-{it.name}", "Resend the reversal …", form),
-        _folded(f"drop-{it.name}", "Skip the reversal …", give_up),
+        folded(f"again-{it.name}", "Resend the reversal …", made),
+        folded(f"drop-{it.name}", "Skip the reversal …", give_up),
     )
 
 
@@ -226,10 +217,10 @@ def _link(state: RowState) -> Markup:
         (one.order, f"{one.order}: {plain(one.quantity)} {one.unit} of {one.product}")
         for one in state.orders
     )
-    order = _select(state, "erp_order", choices, label="ERP order", none="Choose one")
-    why = _area(state, "link", "Why these two are the same work")
-    form = _form("link", "Link the orders", paragraph(says), order, why)
-    return _folded("link", f"Link order {state.mes_order} to an ERP order …", form)
+    order = select(state, "erp_order", choices, label="ERP order", none="Choose one")
+    why = area(state, "link", "Why these two are the same work")
+    made = form("link", "Link the orders", paragraph(says), order, why)
+    return folded("link", f"Link order {state.mes_order} to an ERP order …", made)
 
 
 def _correct(row: MatchRow, opens: Opens) -> Markup:
@@ -244,7 +235,7 @@ def _correct(row: MatchRow, opens: Opens) -> Markup:
         opens(f"batch {row.batch}", f"/review/batch/{row.batch}"),
         ". The reversal then goes to the ERP by itself. Make that person the owner.",
     )
-    return _folded("correct", "Correct the floor's entry by a reversal …", Markup("<p>{}</p>")
+    return folded("correct", "Correct the floor's entry by a reversal …", Markup("<p>{}</p>")
                    .format(text))  # fmt: skip
 
 
@@ -278,55 +269,3 @@ def _history(state: RowState, zone: ZoneInfo, name: Name) -> Markup:
 
 def _sub(text: str | None) -> Markup:
     return Markup("") if not text else Markup('<span class="sub">{}</span>').format(text)
-
-
-def _hint(text: str) -> Markup:
-    return paragraph(text, muted=True) if text else Markup("")
-
-
-def _need_owner(state: RowState) -> Markup:
-    return Markup("") if state.is_owned else _hint("Assign it first: what is signed has an owner.")
-
-
-def _folded(key: str, title: str, body: Markup, *, unfolded: bool = False) -> Markup:
-    return Markup(
-        '<details class="fix" data-key="fix-{0}" data-testid="fix-{0}"{1}><summary '
-        'data-key="s-fix-{0}">{2}</summary>{3}</details>'
-    ).format(key, Markup(" open") if unfolded else "", title, body)
-
-
-def _form(act: str, label: str, *pieces: Markup, busy: str = "Recording …") -> Markup:
-    return Markup(
-        '<form class="act">{}<button type="button" class="pick primary" data-act="{}" '
-        'data-key="do-{}" data-label="{}" data-busy="{}">{}</button></form>'
-    ).format(join(*pieces), act, act, label, busy, label)
-
-
-def _area(state: RowState, name: str, label: str, *, field: str = "why") -> Markup:
-    return Markup(
-        '<label class="wide">{}<textarea name="{}" data-key="{}" rows="2" maxlength="2000" '
-        "required></textarea></label>"
-    ).format(label, field, field_key(state, name))
-
-
-def _select(
-    state: RowState,
-    name: str,
-    choices: Iterable[tuple[str, str]],
-    *,
-    label: str,
-    none: str,
-    chosen: str | None = "",
-) -> Markup:
-    options = join(
-        *(
-            Markup('<option value="{}"{}>{}</option>').format(
-                value, Markup(" selected") if value == chosen else "", text
-            )
-            for value, text in choices
-        )
-    )
-    return Markup(
-        '<label>{}<select name="{}" data-key="{}" required><option value="">{}</option>{}'
-        "</select></label>"
-    ).format(label, name, field_key(state, name), none, options)

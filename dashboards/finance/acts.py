@@ -10,24 +10,27 @@ from decimal import Decimal
 from typing import Any, get_args
 
 import msgspec
+from msgspec import UNSET
 
 from core.difference import DocumentLine, ErpDocument, ShownRow
 from core.errors import Refused
 from core.execution import Execution
 from core.order import Order
-from dashboards.finance.compare import MatchRow
+from dashboards.finance.compare import MatchRow, document_of, wrong_document
 from dashboards.finance.kept_rows import row_sha256, spelled
 from dashboards.finance.matching import ReconcileReader
 from dashboards.finance.reading import Snapshot
 from erp import evidence
+from erp.contract import from_bytes
 from erp.messages import OUR_UNITS
 from erp.port import DOCUMENT_REVERSED
 from erp.reconcile import PostingRow
 from erp.rows import Row
 
 REVERSE, SUPERSEDE = "posting.reverse", "message.supersede"
-ABOUT_ROWS = ("difference.assign", "message.resend", "message.skip", SUPERSEDE, REVERSE)
-FILLED = ("shown", "books")
+REPLACE = "posting.replace"
+ABOUT_ROWS = ("difference.assign", "message.resend", "message.skip", SUPERSEDE, REVERSE, REPLACE)
+FILLED = ("shown", "books", "fact")
 ONE_TOO_MANY = ("duplicate", "missing_in_mes")
 MOVEMENTS = get_args(DocumentLine.__annotations__["movement"])
 
@@ -69,7 +72,8 @@ class NotReversibleThere(Refused):
 
     def __init__(self, document: str, why: str) -> None:
         super().__init__(
-            f"Document {document}: {why}. Ask the ERP's keeper to reverse it there.",
+            f"Document {document}: {why}. Ask the ERP's keeper to reverse it there; where the floor"
+            " did it, post it again from here afterwards.",
             document=document,
         )
 
@@ -110,14 +114,14 @@ class RowActs:
         if found is not None:
             return found
         message = evidence.find(self.reader.boundary.outbox, key)
-        of = None if message is None else self._difference_of(message)
+        of = None if message is None else self._row_of(message)
         return None if of is None else self.reader.row(of)
 
     def shown(self, row: MatchRow, message: str | None = None) -> ShownRow:
         """Return what a decision about a row carries; `message` is one of its own, or None."""
         snap = self.reader.newest
         assert isinstance(snap, Snapshot), row
-        found = self.message_of(row, message or row.event_id or "")
+        found = self.message_of(row, message or row.message_id or "")
         return ShownRow(
             match_class=row.match_class,
             sha256=row_sha256(row),
@@ -131,9 +135,14 @@ class RowActs:
     def message_of(self, row: MatchRow, message: str) -> Row | None:
         """Return a message if it is the row's own, or a reversal that was ordered for it."""
         found = evidence.find(self.reader.boundary.outbox, message) if message else None
-        if found is None or message == row.event_id:
+        if found is None or message in (row.event_id, row.message_id):
             return found
         return found if self._difference_of(found) == row.key else None
+
+    def _row_of(self, found: Row) -> str | None:
+        """Return the row of a reversal that was ordered for it, or of a fact that is told anew."""
+        replaces = from_bytes(found.body).data.replaces
+        return self._difference_of(found) if replaces is UNSET else replaces
 
     def _difference_of(self, found: Row) -> str | None:
         if found.type != DOCUMENT_REVERSED:
@@ -149,7 +158,7 @@ class RowActs:
     def later(self, row: MatchRow) -> tuple[Row, ...]:
         """Return the later messages of the row's order: what may stand for its own."""
         outbox = self.reader.boundary.outbox
-        own = evidence.find(outbox, row.event_id or "")
+        own = evidence.find(outbox, row.message_id or "")
         if own is None:
             return ()
         lane = evidence.messages(outbox, lane=own.lane)
@@ -159,7 +168,7 @@ class RowActs:
         """Return the documents, as `id/year`, that no fact of the floor stands behind."""
         if row.match_class not in ONE_TOO_MANY:
             return ()
-        named = [one.document.rpartition("/")[0] for one in row.postings]
+        named = [document_of(one) for one in row.postings]
         documents = tuple(dict.fromkeys(named))
         if row.fact is None:
             return documents
@@ -177,9 +186,9 @@ class RowActs:
         profile = self.reader.boundary.port.profile
         if not profile.books(DOCUMENT_REVERSED):
             raise NotReversibleThere(document, f"{profile.name} takes no reversal from here")
-        if document not in self.surplus(row):
+        if document not in (*self.surplus(row), wrong_document(row)):
             raise NotReversibleThere(document, "is not one too many in this row")
-        lines = [one for one in row.postings if one.document.rpartition("/")[0] == document]
+        lines = [one for one in row.postings if document_of(one) == document]
         number, _, year = document.partition("/")
         erp_order = lines[0].erp_order or ""
         order = self._order(row, erp_order)
@@ -228,7 +237,7 @@ class RowActs:
         Raises:
             NoSuchMessage: it is no later one of the order.
         """
-        if instead != row.event_id and all(one.event_id != instead for one in self.later(row)):
+        if instead != row.message_id and all(one.event_id != instead for one in self.later(row)):
             lane = row.message.lane if row.message is not None else "–"
             raise NoSuchMessage(instead, lane)
 

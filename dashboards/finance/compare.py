@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from analytics.reconciliation.reading import Judged
+from core.difference_replace import WRONG
 from dashboards.finance import words
 from erp.reconcile import FactRow, MessageRow, PostingRow
 from erp.rows import OPEN, State
@@ -57,6 +58,46 @@ class MatchRow:
     message: MessageRow | None
     postings: tuple[PostingRow, ...]
 
+    @property
+    def message_id(self) -> str | None:
+        """The message that stands for the fact: the newest one that told it."""
+        return self.event_id if self.message is None else self.message.event_id
+
+
+def standing(postings: Sequence[PostingRow]) -> tuple[PostingRow, ...]:
+    """Return the postings that no other one takes back, line by line; none where nothing is left.
+
+    What takes one back says the same with the sign turned.
+    """
+    left: list[PostingRow] = []
+    for one in postings:
+        twin = next((it for it in left if _cancels(it, one)), None)
+        if twin is None:
+            left.append(one)
+        else:
+            left.remove(twin)
+    return tuple(left)
+
+
+def wrong_document(row: MatchRow) -> str | None:
+    """Return the one document, as `id/year`, that says other than the floor; None: none does."""
+    if row.fact is None or row.match_class not in WRONG:
+        return None
+    names = {document_of(one) for one in standing(row.postings)}
+    return names.pop() if len(names) == 1 else None
+
+
+def document_of(it: PostingRow) -> str:
+    """Return the document of a line, as `id/year`."""
+    return it.document.rpartition("/")[0]
+
+
+def _cancels(one: PostingRow, other: PostingRow) -> bool:
+    same = ("item", "lot", "movement", "unit", "erp_order")
+    if one.quantity is None or other.quantity is None or one.quantity != -other.quantity:
+        return False
+    return all(getattr(one, name) == getattr(other, name) for name in same)
+
 
 def floor_side(fact: FactRow) -> dict[str, str]:
     """Return what the floor did."""
@@ -87,12 +128,14 @@ def sent_side(message: MessageRow) -> dict[str, str]:
 
 
 def booked_side(postings: Sequence[PostingRow], differs: Sequence[str] = ()) -> dict[str, str]:
-    """Return what the ERP's books say; several postings of one fact stand beside each other."""
-    first = postings[0]
-    total = words.quantity(first.quantity, first.unit)
-    if len(postings) > 1:
-        total = " and ".join(words.quantity(one.quantity, one.unit) for one in postings)
-    documents = ", ".join(one.document.rpartition("/")[0] for one in postings)
+    """Return what the ERP's books say; several postings of one fact stand beside each other.
+
+    A posting and what takes it back are left out where another one stands.
+    """
+    shown = standing(postings) or postings
+    first = shown[0]
+    total = " and ".join(words.quantity(one.quantity, one.unit) for one in shown)
+    documents = ", ".join(map(document_of, shown))
     return {
         "quantity": total,
         "item": first.item or "",

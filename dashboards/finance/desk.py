@@ -12,6 +12,7 @@ from core.difference_fix import (
     SupersedeMessage,
     reversal_words,
 )
+from core.difference_replace import ReplacePosting, replacement_words
 from core.errors import Refused
 from core.execution import Actor, Execution
 from core.fact import Command
@@ -20,11 +21,12 @@ from dashboards.finance import words
 from dashboards.finance.acts import RowActs
 from dashboards.finance.compare import MatchRow
 from dashboards.finance.periods import Periods
+from dashboards.finance.replacing import replacement
 from dashboards.finance.report import CODES
 from dashboards.finance.row_state import RowState
 from dashboards.signing_act import Ask, SigningAct
 
-SIGNED = ("skip", "supersede", "reverse")
+SIGNED = ("skip", "supersede", "reverse", "replace")
 PLAIN = ("assign", "resend", "link")
 RECORDED = {
     "assign": "It is assigned.",
@@ -33,6 +35,7 @@ RECORDED = {
     "skip": "It is not sent; its order goes on.",
     "supersede": "It is not sent; its order goes on.",
     "reverse": "The signature stands. See below what is still needed.",
+    "replace": "The signature stands. See below what is still needed.",
 }
 
 type Values = Mapping[str, str]
@@ -101,7 +104,7 @@ class FinanceDesk:
                 shown=self.rows.shown(row),
             )
         if act == "resend":
-            message = values.get("message") or row.event_id or ""
+            message = values.get("message") or row.message_id or ""
             return ResendMessage(
                 difference=row.key,
                 message=message,
@@ -134,7 +137,14 @@ class FinanceDesk:
             lines = [("In the ERP", reversal_words(command.books, "").strip()), ("Why", why)]
             subject = f"Reversal of document {command.document} in the ERP"
             return Ask(subject=subject, lines=(*about, *lines), command=command)
-        message = (act == "skip" and values.get("message")) or row.event_id or ""
+        if act == "replace":
+            document = values.get("document", "").strip() or None
+            command = self._replacement(looked, document, why)
+            words_ = replacement_words(command.books, command.fact, "").strip()
+            subject = f"Entry {command.fact.entry} is posted anew in the ERP"
+            lines = [("In the ERP", words_), ("Why", why)]
+            return Ask(subject=subject, lines=(*about, *lines), command=command)
+        message = (act == "skip" and values.get("message")) or row.message_id or ""
         shown = self.rows.shown(row, message)
         if act == "skip":
             command = SkipMessage(
@@ -159,6 +169,19 @@ class FinanceDesk:
             document=document,
             why=why,
             books=self.rows.books(row, document),
+            shown=self.rows.shown(row),
+            seen=looked.state.seen,
+        )
+
+    def _replacement(self, looked: Looked, document: str | None, why: str) -> ReplacePosting:
+        row = self.rows.row(looked.row.key)
+        made = replacement(self.rows, row, document)
+        return ReplacePosting(
+            difference=row.key,
+            document=document,
+            why=why,
+            books=made.books,
+            fact=made.fact,
             shown=self.rows.shown(row),
             seen=looked.state.seen,
         )

@@ -10,7 +10,7 @@ from dashboards import parts
 from dashboards.finance import words
 from dashboards.finance.actions import Name, Opens, actions
 from dashboards.finance.compare import SIDES, MatchRow, odd
-from dashboards.finance.evidence import Proof, RowEvidence, pretty
+from dashboards.finance.evidence import Proof, RowEvidence, Told, pretty
 from dashboards.finance.row_state import RowState
 from dashboards.finance.view import Ask
 from dashboards.palette import State
@@ -154,7 +154,26 @@ def _sent(it: RowEvidence, zone: ZoneInfo) -> Markup:
     proofs = join(*(_receipt(proof, zone) for proof in it.proofs))
     if not it.proofs:
         proofs = paragraph("No receipt yet: the ERP has not confirmed it.", muted=True)
-    return _side("What was sent", State.INFO, facts(rows), tries, heading("Receipt", 4), proofs)
+    before = join(*(_other(one, zone) for one in it.others))
+    return _side(
+        "What was sent", State.INFO, facts(rows), tries, heading("Receipt", 4), proofs, before
+    )
+
+
+def _other(it: Told, zone: ZoneInfo) -> Markup:
+    """Return a message that told the fact before, or undid its posting, under its own title."""
+    one = it.message
+    state, word = words.SENT[one.state]
+    rows: list[tuple[str, object]] = [
+        ("State", chip(state, word)),
+        ("Idempotency key", _code(one.event_id)),
+        ("Place in its order", f"{one.lane}, number {one.lane_seq}"),
+        ("Entry", words.number(one.entry_seq)),
+        ("SHA-256 of the bytes", _code(one.sha256)),
+    ]
+    title = f"{words.type_words(one.type)}, number {one.lane_seq} of its order"
+    receipts = join(*(_receipt(proof, zone) for proof in it.proofs))
+    return _more(f"other-{one.lane_seq}", title, facts(rows), receipts)
 
 
 def _attempt(one: AttemptRow, zone: ZoneInfo) -> tuple[object, ...]:

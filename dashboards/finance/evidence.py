@@ -5,12 +5,16 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import UNSET
+
 from core.execution import Execution
 from core.ledger.entry import Entry
 from core.people import Person
-from dashboards.finance.compare import MatchRow
+from dashboards.finance.compare import MatchRow, document_of
 from dashboards.finance.matching import BoundarySide
 from erp import evidence
+from erp.contract import from_bytes
+from erp.port import DOCUMENT_REVERSED
 from erp.rows import AttemptRow, ReceiptRow, Row
 
 
@@ -22,9 +26,17 @@ class Proof:
     fault: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Another message of the row: how the fact was told before, or what undid its posting."""
+
+    message: Row
+    proofs: tuple[Proof, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowEvidence:
-    """All that is kept about one row."""
+    """All that is kept about one row; `others` are told in the order of their entries."""
 
     row: MatchRow
     entry: Entry | None
@@ -33,6 +45,7 @@ class RowEvidence:
     digest_holds: bool
     attempts: tuple[AttemptRow, ...]
     proofs: tuple[Proof, ...]
+    others: tuple[Told, ...] = ()
 
 
 def name_of(execution: Execution | None, person: str) -> str:
@@ -49,7 +62,7 @@ def evidence_of(
     if row.entry_seq is not None:
         found = ledger.entries(row.entry_seq - 1, 1)
         entry = found[0] if found else None
-    key = row.event_id or ""
+    key = row.message_id or ""
     message = evidence.find(boundary.outbox, key) if key else None
     return RowEvidence(
         row=row,
@@ -59,11 +72,34 @@ def evidence_of(
         digest_holds=message is not None
         and hashlib.sha256(message.body).hexdigest() == message.sha256,
         attempts=tuple(evidence.attempts(boundary.outbox, key)) if message else (),
-        proofs=tuple(
-            Proof(it, evidence.unproven(it, boundary.receipt_keys))
-            for it in (evidence.receipts(boundary.outbox, [key]) if message else ())
-        ),
+        proofs=_proofs(key, boundary) if message else (),
+        others=_others(row, boundary),
     )
+
+
+def _proofs(key: str, boundary: BoundarySide) -> tuple[Proof, ...]:
+    found = evidence.receipts(boundary.outbox, [key])
+    return tuple(Proof(it, evidence.unproven(it, boundary.receipt_keys)) for it in found)
+
+
+def _others(row: MatchRow, boundary: BoundarySide) -> tuple[Told, ...]:
+    """Return the other messages of a fact: its earlier ones, and those that undid a document."""
+    documents = {document_of(one) for one in row.postings}
+    found = [
+        one
+        for one in evidence.of_type(boundary.outbox, DOCUMENT_REVERSED)
+        if _undone(one) in documents
+    ]
+    if row.event_id is not None:
+        found += evidence.told(boundary.outbox, row.event_id)
+    others = {one.event_id: one for one in found if one.event_id != row.message_id}
+    ordered = sorted(others.values(), key=lambda one: one.entry_seq)
+    return tuple(Told(one, _proofs(one.event_id, boundary)) for one in ordered)
+
+
+def _undone(it: Row) -> str | None:
+    named = from_bytes(it.body).data.document
+    return None if named is UNSET else f"{named.id}/{named.year}"
 
 
 def pretty(body: bytes) -> str:

@@ -155,6 +155,10 @@ class Reading:
         found = self._found.row(key)
         return None if found is None else row_of(found, self._blocked())
 
+    def taken_back(self, event_id: str) -> int | None:
+        """Return the entry by which the floor took a fact back, None where it did not."""
+        return self._found.taken_back(event_id)
+
     def listing(self, scope: Scope, *, sort: str = "newest", page: int = 1) -> Listing:
         """Return what a page shows; a page beyond the last is the last."""
         all_classes = Scope(first=scope.first, last=scope.last, text=scope.text)

@@ -9,7 +9,8 @@ from core.order import Order, OrderState
 from core.order_link import fits
 from core.people import Person, PersonState
 from dashboards.finance.acts import RowActs
-from dashboards.finance.compare import MatchRow
+from dashboards.finance.compare import MatchRow, wrong_document
+from dashboards.finance.replacing import may_replace
 from erp.port import DOCUMENT_REVERSED
 from erp.rows import Row
 
@@ -25,6 +26,18 @@ class Surplus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """A fact that the ERP booked wrongly or took back, and how far its posting anew is.
+
+    `document` is what must be reversed before, None where the ERP has done so.
+    """
+
+    document: str | None
+    proposed_by: str | None
+    is_ordered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowState:
     """All that the forms of a row need; read at once, off the page's event loop.
 
@@ -33,6 +46,7 @@ class RowState:
         people: who may own it, as id and printed name.
         message: the row's own message, as it is now.
         later: messages of its order that may stand for a refused one.
+        replaces: what may be posted anew, None where the row is no such row.
         surplus: documents that may be reversed in the ERP; `reversible` whether it takes that.
         orders: orders of the ERP that the row's order may be linked to.
         mes_order: the order to link, None where there is none.
@@ -44,6 +58,7 @@ class RowState:
     message: Row | None
     later: tuple[Row, ...]
     surplus: tuple[Surplus, ...]
+    replaces: Replaced | None
     reversible: bool
     orders: tuple[Order, ...]
     mes_order: str | None
@@ -59,7 +74,7 @@ def row_state(row: MatchRow, acts: RowActs) -> RowState:
     execution = acts.execution
     shown = execution.shown(f"{Difference.KIND}/{row.key}")
     difference, seen = shown or (None, execution.seen(f"{Difference.KIND}/{row.key}"))
-    message = acts.message_of(row, row.event_id or "")
+    message = acts.message_of(row, row.message_id or "")
     mes_order = _unlinked(row, execution)
     return RowState(
         seen=seen,
@@ -68,6 +83,7 @@ def row_state(row: MatchRow, acts: RowActs) -> RowState:
         message=message,
         later=acts.later(row) if message is not None else (),
         surplus=_surplus(row, acts, difference),
+        replaces=_replaced(row, difference),
         reversible=acts.reader.boundary.port.profile.books(DOCUMENT_REVERSED),
         orders=() if mes_order is None else _orders(execution, mes_order),
         mes_order=mes_order,
@@ -99,6 +115,21 @@ def _surplus(row: MatchRow, acts: RowActs, difference: Difference | None) -> tup
             )
         )
     return tuple(found)
+
+
+def _replaced(row: MatchRow, difference: Difference | None) -> Replaced | None:
+    if not may_replace(row):
+        return None
+    document = wrong_document(row)
+    before = None if difference is None else difference.replacing
+    named = None if before is None or before.document is None else before.document.name
+    is_proposed = before is not None and named == document
+    is_ordered = difference is not None and document is not None
+    return Replaced(
+        document=document,
+        proposed_by=difference.replacing_by if difference and is_proposed else None,
+        is_ordered=is_ordered and difference.ordered(document) is not None,  # type: ignore[union-attr, arg-type]
+    )
 
 
 def _unlinked(row: MatchRow, execution: Execution) -> str | None:

@@ -165,6 +165,7 @@ TYPES = {
     "mes.batch_rejected.v1": "Batch rejected",
     "mes.work_order_completed.v1": "Order completed",
     "mes.posting_reversed.v1": "Posting reversed",
+    "mes.document_reversed.v1": "Document reversed",
 }
 
 # What the ERP refused -> what a person does next; the message keeps its key and its bytes.

@@ -177,7 +177,11 @@ A document of your books that no fact of the floor stands behind, such as a seco
 same movement, is undone by `mes.document_reversed.v1`. It names your document in `data.document`
 and repeats its lines with negative quantities; two people of the plant signed for it. Refuse it
 with `document_unknown`, `reversal_differs` or `already_reversed` where the document is not as it
-says."""
+says.
+
+A document that says other than the floor (another quantity, lot, item, unit or order) is undone in
+the same way. Right behind it, in the same order's sequence, the fact comes once more as a message
+of its own type with an id of its own; `data.replaces` names the first. Book it as any other."""
 
 
 def _numbers() -> str:

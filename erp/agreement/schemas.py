@@ -51,6 +51,8 @@ def own_part(kind: EventKind) -> Json:
         properties["corrects"] = {"type": "null"}
     if not kind.undoes:
         properties["document"] = False
+    if not kind.may_replace:
+        properties["replaces"] = False
     return {
         "properties": {
             "type": {"const": kind.type},

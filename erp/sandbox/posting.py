@@ -85,9 +85,13 @@ def _book(connection: sqlite3.Connection, message: Message) -> dict[str, Any]:
     check_period(connection, data.posting_date)
     if message.type == "mes.posting_reversed.v1":
         _check_original(connection, message)
-    if KINDS[message.type].undoes:
+    undoes = KINDS[message.type].undoes
+    if undoes:
         _check_document(connection, message)
-    moves = [_move(connection, line, product=order["product"]) for line in data.lines]
+    if undoes:  # the lines are the books' own, whatever they say
+        moves = [_undo(line) for line in data.lines]
+    else:
+        moves = [_move(connection, line, product=order["product"]) for line in data.lines]
     if message.type in ("mes.work_order_started.v1", "mes.work_order_completed.v1"):
         kind = "confirmation"
     else:
@@ -208,10 +212,25 @@ def _check_document(connection: sqlite3.Connection, message: Message) -> None:
     } != {message.data.order.erp}:
         raise BusinessRefusal("reversal_differs", f"The lines do not undo document {named.id}.")
     connection.execute("INSERT INTO undone_document VALUES (?, ?, ?)", (*key, message.id))
+    connection.execute(
+        "UPDATE posting SET reversed_by = ? WHERE key IN (SELECT reference FROM ledger_line"
+        " WHERE document = ? AND year = ?)",
+        (message.id, *key),
+    )
 
 
 def _essence(line: Line, sign: int) -> tuple[str, str | None, str, str, Decimal]:
     return (line.item, line.lot, line.movement, line.unit, sign * Decimal(line.quantity))
+
+
+def _undo(line: Line) -> Move:
+    return Move(
+        movement=line.movement,
+        item=line.item,
+        lot=line.lot or "",
+        quantity=Decimal(line.quantity),
+        unit=line.unit,
+    )
 
 
 def _move(connection: sqlite3.Connection, line: Line, *, product: str) -> Move:
