@@ -33,7 +33,7 @@ from erp.reconcile import (
     message_lines,
     not_booked,
 )
-from erp.rows import OPEN, ReceiptRow, Row
+from erp.rows import OPEN, ReceiptRow, Row, State
 
 ENTRIES, MESSAGES = 20_000, 20_000  # what one look reads at most
 RECEIVED = "lot.created"
@@ -120,12 +120,14 @@ class FactReader:
 class MessageNews:
     """Messages that are new or changed, and which document each of their receipts names.
 
-    `undoings` are (event id, document) of messages that undo a document of the ERP.
+    `undoings` are (event id, document) of messages that undo a document of the ERP, `undone` the
+    ERP's orders on which one was undone.
     """
 
     rows: tuple[MessageRow, ...] = ()
     documents: tuple[tuple[str, str], ...] = ()
     undoings: tuple[tuple[str, str], ...] = ()
+    undone: frozenset[str] = frozenset()
     more: bool = False
 
 
@@ -197,13 +199,16 @@ class MessageReader:
             for row in told
             for line in message_lines(row, from_bytes(row.body), newest.get(row.event_id))
         )
-        undoings = tuple(
-            (row.event_id, name)
+        undoing = [
+            (row, from_bytes(row.body))
             for row in kept
             if KINDS[row.type].undoes  # type: ignore[index]
-            for name in _undone(from_bytes(row.body))
+        ]
+        undoings = ((row.event_id, name) for row, made in undoing for name in _undone(made))
+        done = {made.data.order.erp for row, made in undoing if row.state is State.DONE}
+        return MessageNews(
+            tuple(rows), tuple(dict.fromkeys(documents)), tuple(undoings), frozenset(done)
         )
-        return MessageNews(tuple(rows), tuple(dict.fromkeys(documents)), undoings)
 
     def _receipts(self, names: Sequence[str]) -> Iterator[ReceiptRow]:
         """Yield receipts, oldest first, without their bytes: the match compares what they name."""
@@ -269,7 +274,7 @@ class Follower:
         """
         found = self._facts.read()
         first = self._messages.read()
-        moved = {row.erp_order for row in first.rows if row.receipt_at is not None}
+        moved = {row.erp_order for row in first.rows if row.receipt_at is not None} | first.undone
         books: list[Part] = []
         orders: list[tuple[str, str]] | None = None
         fault: str | None = None

@@ -4,7 +4,8 @@
 create or replace temp table hand as
 select l.*, u.doc as undoes
 from line as l left join undoing as u on u.event_id = l.event_id
-where l.mid is null and (l.kind = 'gl' or l.erp_order in (select erp_order from our_order));
+where l.mid is null and (l.kind = 'gl' or u.doc is not null
+    or l.erp_order in (select erp_order from our_order));
 -- 1. A line that names a document, or is of the same, with the sign turned takes its line back.
 create or replace temp table taken as
 select h.seq, min(r.key) as key

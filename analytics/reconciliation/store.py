@@ -182,6 +182,7 @@ class MatchStore:
         [found] = self._connection.execute(
             "select count(*) from line where mid is null and kind <> 'gl' and (erp_order is null"
             " or erp_order not in (select erp_order from our_order))"
+            " and (event_id is null or event_id not in (select event_id from undoing))"
         ).fetchall()
         return int(found[0])
 

@@ -72,8 +72,7 @@ class NotReversibleThere(Refused):
 
     def __init__(self, document: str, why: str) -> None:
         super().__init__(
-            f"Document {document}: {why}. Ask the ERP's keeper to reverse it there; where the floor"
-            " did it, post it again from here afterwards.",
+            f"Document {document}: {why}. Ask the ERP's keeper to reverse it there.",
             document=document,
         )
 

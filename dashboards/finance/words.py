@@ -59,7 +59,7 @@ CLASSES: dict[str, ClassWords] = {
         "Quantity differs",
         State.BAD,
         "The quantities are not equal.",
-        "Compare the three sides; reverse the wrong posting in the ERP.",
+        "Compare the three sides; reverse the wrong posting and post again.",
     ),
     "rounding": ClassWords(
         "Rounded",
@@ -71,25 +71,25 @@ CLASSES: dict[str, ClassWords] = {
         "Unit differs",
         State.BAD,
         "The units are not the same.",
-        "Correct the item's base unit in the ERP, then reverse and resend.",
+        "Correct the item's base unit in the ERP, then reverse and post again.",
     ),
     "lot_mismatch": ClassWords(
         "Lot differs",
         State.BAD,
         "The ERP booked another lot.",
-        "Reverse the posting in the ERP; the floor's lot was scanned.",
+        "Reverse the posting and post again; the floor's lot was scanned.",
     ),
     "item_mismatch": ClassWords(
         "Item differs",
         State.BAD,
         "The ERP booked another item.",
-        "Reverse the posting in the ERP; check the item numbers of both sides.",
+        "Check the item numbers of both sides, then reverse and post again.",
     ),
     "wrong_order": ClassWords(
         "Wrong order",
         State.BAD,
         "The ERP booked it on another order.",
-        "Reverse the posting in the ERP and resend.",
+        "Reverse the posting and post again.",
     ),
     "wrong_period": ClassWords(
         "Wrong period",
@@ -125,7 +125,7 @@ CLASSES: dict[str, ClassWords] = {
         "Reversed on one side",
         State.BAD,
         "One side took it back, the other did not.",
-        "Ask which is so: post it anew in the ERP, or take it back on the floor.",
+        "Ask which is so: post again from here, or take it back on the floor.",
     ),
     "order_state": ClassWords(
         "Order still open",
