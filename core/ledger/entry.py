@@ -6,7 +6,6 @@ and never again: everything later reads the stored bytes.
 """
 
 import re
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -60,18 +59,20 @@ def check(value: object, depth: int = 0) -> None:
         NotCanonical: with the path to the first offending value.
     """
     kind = type(value)
-    if kind is str:
-        if not value.isascii():  # type: ignore[attr-defined]
-            _check_unicode(value)  # type: ignore[arg-type]
-    elif kind is dict:
+    if kind is dict:
         _check_depth(depth)
         for key, item in value.items():  # type: ignore[attr-defined]
             if type(key) is not str or not key.isascii():
                 raise NotCanonical("keys must be ASCII text", repr(key))
+            if type(item) is str and item.isascii():
+                continue  # nearly every value: a call for each would cost more than the hash
             try:
                 check(item, depth + 1)
             except NotCanonical as fault:
                 raise NotCanonical(fault.why, key, *fault.path) from None
+    elif kind is str:
+        if not value.isascii():  # type: ignore[attr-defined]
+            _check_unicode(value)  # type: ignore[arg-type]
     elif kind is int:
         if not -INTEGER_LIMIT < value < INTEGER_LIMIT:  # type: ignore[operator]
             raise NotCanonical("integer of 2**53 or more; use a decimal string")
@@ -145,15 +146,13 @@ def _check_envelope(entry: Entry) -> None:
 
 def check_name(text: object, field: str) -> None:
     """Refuse a name that is no text, empty, or has control characters."""
-    if type(text) is not str or not _is_name(text):
-        raise NotCanonical("must be text, not empty, without control characters", field)
-
-
-@lru_cache(4096)
-def _is_name(text: str) -> bool:
-    """Whether a text can be a name; the same few come with every entry."""
-    check(text)
-    return bool(text) and not CONTROL.search(text)
+    if type(text) is str and text:
+        if text.isascii() and text.isprintable():
+            return
+        check(text)
+        if not CONTROL.search(text):
+            return
+    raise NotCanonical("must be text, not empty, without control characters", field)
 
 
 def decode(body: bytes) -> Entry:
