@@ -7,7 +7,6 @@ nothing: the exposure on `/audit` grows, and it is asked again.
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -18,6 +17,7 @@ from cryptography import x509
 
 from core.clock import now, parse_iso
 from core.errors import LedgerBroken, MesError
+from core.ledger.answer import Answer
 from core.ledger.store import Ledger
 from core.ledger.timestamp import PREFIX, question, stamped_at, to_receipt
 
@@ -38,7 +38,7 @@ class AuthoritySilent(MesError):
 class Records(Protocol):
     """Whoever keeps anchors: the ledger's writer."""
 
-    def record_anchor(self, size: int, place: str, receipt: str, *, at: datetime) -> Future[None]:
+    def record_anchor(self, size: int, place: str, receipt: str, *, at: datetime) -> Answer[None]:
         """Keep the proof that a place outside holds the checkpoint of this size."""
         ...
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from core.clock import Watch, iso
 from core.clock_step import ClockSteps, NoStep, RecordClockStep, decide

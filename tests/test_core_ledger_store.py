@@ -5,15 +5,16 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from core.errors import Conflict, IdemReused
 from core.ledger.audit import audit
 from core.ledger.checkpoint import verify
+from core.ledger.driver import run
 from core.ledger.entry import NotCanonical, decode
 from core.ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
 from core.ledger.store import StoreFailed, open_store
@@ -283,6 +284,36 @@ def test_a_group_that_cannot_be_flushed_is_decided_again_job_by_job(
     with reading(where) as ledger:
         assert audit(ledger, KEY.verifier) is not None
         assert [entry.idem for entry in ledger.entries()] == ["k1:1", "k1:2"]
+
+
+def test_what_the_database_refuses_on_the_way_to_the_commit_commits_nothing(
+    where: str, tmp_path: Path
+) -> None:
+    class Refused(Recorder):
+        times = 0
+
+        def flush(self, view: View) -> None:
+            super().flush(view)
+            if self.times and view.size > 1:  # the job that holds the writer adds nothing
+                self.times -= 1
+                twice = "insert into checkpoint select size, root, note from checkpoint"
+                run(view.connection, twice, ())
+
+    hooks = Refused()
+    with writing(where, hooks, anchors=tmp_path / "anchors") as writer:
+        writer.submit(job("k1:0", draft())).result(20)
+        hold = Hold(writer)
+        futures = [writer.submit(job(f"k1:{n}", draft())) for n in (1, 2)]
+        hooks.times = 3  # the group; then the first alone, and once more on a new connection
+        hold.release()
+        with pytest.raises(StoreFailed, match="checkpoint"):
+            futures[0].result(20)
+        assert futures[1].result(20).first_seq == 2
+        assert hooks.times == 0
+        assert writer.submit(job("k1:1", draft())).result(20).first_seq == 3
+    with reading(where) as ledger:
+        assert audit(ledger, KEY.verifier) is not None
+        assert [entry.idem for entry in ledger.entries()] == ["k1:0", "k1:2", "k1:1"]
 
 
 def test_listeners_hear_the_last_committed_number(writer: Writer) -> None:

@@ -19,7 +19,7 @@ from core.ledger.merkle import leaf_hash
 from core.ledger.postgres import PostgresStore, grants
 from core.ledger.sqlite import SqliteStore
 from core.ledger.store import Store, StoreFailed, StoreUnsafe, open_store
-from core.ledger.writer import NoHooks, Writer
+from core.ledger.writer import NoHooks, View, Writer
 from tests.ledgers import KEY, ORIGIN, Recorder, draft, fill, job, reading, writing
 
 
@@ -239,11 +239,11 @@ class LosingStore(SqliteStore):
 
     lose = ""
 
-    def commit(self, connection: Connection) -> None:
+    def _commit(self, connection: Connection) -> None:
         lose, self.lose = self.lose, ""
         if lose == "before":
             raise OSError("the connection was lost")
-        super().commit(connection)
+        super()._commit(connection)
         if lose == "after":
             raise OSError("the connection was lost")
 
@@ -317,6 +317,35 @@ def test_a_writer_survives_the_loss_of_its_connection(postgres_url: str) -> None
                 " where datname = current_database() and pid <> pg_backend_pid()"
             )
         assert writer.submit(job("k1:2", draft())).result(20).first_seq == 2
+
+
+def test_a_connection_lost_on_the_way_to_the_commit_leaves_nothing_half_done(
+    postgres_url: str,
+) -> None:
+    class Losing(Recorder):
+        is_lost = False
+
+        def flush(self, view: View) -> None:
+            super().flush(view)
+            if self.is_lost:
+                self.is_lost = False
+                with admin(postgres_url) as other:
+                    other.execute(
+                        "select pg_terminate_backend(pid, 10000) from pg_stat_activity"
+                        " where datname = current_database() and pid <> pg_backend_pid()"
+                    )
+
+    hooks = Losing()
+    with writing(postgres_url, hooks) as writer:
+        writer.submit(job("k1:1", draft())).result(20)
+        hooks.is_lost = True
+        with pytest.raises(StoreFailed, match=r"Send the command again, same id\."):
+            writer.submit(job("k1:2", draft())).result(20)
+        assert ("dropped", None) in hooks.calls
+        again = writer.submit(job("k1:2", draft())).result(20)
+        assert (again.first_seq, again.replayed) == (2, False)
+    with reading(postgres_url) as ledger:
+        assert audit(ledger, KEY.verifier) is not None
 
 
 def test_entries_that_bypassed_the_writer_stop_it(postgres_url: str) -> None:

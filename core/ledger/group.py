@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, NestedTransaction
@@ -67,6 +67,17 @@ def load(store: Store, connection: Connection) -> Memory:
     return Memory(range_of(tiles, (bytes(leaf) for (leaf,) in leaves)))
 
 
+class _Taken(NamedTuple):
+    """A job that this group decided: its entries, its answer and that answer's stored text."""
+
+    request_sha256: str
+    first_seq: int | None
+    last_seq: int | None
+    entry_count: int
+    answer: dict[str, Any]
+    text: str
+
+
 class Group:
     """The view of its jobs, and the writer's pen. It lives for one transaction."""
 
@@ -83,14 +94,15 @@ class Group:
         self._entries: list[Entry] = []
         self._written = 0
         self._known: dict[str, ReceiptRow] = {}
-        self._new: list[str] = []
-        self._answers: dict[str, dict[str, Any]] = {}
+        self._new: dict[str, _Taken] = {}
         self._job: Job | None = None
         self._start = 0
         self._at: datetime | None = None
         self._at_text = ""
         self._savepoint: NestedTransaction | None = None
         self._tree = memory.tree
+        self._tiles: list[tuple[int, bytes]] = []
+        self._checkpoint: Checkpoint | None = None
 
     # What a job and the hooks see (core.ledger.job.View).
 
@@ -177,7 +189,7 @@ class Group:
 
     def take(self, job: Job) -> BaseException | None:
         """Decide one job and append what it decides; or undo it, and return what it raised."""
-        known = self._known.get(job.idem)
+        known = self._known.get(job.idem) or self._new.get(job.idem)
         if known is not None:
             is_same = known.request_sha256 == job.request_sha256
             return None if is_same else IdemReused(job.idem)
@@ -201,17 +213,12 @@ class Group:
             return fault
         finally:
             self._job = self._savepoint = None
-        self._answers[job.idem] = decision.answer
-        self._keep_receipt(job, answer)
-        return None
-
-    def _keep_receipt(self, job: Job, answer: str) -> None:
-        count = len(self._rows) - self._start
-        first, last = (self.size - count + 1, self.size) if count else (None, None)
-        self._known[job.idem] = ReceiptRow(
-            job.idem, job.request_sha256, first, last, count, answer, 0
+        size, count = self.size, len(self._rows) - self._start
+        first, last = (size - count + 1, size) if count else (None, None)
+        self._new[job.idem] = _Taken(
+            job.request_sha256, first, last, count, decision.answer, answer
         )
-        self._new.append(job.idem)
+        return None
 
     def _undo(self, before: dict[str, Head | None]) -> None:
         if self._savepoint is not None:
@@ -261,32 +268,38 @@ class Group:
             self._store.insert_entries(self._db, self._rows[self._written : end])
             self._written = end
 
-    def finish(self) -> Checkpoint | None:
-        """Write everything that the group decided; return its signed checkpoint, if it grew.
+    def seal(self) -> Checkpoint | None:
+        """Return the signed checkpoint over all that the group decided, None if nothing grew.
 
-        The checkpoint leaves this process only after the commit returned.
+        It leaves this process only after the commit returned.
         """
-        tree, checkpoint = self._memory.tree.copy(), None
-        tiles: list[tuple[int, bytes]] = []
+        if not self._rows:
+            return None
+        self._tree = tree = self._memory.tree.copy()
         for row in self._rows:
             tile = tree.add(row.leaf)
             if tile is not None:
-                tiles.append((tree.size // TILE - 1, tile))
-        if self._rows:
-            checkpoint = sign(self._key, tree.size, tree.root())
-        for idem in self._new:
-            self._known[idem] = self._known[idem]._replace(checkpoint_size=tree.size)
-        with self._store.together(self._db):
-            self._write()
-            self._hooks.flush(self)
-            for values in tiles:
-                run(self._db, self._store.sql(tables.INSERT_TILE), values)
-            if checkpoint is not None:
-                run(self._db, self._store.sql(tables.INSERT_CHECKPOINT), checkpoint)
-            if self._new:
-                self._store.insert_receipts(self._db, [self._known[idem] for idem in self._new])
-        self._tree = tree
-        return checkpoint
+                self._tiles.append((tree.size // TILE - 1, tile))
+        self._checkpoint = sign(self._key, tree.size, tree.root())
+        return self._checkpoint
+
+    def write(self) -> None:
+        """Write all that the group decided and that is not yet in the transaction."""
+        self._write()
+        self._hooks.flush(self)
+        for values in self._tiles:
+            run(self._db, self._store.sql(tables.INSERT_TILE), values)
+        if self._checkpoint is not None:
+            run(self._db, self._store.sql(tables.INSERT_CHECKPOINT), self._checkpoint)
+        if self._new:
+            size = self._tree.size
+            self._store.insert_receipts(
+                self._db,
+                [
+                    ReceiptRow(idem, one[0], one[1], one[2], one[3], one.text, size)
+                    for idem, one in self._new.items()
+                ],
+            )
 
     def committed(self) -> None:
         """Carry the group into the writer's memory."""
@@ -298,32 +311,29 @@ class Group:
     ) -> list[Outcome]:
         """Return each job's receipt, or what it raised; only the first of an id is no replay."""
         outcomes: list[Outcome] = []
-        new = set(self._new)
+        answered: set[str] = set()
         for job, fault in zip(jobs, faults, strict=True):
+            idem = job.idem
             if fault is not None:
                 outcomes.append(mapped(fault))
-                continue
-            row = self._known[job.idem]
-            if job.idem in new:
-                new.discard(job.idem)
-                outcomes.append(_receipt(row, self._answers[job.idem], replayed=False))
+            elif (one := self._new.get(idem)) is None:
+                outcomes.append(as_receipt(self._known[idem], replayed=True))
             else:
-                outcomes.append(as_receipt(row, replayed=True))
+                outcomes.append(self._receipt(idem, one, replayed=idem in answered))
+                answered.add(idem)
         return outcomes
+
+    def _receipt(self, idem: str, one: _Taken, *, replayed: bool) -> Receipt:
+        answer = msgspec.json.decode(one.text) if replayed else one.answer
+        return Receipt(
+            idem, one.first_seq, one.last_seq, one.entry_count, answer, replayed, self._tree.size
+        )
 
 
 def as_receipt(row: ReceiptRow, *, replayed: bool) -> Receipt:
     """Return the receipt in a stored row."""
-    return _receipt(row, msgspec.json.decode(row.answer), replayed=replayed)
-
-
-def _receipt(row: ReceiptRow, answer: dict[str, Any], *, replayed: bool) -> Receipt:
+    answer = msgspec.json.decode(row.answer)
     return Receipt(
-        idem=row.idem,
-        first_seq=row.first_seq,
-        last_seq=row.last_seq,
-        count=row.entry_count,
-        answer=answer,
-        replayed=replayed,
-        checkpoint_size=row.checkpoint_size,
-    )
+        row.idem, row.first_seq, row.last_seq, row.entry_count, answer, replayed,
+        row.checkpoint_size,
+    )  # fmt: skip

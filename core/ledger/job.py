@@ -1,18 +1,17 @@
 """What a command brings to the writer, what it sees there, and what it gets back."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy import Connection
 
 from core.ledger.entry import Entry
 from core.ledger.tables import Head
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """One entry to be: the writer gives it its numbers, its links and its time."""
 
     stream: str
@@ -22,15 +21,14 @@ class Draft:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What a command causes: entries, and an answer that is kept with the receipt.
 
     The answer has canonical bytes (no floats), and comes back unchanged on every replay.
     """
 
     drafts: tuple[Draft, ...] = ()
-    answer: dict[str, Any] = field(default_factory=dict)
+    answer: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class View(Protocol):
@@ -94,8 +92,7 @@ class NoHooks:
         pass
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """One command, ready to be decided under the lock.
 
     `decide` is called with the view; whatever it raises is its caller's answer, and nothing of
@@ -112,8 +109,7 @@ class Job:
     decide: Callable[[View], Decision]
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """What was committed for a command id, the first time; `replayed` says it is a repeat.
 
     `checkpoint_size` is the size of the signed checkpoint that covers the entries.

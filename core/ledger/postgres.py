@@ -5,25 +5,29 @@ COMMITTED: under a stricter isolation the snapshot would be older than the wait,
 stale. The lock ends with the transaction, however that ends.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Connection, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from core.ledger.driver import driving, fetch, run
+from core.ledger.driver import driving, ended, fetch, roll_back, run
 from core.ledger.tables import (
     APPEND_ONLY,
     SIZE,
     EntryRow,
+    OutcomeUnknown,
     ReceiptRow,
     StoreFailed,
     StoreUnsafe,
+    reason,
 )
 from core.migrations.schema import Schema
 
+OPEN = frozenset({TransactionStatus.INTRANS, TransactionStatus.INERROR})
 LOCK_KEY = 4_776_412_079_263_158_337  # one constant per database, never a hash of a text
 TIMEOUTS: Final = {
     "lock_timeout": "30s",
@@ -123,7 +127,6 @@ class PostgresStore:
 
     def enter(self, connection: Connection, idems: Sequence[str]) -> tuple[int, list[ReceiptRow]]:
         """One round trip; each statement is its own, and sees what was committed before it."""
-        connection.begin()
         with driving(connection) as raw, raw.pipeline():
             raw.execute(_LOCK, (LOCK_KEY,))
             size = raw.execute(SIZE)
@@ -131,13 +134,23 @@ class PostgresStore:
             [(found,)] = size.fetchall()
             return int(found), [ReceiptRow(*row) for row in receipts.fetchall()]
 
-    @contextmanager
-    def together(self, connection: Connection) -> Iterator[None]:
-        with driving(connection) as raw, raw.pipeline():
-            yield
+    def commit(self, connection: Connection, write: Callable[[], None]) -> None:
+        """One round trip: the server skips COMMIT after a statement that it refused."""
+        with driving(connection) as raw:
+            try:
+                with raw.pipeline():
+                    write()
+                    done = raw.execute("commit")
+            except BaseException as fault:
+                if raw.closed or raw.info.transaction_status not in OPEN:
+                    raise OutcomeUnknown(reason(fault)) from fault
+                raise
+        if done.statusmessage != "COMMIT":
+            raise StoreFailed("the database gave the transaction up")
+        ended(connection)
 
-    def commit(self, connection: Connection) -> None:
-        connection.commit()
+    def roll_back(self, connection: Connection) -> None:
+        roll_back(connection)
 
     def receipts(self, connection: Connection, idems: Sequence[str]) -> list[ReceiptRow]:
         return [ReceiptRow(*row) for row in fetch(connection, _RECEIPTS, (list(idems),))]

@@ -8,7 +8,7 @@ writes and checkpoints, all others are opened read-only.
 import json
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -18,15 +18,16 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from core.ledger.driver import driving, fetch, run
+from core.ledger.driver import ended, fetch, roll_back, run, run_many
 from core.ledger.tables import (
     APPEND_ONLY,
-    RECEIPT,
     SIZE,
     EntryRow,
+    OutcomeUnknown,
     ReceiptRow,
     StoreFailed,
     StoreUnsafe,
+    reason,
 )
 from core.migrations.schema import Schema
 
@@ -52,6 +53,10 @@ begin select raise(abort, '{table} is append-only'); end"""
 _RECEIPTS = (
     "select idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size"
     " from receipt where idem in (select value from json_each(?))"
+)
+_ENTER_ONE = (
+    f"select ({SIZE}), idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size"
+    " from (select 1) left join receipt on idem = ?"
 )
 _INSERT_ENTRY = (
     "insert into entry(seq, stream, ver, type, idem, body, leaf) values (?, ?, ?, ?, ?, ?, ?)"
@@ -152,32 +157,44 @@ class SqliteStore:
         run(connection, "begin immediate", ())
 
     def enter(self, connection: Connection, idems: Sequence[str]) -> tuple[int, list[ReceiptRow]]:
-        self.begin(connection)
+        run(connection, "begin immediate", ())
+        if len(idems) == 1:
+            [(size, *row)] = fetch(connection, _ENTER_ONE, idems)
+            return size, [] if row[0] is None else [ReceiptRow(*row)]
         [(size,)] = fetch(connection, SIZE)
         return size, self.receipts(connection, idems)
 
-    @contextmanager
-    def together(self, connection: Connection) -> Iterator[None]:
-        yield
+    def commit(self, connection: Connection, write: Callable[[], None]) -> None:
+        write()
+        try:
+            self._commit(connection)
+        except BaseException as fault:
+            raise OutcomeUnknown(reason(fault)) from fault
 
-    def commit(self, connection: Connection) -> None:
+    def _commit(self, connection: Connection) -> None:
         raw = connection.connection.dbapi_connection
         if not isinstance(raw, sqlite3.Connection) or not raw.in_transaction:
             raise StoreFailed("the database gave the transaction up")
-        connection.commit()
+        run(connection, "commit", ())
+        ended(connection)
+
+    def roll_back(self, connection: Connection) -> None:
+        roll_back(connection)
 
     def receipts(self, connection: Connection, idems: Sequence[str]) -> list[ReceiptRow]:
-        if len(idems) == 1:
-            return [ReceiptRow(*row) for row in fetch(connection, RECEIPT, idems)]
         return [ReceiptRow(*row) for row in fetch(connection, _RECEIPTS, (json.dumps(idems),))]
 
     def insert_entries(self, connection: Connection, rows: Sequence[EntryRow]) -> None:
-        with driving(connection) as raw:
-            raw.executemany(_INSERT_ENTRY, rows)
+        if len(rows) == 1:
+            run(connection, _INSERT_ENTRY, rows[0])
+        else:
+            run_many(connection, _INSERT_ENTRY, rows)
 
     def insert_receipts(self, connection: Connection, rows: Sequence[ReceiptRow]) -> None:
-        with driving(connection) as raw:
-            raw.executemany(_INSERT_RECEIPT, rows)
+        if len(rows) == 1:
+            run(connection, _INSERT_RECEIPT, rows[0])
+        else:
+            run_many(connection, _INSERT_RECEIPT, rows)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

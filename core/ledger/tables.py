@@ -5,7 +5,7 @@ Statements are written once with `?`; each home spells them for its driver. Five
 computed again from `entry`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -57,6 +57,10 @@ class StoreFailed(MesError):
 
 class StoreUnsafe(LedgerBroken):
     """The database would not keep what it confirms, or is already in use; nothing was written."""
+
+
+class OutcomeUnknown(Exception):
+    """The connection was lost while COMMIT was under way; `str` is the reason."""
 
 
 def reason(fault: BaseException) -> str:
@@ -136,14 +140,17 @@ class Store(Protocol):
     def enter(self, connection: Connection, idems: Sequence[str]) -> tuple[int, list[ReceiptRow]]:
         """Begin as `begin`; return the number of entries and the receipts of these command ids."""
 
-    def together(self, connection: Connection) -> AbstractContextManager[None]:
-        """Send the statements of the block together where the database can; faults come at its end.
+    def commit(self, connection: Connection, write: Callable[[], None]) -> None:
+        """Carry out the last statements of a transaction and commit it; return once it is on disk.
 
-        No row is read within the block.
+        No row is read by `write`: its statements travel together with COMMIT where they can.
+
+        Raises:
+            OutcomeUnknown: COMMIT was under way; every other fault means that nothing is committed.
         """
 
-    def commit(self, connection: Connection) -> None:
-        """Commit what `begin` began; return only after it is on the disk."""
+    def roll_back(self, connection: Connection) -> None:
+        """Undo what was not committed, however it was begun."""
 
     def receipts(self, connection: Connection, idems: Sequence[str]) -> list[ReceiptRow]:
         """Return the receipts of these command ids, those that exist."""

@@ -9,9 +9,7 @@ command answered is on disk. A job that raises fails alone.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Lock, Thread
@@ -23,6 +21,7 @@ from core.clock import iso
 from core.errors import IdemReused, LedgerBroken
 from core.ledger import tables
 from core.ledger.anchor import AnchorFolder
+from core.ledger.answer import Answer
 from core.ledger.audit import check_anchors, check_checkpoint, rows
 from core.ledger.checkpoint import Checkpoint, LogKey, Verifier
 from core.ledger.entry import check_name
@@ -30,7 +29,7 @@ from core.ledger.group import Group, Memory, Outcome, as_receipt, load
 from core.ledger.inbox import Inbox
 from core.ledger.job import Decision, Draft, Hooks, Job, NoHooks, Receipt, View
 from core.ledger.store import Ledger
-from core.ledger.tables import Head, Store, StoreFailed, mapped, reason
+from core.ledger.tables import Head, OutcomeUnknown, Store, StoreFailed, mapped, reason
 
 __all__ = [
     "Decision", "Draft", "Head", "Hooks", "Job", "NoHooks", "Receipt", "View", "Writer",
@@ -43,20 +42,20 @@ REST_AFTER_NS = 1_000_000_000
 _log = logging.getLogger("batchwright.ledger")
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    job: Job
-    future: Future[Receipt] = field(default_factory=Future)
+class _Pending(Answer[Receipt]):
+    __slots__ = ("job",)
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self.job = job
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchoring:
-    row: tables.AnchorRow
-    future: Future[None] = field(default_factory=Future)
+class _Anchoring(Answer[None]):
+    __slots__ = ("row",)
 
-
-class _OutcomeUnknown(Exception):
-    """The connection was lost while COMMIT was under way."""
+    def __init__(self, row: tables.AnchorRow) -> None:
+        super().__init__()
+        self.row = row
 
 
 class Writer:
@@ -129,8 +128,8 @@ class Writer:
             self._disconnect()
         self.store.release()
 
-    def submit(self, job: Job) -> Future[Receipt]:
-        """Queue a job; the future brings its receipt once it is on disk, or what it raised.
+    def submit(self, job: Job) -> Answer[Receipt]:
+        """Queue a job; the answer is its receipt once it is on disk, or what it raised.
 
         Raises:
             NotCanonical: the command id is no plain text.
@@ -139,7 +138,7 @@ class Writer:
         check_name(job.idem, "idem")
         pending = _Pending(job)
         self._put(pending)
-        return pending.future
+        return pending
 
     def carry_out(self, job: Job, seconds: int) -> Receipt:
         """Return the receipt of a job once it is on disk, or raise what it raised.
@@ -162,13 +161,13 @@ class Writer:
                 self._process([alone])
         finally:
             self._turn.release()
-        return self.submit(job).result(seconds) if alone is None else alone.future.result()
+        return self.submit(job).result(seconds) if alone is None else alone.result(seconds)
 
-    def record_anchor(self, size: int, place: str, receipt: str, *, at: datetime) -> Future[None]:
+    def record_anchor(self, size: int, place: str, receipt: str, *, at: datetime) -> Answer[None]:
         """Keep the proof that a place outside holds the checkpoint of this size."""
         item = _Anchoring(tables.AnchorRow(size, place, receipt, iso(at)))
         self._put(item)
-        return item.future
+        return item
 
     def _put(self, item: _Pending | _Anchoring) -> None:
         if not self._inbox.put(item):
@@ -179,8 +178,7 @@ class Writer:
     def _run(self) -> None:
         goes_on = True
         while goes_on:
-            found, goes_on = self._gather()
-            pending = [item for item in found if item.future.set_running_or_notify_cancel()]
+            pending, goes_on = self._gather()
             with self._turn:
                 self._process(pending)
 
@@ -213,8 +211,8 @@ class Writer:
             self._answer(items)
         finally:
             for item in items:  # no caller is ever left waiting
-                if not item.future.done():
-                    item.future.set_exception(StoreFailed("the writer stopped"))
+                if not item.done():
+                    item.set_exception(StoreFailed("the writer stopped"))
 
     def _answer(self, items: Sequence[_Pending | _Anchoring]) -> None:
         pending = [item for item in items if isinstance(item, _Pending)]
@@ -229,9 +227,9 @@ class Writer:
         self._is_rested = False
         for item, outcome in zip(pending, outcomes, strict=True):
             if isinstance(outcome, BaseException):
-                item.future.set_exception(outcome)
+                item.set_exception(outcome)
             else:
-                item.future.set_result(outcome)
+                item.set_result(outcome)
         if self._memory.size > size:
             self._tell(self._memory.size)
 
@@ -249,7 +247,7 @@ class Writer:
         try:
             self._connect()
             return self._transact(jobs)
-        except _OutcomeUnknown as fault:
+        except OutcomeUnknown as fault:
             return self._look_up(jobs, fault)
         except LedgerBroken as fault:
             self._give_up(fault)
@@ -269,11 +267,8 @@ class Writer:
         group = Group(self.store, connection, self._key, hooks=self._hooks, memory=self._memory)
         group.enter(jobs)
         faults = [group.take(job) for job in jobs]
-        checkpoint = group.finish()
-        try:
-            self.store.commit(connection)
-        except BaseException as fault:
-            raise _OutcomeUnknown(reason(fault)) from fault
+        checkpoint = group.seal()
+        self.store.commit(connection, group.write)
         group.committed()
         if checkpoint is not None:
             self._keep_outside(checkpoint)
@@ -287,7 +282,7 @@ class Writer:
         except OSError:  # the entries are committed: their callers must hear that
             _log.exception("anchor not written size=%d", checkpoint.size)
 
-    def _look_up(self, jobs: Sequence[Job], unknown: _OutcomeUnknown) -> list[Outcome]:
+    def _look_up(self, jobs: Sequence[Job], unknown: OutcomeUnknown) -> list[Outcome]:
         """Answer a group whose commit was not confirmed, from what is stored now."""
         why = str(unknown)
         self._roll_back()
@@ -295,7 +290,7 @@ class Writer:
         try:
             connection = self._connect()
             found = {r.idem: r for r in self.store.receipts(connection, [j.idem for j in jobs])}
-            connection.rollback()
+            self.store.roll_back(connection)
         except LedgerBroken as fault:
             self._give_up(fault)
             return [fault for _ in jobs]
@@ -322,9 +317,9 @@ class Writer:
             connection.commit()
         except BaseException as fault:
             self._roll_back()
-            item.future.set_exception(mapped(fault))
+            item.set_exception(mapped(fault))
         else:
-            item.future.set_result(None)
+            item.set_result(None)
 
     # The connection.
 
@@ -369,7 +364,7 @@ class Writer:
         if self._connection is None:
             return
         try:
-            self._connection.rollback()
+            self.store.roll_back(self._connection)
         except SQLAlchemyError:
             self._disconnect()
         else:

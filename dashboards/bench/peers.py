@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -112,10 +113,9 @@ def bare_group(store: Store, key: LogKey | None = None) -> Iterator[Append]:
             seq += len(group)
             if key is None:
                 store.begin(connection)
-                store.insert_entries(connection, rows)
+                store.commit(connection, partial(store.insert_entries, connection, rows))
             else:
                 _keep(store, connection, rows, note=sign(key, seq, leaf))
-            store.commit(connection)
             for one in group:
                 one.set_result(None)
 
@@ -139,13 +139,16 @@ def bare_group(store: Store, key: LogKey | None = None) -> Iterator[Append]:
 def _keep(store: Store, connection: Any, rows: Sequence[EntryRow], *, note: Checkpoint) -> None:
     """Write what the ledger writes of a group: entries, receipts and the checkpoint."""
     store.enter(connection, [str(row.idem) for row in rows])
-    with store.together(connection):
+
+    def write() -> None:
         store.insert_entries(connection, rows)
         run(connection, store.sql(INSERT_CHECKPOINT), note)
         store.insert_receipts(
             connection,
             [ReceiptRow(str(r.idem), DIGEST, r.seq, r.seq, 1, "{}", note.size) for r in rows],
         )
+
+    store.commit(connection, write)
 
 
 @contextmanager
