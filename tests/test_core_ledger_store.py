@@ -271,6 +271,24 @@ def test_hooks_hear_each_job_and_one_flush_per_group(writer: Writer, hooks: Reco
     assert hooks.calls == [("flush", 0), ("appended", [1, 2]), ("appended", [3]), ("flush", 3)]
 
 
+def test_hooks_drop_nothing_for_a_job_that_they_never_heard_of(
+    writer: Writer, hooks: Recorder, where: str
+) -> None:
+    hold = Hold(writer)
+    first = writer.submit(job("k1:1", draft(), draft("lot/L1")))
+    floats = writer.submit(job("k1:2", draft(), draft(net_g=0.5)))
+    last = writer.submit(job("k1:3", draft(), draft("lot/L1")))
+    hold.release()
+    assert isinstance(floats.exception(20), NotCanonical)
+    assert (first.result(20).last_seq, last.result(20).last_seq) == (2, 4)
+    assert [name for name, _ in hooks.calls] == ["flush", "appended", "appended", "flush"]
+    with reading(where) as ledger:
+        assert audit(ledger, KEY.verifier) is not None
+        assert [(e.stream, e.ver) for e in ledger.entries()] == [
+            ("batch/B1", 1), ("lot/L1", 1), ("batch/B1", 2), ("lot/L1", 2),
+        ]  # fmt: skip
+
+
 def test_a_group_that_cannot_be_flushed_is_decided_again_job_by_job(
     writer: Writer, hooks: Recorder, where: str
 ) -> None:

@@ -70,7 +70,8 @@ class AnchorFolder:
         _write(self._newest, note)
         if os.fstat(self._newest).st_size != len(note):
             os.ftruncate(self._newest, len(note))
-        self._wake.set()
+        if not self._wake.is_set():  # else it is about to force what was written just now
+            self._wake.set()
 
     def settle(self) -> None:
         """Force the newest copy to the disk under its own name, and prune older ones."""

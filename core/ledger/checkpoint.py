@@ -19,6 +19,7 @@ import re
 from base64 import b64decode, b64encode
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -68,7 +69,7 @@ class Verifier:
     public: bytes
     former: tuple[Former, ...] = ()
 
-    @property
+    @cached_property
     def key_id(self) -> bytes:
         return key_id(self.name, self.public)
 

@@ -97,6 +97,7 @@ class Group:
         self._new: dict[str, _Taken] = {}
         self._job: Job | None = None
         self._start = 0
+        self._is_told = False  # whether the hooks have heard of the present job
         self._at: datetime | None = None
         self._at_text = ""
         self._savepoint: NestedTransaction | None = None
@@ -129,11 +130,13 @@ class Group:
         return self._memory.size + len(self._rows)
 
     def head(self, stream: str) -> Head | None:
-        found = self._heads.get(stream) or self._memory.heads.get(stream)
-        if found is None:
-            for ver, leaf in fetch(self._db, self._store.sql(tables.HEAD), (stream,)):
-                found = self._memory.heads[stream] = Head(ver, bytes(leaf).hex())
-        return found
+        return self._heads.get(stream) or self._memory.heads.get(stream) or self._look_up(stream)
+
+    def _look_up(self, stream: str) -> Head | None:
+        for ver, leaf in fetch(self._db, self._store.sql(tables.HEAD), (stream,)):
+            found = self._memory.heads[stream] = Head(ver, bytes(leaf).hex())
+            return found
+        return None
 
     def stream(self, stream: str) -> list[Entry]:
         if self.head(stream) is None:
@@ -193,73 +196,68 @@ class Group:
         if known is not None:
             is_same = known.request_sha256 == job.request_sha256
             return None if is_same else IdemReused(job.idem)
-        self._job, self._at, self._at_text, self._start = job, None, "", len(self._rows)
-        before = dict[str, Head | None]()
+        rows, start = self._rows, len(self._rows)
+        self._job, self._at, self._at_text, self._start = job, None, "", start
+        self._is_told = False
         try:
             decision = job.decide(self)
             answer = canonical(decision.answer).decode("utf-8") if decision.answer else "{}"
             for draft in decision.drafts:
-                before.setdefault(draft.stream, self._heads.get(draft.stream))
                 self._append(job, draft)
             if decision.drafts:
-                self._hooks.appended(self, self._entries[self._start :])
+                self._is_told = True
+                self._hooks.appended(self, self._entries[start:])
             if self._savepoint is not None:
                 self._write()
                 self._savepoint.commit()
         except BaseException as fault:  # the caller of this job gets it, whatever it is
             if self._savepoint is None and isinstance(fault, SQLAlchemyError):
                 raise  # the database may have rolled back more than this job
-            self._undo(before)
+            self._undo()
             return fault
         finally:
             self._job = self._savepoint = None
-        size, count = self.size, len(self._rows) - self._start
-        first, last = (size - count + 1, size) if count else (None, None)
+        end = len(rows)
+        first, last = (rows[start].seq, rows[-1].seq) if end > start else (None, None)
         self._new[job.idem] = _Taken(
-            job.request_sha256, first, last, count, decision.answer, answer
+            job.request_sha256, first, last, end - start, decision.answer, answer
         )
         return None
 
-    def _undo(self, before: dict[str, Head | None]) -> None:
+    def _undo(self) -> None:
+        """Take back the present job: its rows, its heads, and what the hooks heard of it."""
         if self._savepoint is not None:
             self._savepoint.rollback()
-        reached_hooks = len(self._rows) > self._start
+        undone = self._rows[self._start :]
         del self._rows[self._start :]
         del self._entries[self._start :]
         self._written = min(self._written, self._start)
-        for stream, head in before.items():
-            if head is None:
-                self._heads.pop(stream, None)
-            else:
-                self._heads[stream] = head
-        if reached_hooks:
+        streams = frozenset(row.stream for row in undone)
+        for stream in streams:
+            del self._heads[stream]
+        for row in self._rows:
+            if row.stream in streams:
+                self._heads[row.stream] = Head(row.ver, row.leaf.hex())
+        if self._is_told:
             self._job = None
-            self._hooks.dropped(frozenset(before))
+            self._hooks.dropped(streams)
 
     def _append(self, job: Job, draft: Draft) -> None:
-        head = self.head(draft.stream)
+        stream = draft.stream
+        head = self.head(stream)
+        ver, prev = (1, None) if head is None else (head.ver + 1, head.leaf)
+        seq = self._memory.tree.size + len(self._rows) + 1
         self._at_text = self._at_text or iso(self.at)
         entry = Entry(
-            seq=self.size + 1,
-            stream=draft.stream,
-            ver=head.ver + 1 if head else 1,
-            prev=head.leaf if head else None,
-            type=draft.type,
-            v=draft.v,
-            at=self._at_text,
-            actor=job.actor,
-            station=job.station,
-            idem=job.idem,
-            reason=draft.reason,
-            data=draft.data,
-        )
+            seq=seq, stream=stream, ver=ver, prev=prev, type=draft.type, v=draft.v,
+            at=self._at_text, actor=job.actor, station=job.station, idem=job.idem,
+            reason=draft.reason, data=draft.data,
+        )  # fmt: skip
         body = encode(entry)
         leaf = leaf_hash(body)
-        self._rows.append(
-            EntryRow(entry.seq, entry.stream, entry.ver, entry.type, entry.idem, body, leaf)
-        )
+        self._rows.append(EntryRow(seq, stream, ver, draft.type, job.idem, body, leaf))
         self._entries.append(entry)
-        self._heads[draft.stream] = Head(entry.ver, leaf.hex())
+        self._heads[stream] = Head(ver, leaf.hex())
 
     def _write(self, upto: int | None = None) -> None:
         """Insert what is decided and not yet in the transaction."""
