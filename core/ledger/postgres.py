@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from core.ledger.arrays import Bigints, Blobs, Texts, register
 from core.ledger.driver import driving, ended, fetch, roll_back, run
 from core.ledger.tables import (
     APPEND_ONLY,
@@ -47,18 +48,13 @@ _RECEIPTS = (
     " from receipt where idem = any(%s)"
 )
 _INSERT_ENTRIES = (
-    "insert into entry(seq, stream, ver, type, idem, body, leaf) select * from unnest("
-    "%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])"
+    "insert into entry(seq, stream, ver, type, idem, body, leaf)"
+    " select * from unnest(%s, %s, %s, %s, %s, %s, %s)"
 )
 _INSERT_RECEIPTS = (
     "insert into receipt(idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size)"
-    " select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],"
-    " %s::text[], %s::bigint[])"
+    " select * from unnest(%s, %s, %s, %s, %s, %s, %s)"
 )
-
-
-def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def grants(role: str) -> tuple[str, ...]:
@@ -117,6 +113,8 @@ class PostgresStore:
                     " Change the server's configuration."
                 )
         connection.commit()
+        with driving(connection) as raw:
+            register(raw.adapters)
         self.begin(connection)
         Schema("ledger").ready(connection, self.name)
         connection.commit()
@@ -130,7 +128,7 @@ class PostgresStore:
         with driving(connection) as raw, raw.pipeline():
             raw.execute(_LOCK, (LOCK_KEY,))
             size = raw.execute(SIZE)
-            receipts = raw.execute(_RECEIPTS, (list(idems),))
+            receipts = raw.execute(_RECEIPTS, (Texts(idems),))
             [(found,)] = size.fetchall()
             return int(found), [ReceiptRow(*row) for row in receipts.fetchall()]
 
@@ -153,13 +151,23 @@ class PostgresStore:
         roll_back(connection)
 
     def receipts(self, connection: Connection, idems: Sequence[str]) -> list[ReceiptRow]:
-        return [ReceiptRow(*row) for row in fetch(connection, _RECEIPTS, (list(idems),))]
+        return [ReceiptRow(*row) for row in fetch(connection, _RECEIPTS, (Texts(idems),))]
 
     def insert_entries(self, connection: Connection, rows: Sequence[EntryRow]) -> None:
-        run(connection, _INSERT_ENTRIES, _columns(rows))
+        seq, stream, ver, kind, idem, body, leaf = zip(*rows, strict=True)
+        columns = (
+            Bigints(seq), Texts(stream), Bigints(ver), Texts(kind), Texts(idem), Blobs(body),
+            Blobs(leaf),
+        )  # fmt: skip
+        run(connection, _INSERT_ENTRIES, columns)
 
     def insert_receipts(self, connection: Connection, rows: Sequence[ReceiptRow]) -> None:
-        run(connection, _INSERT_RECEIPTS, _columns(rows))
+        idem, sha256, first, last, count, answer, size = zip(*rows, strict=True)
+        columns = (
+            Texts(idem), Texts(sha256), Bigints(first), Bigints(last), Bigints(count),
+            Texts(answer), Bigints(size),
+        )  # fmt: skip
+        run(connection, _INSERT_RECEIPTS, columns)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
