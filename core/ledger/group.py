@@ -283,21 +283,22 @@ class Group:
 
     def write(self) -> None:
         """Write all that the group decided and that is not yet in the transaction."""
-        self._write()
-        self._hooks.flush(self)
+        size, rows = self._tree.size, self._rows[self._written :]
+        receipts = [
+            ReceiptRow(idem, one[0], one[1], one[2], one[3], one.text, size)
+            for idem, one in self._new.items()
+        ]
+        if rows and self._checkpoint is not None:
+            self._store.insert(self._db, rows, receipts, checkpoint=self._checkpoint)
+            self._written = len(self._rows)
+        else:
+            if self._checkpoint is not None:
+                run(self._db, self._store.sql(tables.INSERT_CHECKPOINT), self._checkpoint)
+            if receipts:
+                self._store.insert_receipts(self._db, receipts)
         for values in self._tiles:
             run(self._db, self._store.sql(tables.INSERT_TILE), values)
-        if self._checkpoint is not None:
-            run(self._db, self._store.sql(tables.INSERT_CHECKPOINT), self._checkpoint)
-        if self._new:
-            size = self._tree.size
-            self._store.insert_receipts(
-                self._db,
-                [
-                    ReceiptRow(idem, one[0], one[1], one[2], one[3], one.text, size)
-                    for idem, one in self._new.items()
-                ],
-            )
+        self._hooks.flush(self)
 
     def committed(self) -> None:
         """Carry the group into the writer's memory."""

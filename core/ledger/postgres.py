@@ -14,10 +14,12 @@ from sqlalchemy import URL, Connection, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from core.ledger.arrays import Bigints, Blobs, Texts, register
+from core.ledger.arrays import Array, Bigints, Blobs, Texts, register
+from core.ledger.checkpoint import Checkpoint
 from core.ledger.driver import driving, ended, fetch, roll_back, run
 from core.ledger.tables import (
     APPEND_ONLY,
+    INSERT_CHECKPOINT,
     SIZE,
     EntryRow,
     OutcomeUnknown,
@@ -43,18 +45,32 @@ SETTINGS: Final = {
 }
 
 _LOCK = "select pg_advisory_xact_lock(%s)"
-_RECEIPTS = (
-    "select idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size"
-    " from receipt where idem = any(%s)"
+_RECEIPT = "idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size"
+_RECEIPTS = f"select {_RECEIPT} from receipt where idem = any(%s)"
+_ENTER = f"select ({SIZE}), {_RECEIPT} from (select 1) as one left join receipt on idem = any(%s)"
+_UNNEST = "select * from unnest(%s, %s, %s, %s, %s, %s, %s)"
+_INSERT_ENTRIES = f"insert into entry(seq, stream, ver, type, idem, body, leaf) {_UNNEST}"
+_INSERT_RECEIPTS = f"insert into receipt({_RECEIPT}) {_UNNEST}"
+_INSERT_GROUP = (
+    f"with entries as ({_INSERT_ENTRIES}),"
+    f" sealed as ({INSERT_CHECKPOINT.replace('?', '%s')}) {_INSERT_RECEIPTS}"
 )
-_INSERT_ENTRIES = (
-    "insert into entry(seq, stream, ver, type, idem, body, leaf)"
-    " select * from unnest(%s, %s, %s, %s, %s, %s, %s)"
-)
-_INSERT_RECEIPTS = (
-    "insert into receipt(idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size)"
-    " select * from unnest(%s, %s, %s, %s, %s, %s, %s)"
-)
+
+
+def _entries(rows: Sequence[EntryRow]) -> tuple[Array, ...]:
+    seq, stream, ver, kind, idem, body, leaf = zip(*rows, strict=True)
+    return (
+        Bigints(seq), Texts(stream), Bigints(ver), Texts(kind), Texts(idem), Blobs(body),
+        Blobs(leaf),
+    )  # fmt: skip
+
+
+def _receipts(rows: Sequence[ReceiptRow]) -> tuple[Array, ...]:
+    idem, sha256, first, last, count, answer, size = zip(*rows, strict=True)
+    return (
+        Texts(idem), Texts(sha256), Bigints(first), Bigints(last), Bigints(count), Texts(answer),
+        Bigints(size),
+    )  # fmt: skip
 
 
 def grants(role: str) -> tuple[str, ...]:
@@ -127,10 +143,9 @@ class PostgresStore:
         """One round trip; each statement is its own, and sees what was committed before it."""
         with driving(connection) as raw, raw.pipeline():
             raw.execute(_LOCK, (LOCK_KEY,))
-            size = raw.execute(SIZE)
-            receipts = raw.execute(_RECEIPTS, (Texts(idems),))
-            [(found,)] = size.fetchall()
-            return int(found), [ReceiptRow(*row) for row in receipts.fetchall()]
+            found = raw.execute(_ENTER, (Texts(idems),)).fetchall()
+        receipts = [ReceiptRow(*row) for _, *row in found if row[0] is not None]
+        return int(found[0][0]), receipts
 
     def commit(self, connection: Connection, write: Callable[[], None]) -> None:
         """One round trip: the server skips COMMIT after a statement that it refused."""
@@ -154,20 +169,21 @@ class PostgresStore:
         return [ReceiptRow(*row) for row in fetch(connection, _RECEIPTS, (Texts(idems),))]
 
     def insert_entries(self, connection: Connection, rows: Sequence[EntryRow]) -> None:
-        seq, stream, ver, kind, idem, body, leaf = zip(*rows, strict=True)
-        columns = (
-            Bigints(seq), Texts(stream), Bigints(ver), Texts(kind), Texts(idem), Blobs(body),
-            Blobs(leaf),
-        )  # fmt: skip
-        run(connection, _INSERT_ENTRIES, columns)
+        run(connection, _INSERT_ENTRIES, _entries(rows))
 
     def insert_receipts(self, connection: Connection, rows: Sequence[ReceiptRow]) -> None:
-        idem, sha256, first, last, count, answer, size = zip(*rows, strict=True)
-        columns = (
-            Texts(idem), Texts(sha256), Bigints(first), Bigints(last), Bigints(count),
-            Texts(answer), Bigints(size),
-        )  # fmt: skip
-        run(connection, _INSERT_RECEIPTS, columns)
+        run(connection, _INSERT_RECEIPTS, _receipts(rows))
+
+    def insert(
+        self,
+        connection: Connection,
+        entries: Sequence[EntryRow],
+        receipts: Sequence[ReceiptRow],
+        *,
+        checkpoint: Checkpoint,
+    ) -> None:
+        values = (*_entries(entries), *checkpoint, *_receipts(receipts))
+        run(connection, _INSERT_GROUP, values)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

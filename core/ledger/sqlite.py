@@ -18,9 +18,11 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
 
+from core.ledger.checkpoint import Checkpoint
 from core.ledger.driver import ended, fetch, roll_back, run, run_many
 from core.ledger.tables import (
     APPEND_ONLY,
+    INSERT_CHECKPOINT,
     SIZE,
     EntryRow,
     OutcomeUnknown,
@@ -195,6 +197,18 @@ class SqliteStore:
             run(connection, _INSERT_RECEIPT, rows[0])
         else:
             run_many(connection, _INSERT_RECEIPT, rows)
+
+    def insert(
+        self,
+        connection: Connection,
+        entries: Sequence[EntryRow],
+        receipts: Sequence[ReceiptRow],
+        *,
+        checkpoint: Checkpoint,
+    ) -> None:
+        self.insert_entries(connection, entries)
+        run(connection, INSERT_CHECKPOINT, checkpoint)
+        self.insert_receipts(connection, receipts)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from core.errors import LedgerBroken, MesError
+from core.ledger.checkpoint import Checkpoint
 
 APPEND_ONLY = ("entry", "checkpoint", "receipt", "anchor")
 
@@ -158,6 +159,16 @@ class Store(Protocol):
     def insert_entries(self, connection: Connection, rows: Sequence[EntryRow]) -> None: ...
 
     def insert_receipts(self, connection: Connection, rows: Sequence[ReceiptRow]) -> None: ...
+
+    def insert(
+        self,
+        connection: Connection,
+        entries: Sequence[EntryRow],
+        receipts: Sequence[ReceiptRow],
+        *,
+        checkpoint: Checkpoint,
+    ) -> None:
+        """Insert what makes a group, all of it, in as few statements as the database can."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Return a connection that cannot write; a statement of it sees one committed state."""

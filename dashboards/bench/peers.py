@@ -13,12 +13,11 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from core.ledger.checkpoint import Checkpoint, LogKey, sign
-from core.ledger.driver import run
 from core.ledger.entry import Entry, encode
 from core.ledger.merkle import leaf_hash
 from core.ledger.sqlite import PRAGMAS
 from core.ledger.store import ReceiptRow, Store
-from core.ledger.tables import INSERT_CHECKPOINT, SIZE, EntryRow
+from core.ledger.tables import SIZE, EntryRow
 from dashboards.bench.measure import Append
 
 BLOCK = 4096
@@ -140,15 +139,8 @@ def _keep(store: Store, connection: Any, rows: Sequence[EntryRow], *, note: Chec
     """Write what the ledger writes of a group: entries, receipts and the checkpoint."""
     store.enter(connection, [str(row.idem) for row in rows])
 
-    def write() -> None:
-        store.insert_entries(connection, rows)
-        run(connection, store.sql(INSERT_CHECKPOINT), note)
-        store.insert_receipts(
-            connection,
-            [ReceiptRow(str(r.idem), DIGEST, r.seq, r.seq, 1, "{}", note.size) for r in rows],
-        )
-
-    store.commit(connection, write)
+    receipts = [ReceiptRow(str(r.idem), DIGEST, r.seq, r.seq, 1, "{}", note.size) for r in rows]
+    store.commit(connection, partial(store.insert, connection, rows, receipts, checkpoint=note))
 
 
 @contextmanager
