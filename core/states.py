@@ -7,9 +7,10 @@ from core.catalogue import NOUNS
 from core.fact import Head, State
 from core.ledger.entry import Entry
 from core.ledger.store import Ledger
+from core.ledger.tables import Statement
 from core.ledger.writer import View
 from core.projections import verifications
-from core.projections.nouns import Nouns, Row, recorded, write
+from core.projections.nouns import Nouns, Row, recorded, statements
 
 
 class Committed:
@@ -83,12 +84,12 @@ class States:
         for entry in entries:
             self._rows.pop(entry.stream, None)
 
-    def flush(self, view: View) -> None:
+    def flush(self, view: View) -> list[Statement]:
         rows = [row for stream in sorted(self._dirty) if (row := self._rows[stream]) is not None]
-        write(view.connection, self._ledger.store, rows, upto_seq=view.size)
         self._dirty.clear()
         if len(self._rows) > self.LIMIT:
             self._rows.clear()
+        return statements(rows, upto_seq=view.size)
 
     def dropped(self, streams: frozenset[str] | None) -> None:
         if streams is None:

@@ -11,6 +11,7 @@ from typing import Any
 from core.ledger.checkpoint import LogKey
 from core.ledger.entry import Entry, canonical
 from core.ledger.store import Ledger, open_store
+from core.ledger.tables import Statement
 from core.ledger.writer import Decision, Draft, Hooks, Job, NoHooks, View, Writer
 
 ORIGIN = "batchwright.example/tablets"
@@ -81,10 +82,11 @@ class Recorder(NoHooks):
     def foreign(self, view: View, entries: Sequence[Entry]) -> None:
         self.calls.append(("foreign", [entry.seq for entry in entries]))
 
-    def flush(self, view: View) -> None:
+    def flush(self, view: View) -> Sequence[Statement]:
         self.calls.append(("flush", view.size))
         if self.fail_flush and view.size:
             raise self.fail_flush.pop()
+        return ()
 
     def dropped(self, streams: frozenset[str] | None) -> None:
         self.calls.append(("dropped", None if streams is None else sorted(streams)))

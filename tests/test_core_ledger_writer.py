@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from core.ledger.merkle import leaf_hash
 from core.ledger.postgres import PostgresStore, grants
 from core.ledger.sqlite import SqliteStore
 from core.ledger.store import Store, StoreFailed, StoreUnsafe, open_store
+from core.ledger.tables import Statement
 from core.ledger.writer import NoHooks, View, Writer
 from tests.ledgers import KEY, ORIGIN, Recorder, draft, fill, job, reading, writing
 
@@ -325,8 +327,7 @@ def test_a_connection_lost_on_the_way_to_the_commit_leaves_nothing_half_done(
     class Losing(Recorder):
         is_lost = False
 
-        def flush(self, view: View) -> None:
-            super().flush(view)
+        def flush(self, view: View) -> Sequence[Statement]:
             if self.is_lost:
                 self.is_lost = False
                 with admin(postgres_url) as other:
@@ -334,6 +335,7 @@ def test_a_connection_lost_on_the_way_to_the_commit_leaves_nothing_half_done(
                         "select pg_terminate_backend(pid, 10000) from pg_stat_activity"
                         " where datname = current_database() and pid <> pg_backend_pid()"
                     )
+            return super().flush(view)
 
     hooks = Losing()
     with writing(postgres_url, hooks) as writer:

@@ -10,9 +10,6 @@ Source:
 from collections.abc import Sequence
 from struct import Struct
 
-from psycopg.adapt import AdaptersMap, Dumper
-from psycopg.pq import Format
-
 BIGINT, TEXT, BYTEA = 20, 25, 17  # types of elements, by their numbers in every PostgreSQL
 _HEAD = Struct("!iiIii").pack
 _LENGTH = Struct("!i").pack
@@ -30,48 +27,19 @@ class Array:
         self.data = _HEAD(1, has_null, element, len(items), 1) + b"".join(items)
 
 
-class Bigints(Array):
-    """Whole numbers of 64 bits, or null."""
-
-    def __init__(self, column: Sequence[int | None]) -> None:
-        items = [_NULL if one is None else _NUMBER(8, one) for one in column]
-        super().__init__(BIGINT, items, has_null=None in column)
+def bigints(column: Sequence[int | None]) -> Array:
+    """Return whole numbers of 64 bits, or null."""
+    items = [_NULL if one is None else _NUMBER(8, one) for one in column]
+    return Array(BIGINT, items, has_null=None in column)
 
 
-class Texts(Array):
-    """Texts, or null."""
-
-    def __init__(self, column: Sequence[str | None]) -> None:
-        raw = [None if one is None else one.encode("utf-8") for one in column]
-        items = [_NULL if one is None else _LENGTH(len(one)) + one for one in raw]
-        super().__init__(TEXT, items, has_null=None in column)
+def texts(column: Sequence[str | None]) -> Array:
+    """Return texts, or null."""
+    raw = [None if one is None else one.encode("utf-8") for one in column]
+    items = [_NULL if one is None else _LENGTH(len(one)) + one for one in raw]
+    return Array(TEXT, items, has_null=None in column)
 
 
-class Blobs(Array):
-    """Bytes."""
-
-    def __init__(self, column: Sequence[bytes]) -> None:
-        items = [_LENGTH(len(one)) + one for one in column]
-        super().__init__(BYTEA, items, has_null=False)
-
-
-class _BigintsDumper(Dumper):
-    format, oid = Format.BINARY, 1016
-
-    def dump(self, obj: Array) -> bytes:
-        return obj.data
-
-
-class _TextsDumper(_BigintsDumper):
-    oid = 1009
-
-
-class _BlobsDumper(_BigintsDumper):
-    oid = 1001
-
-
-def register(adapters: AdaptersMap) -> None:
-    """Teach a connection to send these arrays."""
-    adapters.register_dumper(Bigints, _BigintsDumper)
-    adapters.register_dumper(Texts, _TextsDumper)
-    adapters.register_dumper(Blobs, _BlobsDumper)
+def blobs(column: Sequence[bytes]) -> Array:
+    """Return bytes."""
+    return Array(BYTEA, [_LENGTH(len(one)) + one for one in column], has_null=False)

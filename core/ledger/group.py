@@ -14,11 +14,11 @@ from core.errors import IdemReused, LedgerBroken
 from core.ledger import tables
 from core.ledger.audit import check_row
 from core.ledger.checkpoint import Checkpoint, LogKey, sign
-from core.ledger.driver import fetch, run
+from core.ledger.driver import fetch
 from core.ledger.entry import Entry, canonical, decode, encode
 from core.ledger.job import Draft, Hooks, Job, Receipt
 from core.ledger.merkle import TILE, Range, leaf_hash, range_of
-from core.ledger.tables import EntryRow, Head, ReceiptRow, Store, mapped
+from core.ledger.tables import EntryRow, Head, ReceiptRow, Sealed, Statement, Store, mapped
 
 type Outcome = Receipt | BaseException
 
@@ -102,8 +102,6 @@ class Group:
         self._at_text = ""
         self._savepoint: NestedTransaction | None = None
         self._tree = memory.tree
-        self._tiles: list[tuple[int, bytes]] = []
-        self._checkpoint: Checkpoint | None = None
 
     # What a job and the hooks see (core.ledger.job.View).
 
@@ -266,39 +264,28 @@ class Group:
             self._store.insert_entries(self._db, self._rows[self._written : end])
             self._written = end
 
-    def seal(self) -> Checkpoint | None:
-        """Return the signed checkpoint over all that the group decided, None if nothing grew.
+    def seal(self) -> Sealed:
+        """Return all that the group decided and that is not yet in the transaction.
 
-        It leaves this process only after the commit returned.
+        Its signed checkpoint, where the group grew, leaves this process only after the commit.
         """
-        if not self._rows:
-            return None
-        self._tree = tree = self._memory.tree.copy()
-        for row in self._rows:
-            tile = tree.add(row.leaf)
-            if tile is not None:
-                self._tiles.append((tree.size // TILE - 1, tile))
-        self._checkpoint = sign(self._key, tree.size, tree.root())
-        return self._checkpoint
-
-    def write(self) -> None:
-        """Write all that the group decided and that is not yet in the transaction."""
-        size, rows = self._tree.size, self._rows[self._written :]
+        checkpoint, tiles = None, list[tuple[int, bytes]]()
+        if self._rows:
+            self._tree = self._memory.tree.copy()
+            for row in self._rows:
+                tile = self._tree.add(row.leaf)
+                if tile is not None:
+                    tiles.append((self._tree.size // TILE - 1, tile))
+            checkpoint = sign(self._key, self._tree.size, self._tree.root())
+        size = self._tree.size
         receipts = [
             ReceiptRow(idem, one[0], one[1], one[2], one[3], one.text, size)
             for idem, one in self._new.items()
         ]
-        if rows and self._checkpoint is not None:
-            self._store.insert(self._db, rows, receipts, checkpoint=self._checkpoint)
-            self._written = len(self._rows)
-        else:
-            if self._checkpoint is not None:
-                run(self._db, self._store.sql(tables.INSERT_CHECKPOINT), self._checkpoint)
-            if receipts:
-                self._store.insert_receipts(self._db, receipts)
-        for values in self._tiles:
-            run(self._db, self._store.sql(tables.INSERT_TILE), values)
-        self._hooks.flush(self)
+        others = [*self._hooks.flush(self)]
+        if tiles:
+            others.append(Statement(tables.INSERT_TILE, tiles))
+        return Sealed(self._rows[self._written :], receipts, checkpoint, others)
 
     def committed(self) -> None:
         """Carry the group into the writer's memory."""

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from core.ledger.entry import Entry
-from core.ledger.tables import Head
+from core.ledger.tables import Head, Statement
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -65,8 +65,8 @@ class Hooks(Protocol):
     def foreign(self, view: View, entries: Sequence[Entry]) -> None:
         """Take entries that another process committed since we last held the lock."""
 
-    def flush(self, view: View) -> None:
-        """Write what is dirty, once per group, before COMMIT."""
+    def flush(self, view: View) -> Sequence[Statement]:
+        """Return what writes all that is dirty, once per group; it is carried out before COMMIT."""
 
     def dropped(self, streams: frozenset[str] | None) -> None:
         """Forget what was cached and not committed: of these streams (one job), or of all.
@@ -85,8 +85,8 @@ class NoHooks:
     def foreign(self, view: View, entries: Sequence[Entry]) -> None:
         pass
 
-    def flush(self, view: View) -> None:
-        pass
+    def flush(self, view: View) -> Sequence[Statement]:
+        return ()
 
     def dropped(self, streams: frozenset[str] | None) -> None:
         pass

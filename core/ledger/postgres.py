@@ -5,18 +5,16 @@ COMMITTED: under a stricter isolation the snapshot would be older than the wait,
 stale. The lock ends with the transaction, however that ends.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Connection, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from core.ledger.arrays import Array, Bigints, Blobs, Texts, register
-from core.ledger.checkpoint import Checkpoint
-from core.ledger.driver import driving, ended, fetch, roll_back, run
+from core.ledger.arrays import Array, bigints, blobs, texts
+from core.ledger.driver import driving, ended, roll_back, run
 from core.ledger.tables import (
     APPEND_ONLY,
     INSERT_CHECKPOINT,
@@ -24,13 +22,14 @@ from core.ledger.tables import (
     EntryRow,
     OutcomeUnknown,
     ReceiptRow,
+    Sealed,
     StoreFailed,
     StoreUnsafe,
     reason,
 )
+from core.ledger.wire import Command, Value, Wire, texts_of
 from core.migrations.schema import Schema
 
-OPEN = frozenset({TransactionStatus.INTRANS, TransactionStatus.INERROR})
 LOCK_KEY = 4_776_412_079_263_158_337  # one constant per database, never a hash of a text
 TIMEOUTS: Final = {
     "lock_timeout": "30s",
@@ -44,32 +43,67 @@ SETTINGS: Final = {
     "transaction_isolation": {"read committed"},
 }
 
-_LOCK = "select pg_advisory_xact_lock(%s)"
+_BEGIN = Command("begin isolation level read committed")
+_LOCKED = Command("select pg_advisory_xact_lock(?::bigint)", (LOCK_KEY,))
+_COMMIT = Command("commit")
 _RECEIPT = "idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size"
-_RECEIPTS = f"select {_RECEIPT} from receipt where idem = any(%s)"
-_ENTER = f"select ({SIZE}), {_RECEIPT} from (select 1) as one left join receipt on idem = any(%s)"
-_UNNEST = "select * from unnest(%s, %s, %s, %s, %s, %s, %s)"
-_INSERT_ENTRIES = f"insert into entry(seq, stream, ver, type, idem, body, leaf) {_UNNEST}"
-_INSERT_RECEIPTS = f"insert into receipt({_RECEIPT}) {_UNNEST}"
+_RECEIPTS = f"select {_RECEIPT} from receipt where idem = any(?::text[])"
+_ENTER = (
+    f"select ({SIZE}), {_RECEIPT} from (select 1) as one left join receipt on idem = any(?::text[])"
+)
+_INSERT_ENTRIES = (
+    "insert into entry(seq, stream, ver, type, idem, body, leaf) select * from unnest("
+    "?::bigint[], ?::text[], ?::bigint[], ?::text[], ?::text[], ?::bytea[], ?::bytea[])"
+)
+_INSERT_RECEIPTS = (
+    f"insert into receipt({_RECEIPT}) select * from unnest(?::text[], ?::text[], ?::bigint[],"
+    " ?::bigint[], ?::bigint[], ?::text[], ?::bigint[])"
+)
 _INSERT_GROUP = (
-    f"with entries as ({_INSERT_ENTRIES}),"
-    f" sealed as ({INSERT_CHECKPOINT.replace('?', '%s')}) {_INSERT_RECEIPTS}"
+    f"with entries as ({_INSERT_ENTRIES}), sealed as ({INSERT_CHECKPOINT}) {_INSERT_RECEIPTS}"
 )
 
 
 def _entries(rows: Sequence[EntryRow]) -> tuple[Array, ...]:
     seq, stream, ver, kind, idem, body, leaf = zip(*rows, strict=True)
     return (
-        Bigints(seq), Texts(stream), Bigints(ver), Texts(kind), Texts(idem), Blobs(body),
-        Blobs(leaf),
+        bigints(seq), texts(stream), bigints(ver), texts(kind), texts(idem), blobs(body),
+        blobs(leaf),
     )  # fmt: skip
 
 
 def _receipts(rows: Sequence[ReceiptRow]) -> tuple[Array, ...]:
     idem, sha256, first, last, count, answer, size = zip(*rows, strict=True)
     return (
-        Texts(idem), Texts(sha256), Bigints(first), Bigints(last), Bigints(count), Texts(answer),
-        Bigints(size),
+        texts(idem), texts(sha256), bigints(first), bigints(last), bigints(count), texts(answer),
+        bigints(size),
+    )  # fmt: skip
+
+
+def _commands(sealed: Sealed) -> Iterator[Command]:
+    """Return what a transaction writes; a group that was not written ahead is one statement."""
+    entries, receipts, checkpoint, others = sealed
+    if entries and receipts and checkpoint is not None:
+        values: list[Value] = [*_entries(entries), *checkpoint, *_receipts(receipts)]
+        yield Command(_INSERT_GROUP, values)
+    else:
+        if entries:
+            yield Command(_INSERT_ENTRIES, _entries(entries))
+        if checkpoint is not None:
+            yield Command(INSERT_CHECKPOINT, checkpoint)
+        if receipts:
+            yield Command(_INSERT_RECEIPTS, _receipts(receipts))
+    for statement, rows in others:
+        for row in rows:
+            yield Command(statement, row)
+
+
+def _found(row: Sequence[str | None]) -> ReceiptRow:
+    idem, sha256, first, last, count, answer, size = row
+    assert idem is not None and sha256 is not None and answer is not None  # noqa: PT018
+    return ReceiptRow(
+        idem, sha256, None if first is None else int(first), None if last is None else int(last),
+        int(count or 0), answer, int(size or 0),
     )  # fmt: skip
 
 
@@ -130,60 +164,53 @@ class PostgresStore:
                 )
         connection.commit()
         with driving(connection) as raw:
-            register(raw.adapters)
+            connection.info["wire"] = Wire(raw)
         self.begin(connection)
         Schema("ledger").ready(connection, self.name)
         connection.commit()
 
     def begin(self, connection: Connection) -> None:
         connection.begin()
-        run(connection, _LOCK, (LOCK_KEY,))
+        run(connection, "select pg_advisory_xact_lock(%s)", (LOCK_KEY,))
 
     def enter(self, connection: Connection, idems: Sequence[str]) -> tuple[int, list[ReceiptRow]]:
         """One round trip; each statement is its own, and sees what was committed before it."""
-        with driving(connection) as raw, raw.pipeline():
-            raw.execute(_LOCK, (LOCK_KEY,))
-            found = raw.execute(_ENTER, (Texts(idems),)).fetchall()
-        receipts = [ReceiptRow(*row) for _, *row in found if row[0] is not None]
-        return int(found[0][0]), receipts
+        with driving(connection):
+            sent = self._wire(connection).send(_BEGIN, _LOCKED, Command(_ENTER, (texts(idems),)))
+        found = texts_of(sent[-1])
+        return int(found[0][0] or 0), [_found(row) for _, *row in found if row[0] is not None]
 
-    def commit(self, connection: Connection, write: Callable[[], None]) -> None:
+    def commit(self, connection: Connection, sealed: Sealed) -> None:
         """One round trip: the server skips COMMIT after a statement that it refused."""
-        with driving(connection) as raw:
+        wire = self._wire(connection)
+        with driving(connection):
             try:
-                with raw.pipeline():
-                    write()
-                    done = raw.execute("commit")
+                done = wire.send(*_commands(sealed), _COMMIT)[-1]
             except BaseException as fault:
-                if raw.closed or raw.info.transaction_status not in OPEN:
+                if not wire.is_open:
                     raise OutcomeUnknown(reason(fault)) from fault
                 raise
-        if done.statusmessage != "COMMIT":
+        if done.command_status != b"COMMIT":
             raise StoreFailed("the database gave the transaction up")
         ended(connection)
+
+    @staticmethod
+    def _wire(connection: Connection) -> Wire:
+        wire = connection.info["wire"]
+        assert isinstance(wire, Wire)
+        return wire
 
     def roll_back(self, connection: Connection) -> None:
         roll_back(connection)
 
     def receipts(self, connection: Connection, idems: Sequence[str]) -> list[ReceiptRow]:
-        return [ReceiptRow(*row) for row in fetch(connection, _RECEIPTS, (Texts(idems),))]
+        with driving(connection):
+            [sent] = self._wire(connection).send(Command(_RECEIPTS, (texts(idems),)))
+        return [_found(row) for row in texts_of(sent)]
 
     def insert_entries(self, connection: Connection, rows: Sequence[EntryRow]) -> None:
-        run(connection, _INSERT_ENTRIES, _entries(rows))
-
-    def insert_receipts(self, connection: Connection, rows: Sequence[ReceiptRow]) -> None:
-        run(connection, _INSERT_RECEIPTS, _receipts(rows))
-
-    def insert(
-        self,
-        connection: Connection,
-        entries: Sequence[EntryRow],
-        receipts: Sequence[ReceiptRow],
-        *,
-        checkpoint: Checkpoint,
-    ) -> None:
-        values = (*_entries(entries), *checkpoint, *_receipts(receipts))
-        run(connection, _INSERT_GROUP, values)
+        with driving(connection):
+            self._wire(connection).send(Command(_INSERT_ENTRIES, _entries(rows)))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -8,7 +8,7 @@ writes and checkpoints, all others are opened read-only.
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -18,7 +18,6 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from core.ledger.checkpoint import Checkpoint
 from core.ledger.driver import ended, fetch, roll_back, run, run_many
 from core.ledger.tables import (
     APPEND_ONLY,
@@ -27,6 +26,7 @@ from core.ledger.tables import (
     EntryRow,
     OutcomeUnknown,
     ReceiptRow,
+    Sealed,
     StoreFailed,
     StoreUnsafe,
     reason,
@@ -67,6 +67,13 @@ _INSERT_RECEIPT = (
     "insert into receipt(idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size)"
     " values (?, ?, ?, ?, ?, ?, ?)"
 )
+
+
+def _run_all(connection: Connection, statement: str, rows: Sequence[Sequence[object]]) -> None:
+    if len(rows) == 1:
+        run(connection, statement, rows[0])
+    elif rows:
+        run_many(connection, statement, rows)
 
 
 class SqliteStore:
@@ -166,8 +173,13 @@ class SqliteStore:
         [(size,)] = fetch(connection, SIZE)
         return size, self.receipts(connection, idems)
 
-    def commit(self, connection: Connection, write: Callable[[], None]) -> None:
-        write()
+    def commit(self, connection: Connection, sealed: Sealed) -> None:
+        self.insert_entries(connection, sealed.entries)
+        if sealed.checkpoint is not None:
+            run(connection, INSERT_CHECKPOINT, sealed.checkpoint)
+        _run_all(connection, _INSERT_RECEIPT, sealed.receipts)
+        for statement, rows in sealed.others:
+            _run_all(connection, statement, rows)
         try:
             self._commit(connection)
         except BaseException as fault:
@@ -187,28 +199,7 @@ class SqliteStore:
         return [ReceiptRow(*row) for row in fetch(connection, _RECEIPTS, (json.dumps(idems),))]
 
     def insert_entries(self, connection: Connection, rows: Sequence[EntryRow]) -> None:
-        if len(rows) == 1:
-            run(connection, _INSERT_ENTRY, rows[0])
-        else:
-            run_many(connection, _INSERT_ENTRY, rows)
-
-    def insert_receipts(self, connection: Connection, rows: Sequence[ReceiptRow]) -> None:
-        if len(rows) == 1:
-            run(connection, _INSERT_RECEIPT, rows[0])
-        else:
-            run_many(connection, _INSERT_RECEIPT, rows)
-
-    def insert(
-        self,
-        connection: Connection,
-        entries: Sequence[EntryRow],
-        receipts: Sequence[ReceiptRow],
-        *,
-        checkpoint: Checkpoint,
-    ) -> None:
-        self.insert_entries(connection, entries)
-        run(connection, INSERT_CHECKPOINT, checkpoint)
-        self.insert_receipts(connection, receipts)
+        _run_all(connection, _INSERT_ENTRY, rows)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

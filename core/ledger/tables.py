@@ -5,7 +5,7 @@ Statements are written once with `?`; each home spells them for its driver. Five
 computed again from `entry`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -118,6 +118,25 @@ class AnchorRow(NamedTuple):
     at: str
 
 
+type Value = str | int | bytes | None
+
+
+class Statement(NamedTuple):
+    """A statement with `?` for values, carried out for each row of them."""
+
+    sql: str
+    rows: Sequence[Sequence[Value]]
+
+
+class Sealed(NamedTuple):
+    """What a transaction writes before it commits; an entry that is not new is not here."""
+
+    entries: Sequence[EntryRow]
+    receipts: Sequence[ReceiptRow]
+    checkpoint: Checkpoint | None
+    others: Sequence[Statement] = ()
+
+
 class Store(Protocol):
     """One home of the ledger: how to connect, to lock and to insert many rows at once."""
 
@@ -141,10 +160,8 @@ class Store(Protocol):
     def enter(self, connection: Connection, idems: Sequence[str]) -> tuple[int, list[ReceiptRow]]:
         """Begin as `begin`; return the number of entries and the receipts of these command ids."""
 
-    def commit(self, connection: Connection, write: Callable[[], None]) -> None:
-        """Carry out the last statements of a transaction and commit it; return once it is on disk.
-
-        No row is read by `write`: its statements travel together with COMMIT where they can.
+    def commit(self, connection: Connection, sealed: Sealed) -> None:
+        """Write the last of a transaction and commit it; return only after it is on the disk.
 
         Raises:
             OutcomeUnknown: COMMIT was under way; every other fault means that nothing is committed.
@@ -156,19 +173,8 @@ class Store(Protocol):
     def receipts(self, connection: Connection, idems: Sequence[str]) -> list[ReceiptRow]:
         """Return the receipts of these command ids, those that exist."""
 
-    def insert_entries(self, connection: Connection, rows: Sequence[EntryRow]) -> None: ...
-
-    def insert_receipts(self, connection: Connection, rows: Sequence[ReceiptRow]) -> None: ...
-
-    def insert(
-        self,
-        connection: Connection,
-        entries: Sequence[EntryRow],
-        receipts: Sequence[ReceiptRow],
-        *,
-        checkpoint: Checkpoint,
-    ) -> None:
-        """Insert what makes a group, all of it, in as few statements as the database can."""
+    def insert_entries(self, connection: Connection, rows: Sequence[EntryRow]) -> None:
+        """Insert entries ahead of the rest of their transaction."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Return a connection that cannot write; a statement of it sees one committed state."""

@@ -267,11 +267,11 @@ class Writer:
         group = Group(self.store, connection, self._key, hooks=self._hooks, memory=self._memory)
         group.enter(jobs)
         faults = [group.take(job) for job in jobs]
-        checkpoint = group.seal()
-        self.store.commit(connection, group.write)
+        sealed = group.seal()
+        self.store.commit(connection, sealed)
         group.committed()
-        if checkpoint is not None:
-            self._keep_outside(checkpoint)
+        if sealed.checkpoint is not None:
+            self._keep_outside(sealed.checkpoint)
         return group.receipts(jobs, faults)
 
     def _keep_outside(self, checkpoint: Checkpoint) -> None:

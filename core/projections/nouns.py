@@ -16,6 +16,7 @@ from core.fact import Recorded, State
 from core.ledger.driver import driving, fetch
 from core.ledger.entry import Entry
 from core.ledger.store import Ledger, Store
+from core.ledger.tables import Statement
 from core.projections import verifications
 from core.projections.replay import Stored, canonical, folded, processes, ranges, written
 
@@ -84,12 +85,11 @@ def decode(kind: str, body: bytes) -> Any:
     return msgspec.json.decode(body, type=NOUNS[kind].state)
 
 
-def write(connection: Connection, store: Store, rows: list[Row], *, upto_seq: int) -> None:
-    """Write folded states and how far the projection has come, in the caller's transaction."""
-    if rows:
-        values = [(row.stream, row.kind, row.ver, row.seq, row.body()) for row in rows]
-        connection.exec_driver_sql(store.sql(UPSERT), values)
-    connection.exec_driver_sql(store.sql(MARK), (NAME, VERSION, upto_seq))
+def statements(rows: list[Row], *, upto_seq: int) -> list[Statement]:
+    """Return what writes folded states, and how far the projection has come."""
+    values = [(row.stream, row.kind, row.ver, row.seq, row.body()) for row in rows]
+    mark = Statement(MARK, [(NAME, VERSION, upto_seq)])
+    return [Statement(UPSERT, values), mark] if values else [mark]
 
 
 def replay(ledger: Ledger) -> Iterator[Row]:
@@ -131,7 +131,8 @@ def rebuild(connection: Connection, store: Store, ledger: Ledger) -> None:
     for found in written(ledger, jobs=processes(ledger.size())):
         _insert(connection, found.rows)
         verifications.insert(connection, store, found.verified)
-    write(connection, store, [], upto_seq=ledger.size())
+    mark = (NAME, VERSION, ledger.size())
+    connection.exec_driver_sql(store.sql(MARK), mark)
 
 
 def _insert(connection: Connection, rows: list[Stored]) -> None:

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -17,7 +16,7 @@ from core.ledger.entry import Entry, encode
 from core.ledger.merkle import leaf_hash
 from core.ledger.sqlite import PRAGMAS
 from core.ledger.store import ReceiptRow, Store
-from core.ledger.tables import SIZE, EntryRow
+from core.ledger.tables import SIZE, EntryRow, Sealed
 from dashboards.bench.measure import Append
 
 BLOCK = 4096
@@ -112,7 +111,7 @@ def bare_group(store: Store, key: LogKey | None = None) -> Iterator[Append]:
             seq += len(group)
             if key is None:
                 store.begin(connection)
-                store.commit(connection, partial(store.insert_entries, connection, rows))
+                store.commit(connection, Sealed(rows, (), None))
             else:
                 _keep(store, connection, rows, note=sign(key, seq, leaf))
             for one in group:
@@ -140,7 +139,7 @@ def _keep(store: Store, connection: Any, rows: Sequence[EntryRow], *, note: Chec
     store.enter(connection, [str(row.idem) for row in rows])
 
     receipts = [ReceiptRow(str(r.idem), DIGEST, r.seq, r.seq, 1, "{}", note.size) for r in rows]
-    store.commit(connection, partial(store.insert, connection, rows, receipts, checkpoint=note))
+    store.commit(connection, Sealed(rows, receipts, note))
 
 
 @contextmanager
