@@ -102,9 +102,9 @@ def test_what_follows_a_fault_is_skipped_and_the_connection_goes_on(wire: Wire) 
 
 
 def test_a_statement_that_failed_before_it_was_prepared_is_prepared_later(wire: Wire) -> None:
-    fresh = Command("select 'fresh'")
+    fresh = Command("select ?::text", ("fresh",))
     with pytest.raises(psycopg.errors.SyntaxError):
-        wire.send(Command("selekt 1"), fresh)
+        wire.send(Command("selekt ?", (1,)), fresh)
     assert [texts_of(one) for one in wire.send(fresh, fresh)] == [[["fresh"]], [["fresh"]]]
     assert texts_of(wire.send(fresh)[0]) == [["fresh"]]
 

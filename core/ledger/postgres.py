@@ -43,9 +43,9 @@ SETTINGS: Final = {
     "transaction_isolation": {"read committed"},
 }
 
-_BEGIN = Command("begin isolation level read committed")
+_BEGIN = Command("BEGIN ISOLATION LEVEL READ COMMITTED")
 _LOCKED = Command("select pg_advisory_xact_lock(?::bigint)", (LOCK_KEY,))
-_COMMIT = Command("commit")
+_COMMIT = Command("COMMIT")
 _RECEIPT = "idem, request_sha256, first_seq, last_seq, count, answer, checkpoint_size"
 _RECEIPTS = f"select {_RECEIPT} from receipt where idem = any(?::text[])"
 _ENTER = (

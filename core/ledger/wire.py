@@ -62,6 +62,10 @@ class Wire:
         try:
             is_answer = list[bool]()
             for statement, values, formats in sent:
+                if not values:  # a word to the server, with nothing to plan
+                    pgconn.send_query_params(statement.encode("ascii"), None)
+                    is_answer.append(True)
+                    continue
                 name = self._names.get(statement) or fresh.get(statement)
                 if name is None:
                     name = fresh[statement] = b"batchwright_%d" % next(_NUMBERS)
