@@ -3,13 +3,11 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import psycopg
 import pytest
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection
 
 from core.errors import LedgerBroken
 from core.ledger.anchor import AnchorBroken, AnchorFolder
@@ -17,11 +15,9 @@ from core.ledger.audit import EntryBroken, audit
 from core.ledger.checkpoint import LogKey, NoteBroken, sign
 from core.ledger.entry import decode, encode
 from core.ledger.merkle import leaf_hash
-from core.ledger.postgres import PostgresStore, grants
 from core.ledger.sqlite import SqliteStore
-from core.ledger.store import Store, StoreFailed, StoreUnsafe, open_store
-from core.ledger.tables import Statement
-from core.ledger.writer import NoHooks, View, Writer
+from core.ledger.store import StoreFailed, StoreUnsafe, open_store
+from core.ledger.writer import NoHooks, Writer
 from tests.ledgers import KEY, ORIGIN, Recorder, draft, fill, job, reading, writing
 
 
@@ -276,129 +272,3 @@ def test_a_commit_with_unknown_outcome_is_looked_up(tmp_path: Path, lose: str) -
     store.close()
     with reading(tmp_path / "ledger.db") as ledger:
         assert audit(ledger, KEY.verifier) is not None
-
-
-# PostgreSQL: several processes, and a server that goes away.
-
-
-@pytest.mark.requirement("K2")
-def test_two_writers_of_one_database_take_turns(postgres_url: str) -> None:
-    one, two = Recorder(), Recorder()
-    with writing(postgres_url, one) as first, writing(postgres_url, two) as second:
-        futures = []
-        for number in range(60):
-            futures.append(first.submit(job(f"a:{number}", draft(n=number))))
-            futures.append(second.submit(job(f"b:{number}", draft(n=number))))
-            futures.append(second.submit(job(f"a:{number}", draft(n=number))))
-        receipts = [future.result(30) for future in futures]
-        assert sum(not receipt.replayed for receipt in receipts) == 120
-        assert first.submit(job("last:1", draft())).result(20).first_seq == 121
-        assert second.submit(job("last:2", draft())).result(20).first_seq == 122
-        with reading(postgres_url) as ledger:
-            newest = audit(ledger, KEY.verifier)
-            assert newest is not None
-            assert newest.size == 122
-            assert [e.ver for e in ledger.stream("batch/B1")] == list(range(1, 123))
-    for hooks in (one, two):
-        own = [seq for name, seqs in hooks.calls if name == "appended" for seq in seqs]
-        foreign = [seq for name, seqs in hooks.calls if name == "foreign" for seq in seqs]
-        assert sorted(set(own) | set(foreign)) == list(range(1, max(own) + 1))
-
-
-def admin(url: str) -> psycopg.Connection:
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return psycopg.connect(plain, autocommit=True)
-
-
-def test_a_writer_survives_the_loss_of_its_connection(postgres_url: str) -> None:
-    with writing(postgres_url) as writer:
-        writer.submit(job("k1:1", draft())).result(20)
-        with admin(postgres_url) as other:
-            other.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where datname = current_database() and pid <> pg_backend_pid()"
-            )
-        assert writer.submit(job("k1:2", draft())).result(20).first_seq == 2
-
-
-def test_a_connection_lost_on_the_way_to_the_commit_leaves_nothing_half_done(
-    postgres_url: str,
-) -> None:
-    class Losing(Recorder):
-        is_lost = False
-
-        def flush(self, view: View) -> Sequence[Statement]:
-            if self.is_lost:
-                self.is_lost = False
-                with admin(postgres_url) as other:
-                    other.execute(
-                        "select pg_terminate_backend(pid, 10000) from pg_stat_activity"
-                        " where datname = current_database() and pid <> pg_backend_pid()"
-                    )
-            return super().flush(view)
-
-    hooks = Losing()
-    with writing(postgres_url, hooks) as writer:
-        writer.submit(job("k1:1", draft())).result(20)
-        hooks.is_lost = True
-        with pytest.raises(StoreFailed, match=r"Send the command again, same id\."):
-            writer.submit(job("k1:2", draft())).result(20)
-        assert ("dropped", None) in hooks.calls
-        again = writer.submit(job("k1:2", draft())).result(20)
-        assert (again.first_seq, again.replayed) == (2, False)
-    with reading(postgres_url) as ledger:
-        assert audit(ledger, KEY.verifier) is not None
-
-
-def test_entries_that_bypassed_the_writer_stop_it(postgres_url: str) -> None:
-    with writing(postgres_url) as writer:
-        writer.submit(job("k1:1", draft())).result(20)
-        with admin(postgres_url) as other:
-            other.execute("insert into entry select 2, 'x', 1, 'x', null, 'x'::bytea, 'x'::bytea")
-        with pytest.raises(LedgerBroken, match="Entry 2: the stored bytes do not have"):
-            writer.submit(job("k1:2", draft())).result(20)
-        with pytest.raises(LedgerBroken):  # and it stays stopped
-            writer.submit(job("k1:3", draft())).result(20)
-
-
-@pytest.mark.parametrize(
-    "setting", ["synchronous_commit = off", "default_transaction_isolation = 'serializable'"]
-)
-def test_a_server_that_may_lose_entries_is_refused_or_overruled(
-    postgres_url: str, setting: str
-) -> None:
-    with admin(postgres_url) as other:
-        name = make_url(postgres_url).database
-        other.execute(f'alter database "{name}" set {setting}'.encode())
-    if "isolation" in setting:
-        start(postgres_url)
-        return
-    with pytest.raises(StoreUnsafe, match=r"synchronous_commit is off, must be on or remote_apply"):
-        start(postgres_url)
-
-
-def test_a_role_with_our_grants_can_append_and_nothing_else(postgres_url: str) -> None:
-    with writing(postgres_url) as writer:
-        writer.submit(job("k1:1", draft())).result(20)
-    url = make_url(postgres_url)
-    role = f"role_{url.database}"
-    with admin(postgres_url) as other:
-        other.execute(f'create role "{role}" login'.encode())
-        for statement in grants(role):
-            other.execute(statement.encode())
-    try:
-        limited: Store = PostgresStore(url.set(username=role))
-        writer = Writer(limited, KEY, NoHooks())
-        writer.start()
-        assert writer.submit(job("k1:2", draft())).result(20).first_seq == 2
-        writer.close()
-        limited.close()
-        with (
-            admin(url.set(username=role).render_as_string(hide_password=False)) as other,
-            pytest.raises(psycopg.errors.InsufficientPrivilege),
-        ):
-            other.execute("alter table entry disable trigger all")
-    finally:
-        with admin(postgres_url) as other:
-            other.execute(f'drop owned by "{role}"'.encode())
-            other.execute(f'drop role "{role}"'.encode())
