@@ -11,6 +11,8 @@ import pytest
 
 from dashboards.faults import flips, power
 from dashboards.faults.postgres import VARIABLE, NoServer, cluster
+from dashboards.faults.power import NotRecorded, check_whole
+from dashboards.faults.power_disk import Step
 from dashboards.faults.run import BY_NAME, HARNESSES, line_of
 from dashboards.faults.trial import NotRun, Tally
 
@@ -65,6 +67,24 @@ def test_power_is_not_tried_without_a_compiler_and_that_is_said(
         "Power cuts: no C compiler (cc) is found, and the recorder of writes is C."
         " Install one, as with apt install gcc, or run the other harnesses."
     )
+
+
+def test_a_record_that_lacks_a_write_is_no_record(tmp_path: Path) -> None:
+    """A call that goes past the recorder would make every cut of it pass for nothing."""
+    (tmp_path / "log.db").write_bytes(b"onetwo")
+    (tmp_path / "log.db-shm").write_bytes(b"never looked at")
+    calls = [
+        Step("c", "log.db", 0, b""),
+        Step("w", "log.db", 0, b"one"),
+        Step("w", "log.db", 3, b"two"),
+    ]
+    check_whole(calls, tmp_path)
+    with pytest.raises(NotRecorded) as lacking:
+        check_whole(calls[:-1], tmp_path)
+    assert str(lacking.value) == "log.db: its writes do not lead to the file that is there"
+    (tmp_path / "unseen").write_bytes(b"")
+    with pytest.raises(NotRecorded, match="unseen: its writes"):
+        check_whole(calls, tmp_path)
 
 
 def test_a_server_that_may_be_killed_is_asked_for_in_a_sentence(

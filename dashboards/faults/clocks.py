@@ -33,6 +33,7 @@ from dashboards.session import IDLE_S, Sessions, Viewer
 JUMPS_S = (86_400, 3_600, 400 * 86_400, 540, 30, 1)  # each back and forwards, in turn
 PLANT, PERSON, STATION, SECRET = "tablets", "ama", "kiosk-B1", "clock-harness-4711"
 LOT = "LA-1"
+CONTROLS = 4  # the first jumps, by which any limit is passed
 BETWEEN = 3_000  # entries, so that no search finds all by looking a little to both sides
 MATRIX: dict[str, tuple[str, ...]] = {
     "material.register": ("qa",),
@@ -43,10 +44,13 @@ MATRIX: dict[str, tuple[str, ...]] = {
 
 
 class SetClock:
-    """A clock that somebody sets, beside the time that really goes by."""
+    """A clock that somebody sets, beside the time that really goes by.
 
-    def __init__(self) -> None:
-        self.wall, self.elapsed_s = AT, 0.0
+    The one of the control knows no such time: it measures by the clock that is set.
+    """
+
+    def __init__(self, *, is_control: bool = False) -> None:
+        self.wall, self.elapsed_s, self._is_control = AT, 0.0, is_control
 
     def passes(self, seconds: float) -> None:
         self.wall += timedelta(seconds=seconds)
@@ -56,7 +60,7 @@ class SetClock:
         return self.wall
 
     def monotonic(self) -> float:
-        return self.elapsed_s
+        return (self.wall - AT).total_seconds() if self._is_control else self.elapsed_s
 
 
 def run(rng: Random, scratch: Path, count: int) -> Tally:
@@ -64,15 +68,18 @@ def run(rng: Random, scratch: Path, count: int) -> Tally:
     tally = Tally(
         "clock jumps",
         "a number out of order, an `at` that the clock did not say, a signing period or a session"
-        " that lasts longer, a step not recorded, or an entry that a search by time does not find",
-        "the entries ordered by `at`",
+        " that lasts longer or shorter, a step not recorded, or an entry that a search by time"
+        " does not find",
+        "a server that measures time by the clock that is set",
         model="The clock is injected; the time that goes by is the process's monotonic clock.",
     )
-    clock, told = SetClock(), list[tuple[str, int]]()
-    with _plant(scratch, clock) as execution:
+    told = list[tuple[str, int]]()
+    (scratch / "real").mkdir()
+    with _plant(scratch / "real", clock := SetClock()) as execution:
         for trial in range(count):
             tally.trials += 1
-            why = _jump(rng, execution, clock, trial=trial, tally=tally, told=told)
+            why = _jump(rng, execution, clock, trial=trial, told=told)
+            tally.count("an order by time would be another", told[-1][0] < told[-2][0])
             clock.passes(60)
             _work_on(execution, clock, trial=trial, count=max(1, BETWEEN // count))
             if why is not None:
@@ -83,9 +90,15 @@ def run(rng: Random, scratch: Path, count: int) -> Tally:
         tally.count("searched by time", len(told))
         if lost:
             tally.find(f"a search by time does not find the entries {lost[:10]}")
-    if why := fault_of(scratch / "ledger.db"):
+    if why := fault_of(scratch / "real" / "ledger.db"):
         tally.violations += 1
         tally.find(why)
+    tally.control_trials = max(CONTROLS, count // 10)
+    (scratch / "control").mkdir()
+    with _plant(scratch / "control", clock := SetClock(is_control=True)) as execution:
+        for trial in range(tally.control_trials):
+            tally.control_violations += _jump(rng, execution, clock, trial=trial) is not None
+            clock.passes(60)
     return tally
 
 
@@ -126,10 +139,12 @@ def _jump(
     clock: SetClock,
     *,
     trial: int,
-    tally: Tally,
-    told: list[tuple[str, int]],
+    told: list[tuple[str, int]] | None = None,
 ) -> str | None:
-    """Sign, let time go by, set the clock, sign again; return what does not hold."""
+    """Sign, let time go by, set the clock, sign again; return what does not hold.
+
+    `told` takes when the first signing was, and the second, with their entries.
+    """
     sessions = Sessions(clock=clock.monotonic)
     token = sessions.open(Viewer(person=PERSON, name="Ama", roles=frozenset()))
     _sign(execution, f"{trial}:before", badge="4711")
@@ -148,9 +163,9 @@ def _jump(
         is_signed = False
         _sign(execution, f"{trial}:after", badge="4711")
     entries = execution.ledger.entries(before)
-    told.append((entries[-1].at, entries[-1].seq))
-    tally.control_trials += 1
-    tally.control_violations += entries[-1].at < execution.ledger.entries(before - 1, 1)[0].at
+    if told is not None:
+        first = execution.ledger.entries(before - 1, 1)
+        told.extend((one.at, one.seq) for one in (*first, entries[-1]))
     if is_signed != (elapsed_s <= limit_s):
         taken = "is" if is_signed else "is not"
         return f"{elapsed_s:.0f} s after a signing the secret alone {taken} enough"

@@ -19,7 +19,7 @@ from typing import Any
 from core.ledger.entry import decode
 from core.ledger.sqlite import SqliteStore
 from core.ledger.writer import Decision, Draft, Job, Writer
-from dashboards.faults.power_disk import Disk, Step, steps
+from dashboards.faults.power_disk import PASSING, Disk, Step, steps
 from dashboards.faults.recorded import ACKS, CONTROLS, FILE, sent
 from dashboards.faults.trial import (
     AT,
@@ -114,7 +114,8 @@ def recorded(scratch: Path, rng: Random, count: int) -> tuple[list[Trace], list[
 
     Raises:
         NoCompiler: there is no cc here.
-        NotRecorded: a record holds no write, sync or acknowledgement, or lacks a stored entry.
+        NotRecorded: a record holds no write, sync or acknowledgement, lacks a stored entry, or
+            does not lead to the files that the process left.
     """
     folder, log = scratch / "recorded", scratch / "record.log"
     folder.mkdir()
@@ -131,6 +132,8 @@ def recorded(scratch: Path, rng: Random, count: int) -> tuple[list[Trace], list[
     found: dict[str, list[Step]] = {}
     for name, step in steps(log):
         found.setdefault(name, []).append(step)
+    for name, calls in found.items():
+        check_whole(calls, folder / name)  # before anybody opens the files, which changes them
     traces = {name: Trace(found[name], entries_of(folder / name / FILE)) for name in sorted(found)}
     log.unlink()
     shutil.rmtree(folder)
@@ -148,6 +151,23 @@ def _check_record(trace: Trace, *, has_syncs: bool) -> None:
     for step in trace.steps:
         if step.op == "a":
             _check_sent(trace, _ack(step))
+
+
+def check_whole(calls: Sequence[Step], folder: Path) -> None:
+    """All recorded calls together must make the very files: else a call went past the recorder."""
+    disk = Disk()
+    for step in calls:
+        if not step.name.endswith(ACKS):
+            disk.do(step)
+    left = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith((*PASSING, ACKS))
+    }
+    made = disk.whole()
+    for name in sorted(made.keys() | left.keys()):
+        if made.get(name) != left.get(name):
+            raise NotRecorded(f"{name}: its writes do not lead to the file that is there")
 
 
 def _ack(step: Step) -> Ack:

@@ -120,6 +120,12 @@ class Disk:
                 _bind(self._durable, name, inode)
         self._names = [change for change in self._names if change[0] != folder]
 
+    def whole(self) -> dict[str, bytes]:
+        """Return every file as the process saw it last, where no power is ever cut."""
+        for inode in self._now.values():
+            inode.sync()
+        return {name: bytes(inode.durable) for name, inode in self._now.items()}
+
     def cut(self, rng: Random, folder: Path) -> None:
         """Write into a folder what is left when the power goes now."""
         names, mode, left = dict(self._durable), rng.random(), dict[str, int]()
