@@ -303,6 +303,7 @@ class LedgerLine:
     """One line read back from the ERP's books: stock, GL document and period, never an amount.
 
     `gl` is an entry of the general ledger on a stock account that no stock move stands behind.
+    `gl_due` is False where the general ledger needs no entry, since the amount rounds to nothing.
     """
 
     seq: int
@@ -321,6 +322,7 @@ class LedgerLine:
     gl_document: str | None
     gl_period: str | None
     posted_at: datetime
+    gl_due: bool = True
 
 
 @dataclass(frozen=True, slots=True)

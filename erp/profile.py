@@ -17,8 +17,11 @@ SANDBOX = ErpProfile(
 )
 TRYTON = ErpProfile(
     name="tryton",
-    supports=frozenset({"reversal", "partial_fg", "lot_on_issue", "native_key", "read_back"}),
+    supports=frozenset(
+        {"reversal", "document_reversal", "partial_fg", "lot_on_issue", "native_key", "read_back"}
+    ),
     scales={"KGM": 4, "GRM": 2, "LTR": 2, "C62": 0},
     lengths={"ref": 16, "item": 80, "lot": 80, "order": 80},
     asks_period_first=True,
+    reads_stock=True,
 )

@@ -292,5 +292,5 @@ def posting_row(line: LedgerLine, profile: ErpProfile | None = None) -> PostingR
         gl_document=line.gl_document,
         gl_period=line.gl_period,
         posted_at=line.posted_at,
-        gl_read=profile is None or profile.reads_gl,
+        gl_read=line.gl_due and (profile is None or profile.reads_gl),
     )

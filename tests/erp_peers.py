@@ -11,8 +11,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-import httpx
-
 from core.clock import iso, now
 from core.ledger.entry import Entry
 from erp.adapters.webhook import WebhookErp
@@ -25,8 +23,11 @@ from erp.profile import SANDBOX, TRYTON
 from erp.rows import Row, State
 from erp.signing import Keys, new_secret
 from tests.erp_plant import SITE, Sandbox
+from tests.plant_data import ERP_SEED
+from tests.tryton_hands import TrytonHands
 
 ORDERS = [str(n) for n in range(9001, 9061)]
+FEW = 25  # orders of the suite that the real ERP has: each takes its time to make
 PEER_SEED: dict[str, Any] = {
     "items": [
         {"code": "LAC", "name": "Lactose", "unit": "KGM", "gtin": None, "standard_cost": "4.20"},
@@ -55,6 +56,17 @@ PEER_SEED: dict[str, Any] = {
         {"item": "PVP", "lot": "P-1", "quantity": "500", "unit": "KGM"},
     ],
 }  # fmt: skip
+
+
+def _both(name: str) -> list[dict[str, Any]]:
+    codes = {one["code"] for one in PEER_SEED[name] if "code" in one}
+    added = (one for one in ERP_SEED.get(name, ()) if one.get("code") not in codes)
+    return [*PEER_SEED[name][:FEW], *added]
+
+
+# One database of the real ERP serves every test of it: making it takes longest.
+TRYTON_SEED: dict[str, Any] = {name: _both(name) for name in PEER_SEED}
+TRYTON_SEED["orders"] += [{**ERP_SEED["orders"][0], "id": f"100{n}"} for n in range(5, 8)]
 
 
 class Port(ErpAdapter, Protocol):
@@ -117,6 +129,11 @@ class SandboxPeer:
 class TrytonPeer:
     server: TrytonServer
     name: str = "tryton"
+    numbers: Iterator[str] = field(default_factory=lambda: iter(ORDERS[:FEW]))
+
+    def story(self) -> Story:
+        """Return the story of an order that no other test has."""
+        return Story(next(self.numbers))
 
     @property
     def address(self) -> str:
@@ -132,40 +149,20 @@ class TrytonPeer:
             timeout_s=60,
         )
 
-    def _rest(self, method: str, path: str) -> Any:
-        answer = httpx.request(
-            method,
-            f"{self.server.rest}/{path}",
-            headers={"authorization": f"Bearer {self.server.admin_token}"},
-            timeout=60,
-            trust_env=False,
-        )
-        answer.raise_for_status()
-        return answer.json()
-
-    def _period(self, month: date, action: str) -> None:
-        first = month.replace(day=1).isoformat()
-        for one in self._rest("GET", "account.period?f=start_date&s=100"):
-            shown = one["start_date"]
-            if isinstance(shown, dict):
-                shown = f"{shown['year']:04d}-{shown['month']:02d}-{shown['day']:02d}"
-            if shown == first:
-                self._rest("POST", f"account.period/{one['id']}/{action}")
-                return
-        raise AssertionError(f"no period {first}")
+    @property
+    def hands(self) -> TrytonHands:
+        """Tryton's own people."""
+        return TrytonHands(self.server)
 
     def close_period(self, month: date) -> None:
-        self._period(month, "close")
+        self.hands.period(month, "close")
 
     def open_period(self, month: date) -> None:
-        self._period(month, "reopen")
+        self.hands.period(month, "reopen")
 
     def cancel_order(self, order: str) -> None:
-        for one in self._rest("GET", "production?f=number&s=200"):
-            if one["number"] == order:
-                self._rest("POST", f"production/{one['id']}/cancel")
-                return
-        raise AssertionError(f"no order {order}")
+        number = self.hands.one("production", [["number", "=", order]])
+        self.hands.act("production", number, "cancel")
 
     def crash(self) -> None:
         self.server.kill()
@@ -279,7 +276,7 @@ def sandbox_peer(folder: Path) -> Iterator[SandboxPeer]:
 
 @contextmanager
 def tryton_peer(folder: Path) -> Iterator[TrytonPeer]:
-    server = TrytonServer(folder, PEER_SEED)
+    server = TrytonServer(folder, TRYTON_SEED)
     server.start()
     try:
         yield TrytonPeer(server)

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from analytics.reconciliation.rules import MatchRules
 from config.calendar import ShiftCalendar
 from core.authority import AdoptAuthority
 from core.bom import ErpBom
@@ -22,31 +23,12 @@ from dashboards.finance.compare import MatchRow
 from dashboards.finance.matching import ReconcileReader
 from dashboards.link_state import LinkReader
 from erp import evidence
+from erp.adapters.webhook import WebhookErp
 from erp.rows import State
 from tests.erp_plant import Sandbox, eventually
-from tests.plant import LOTS, MATERIALS, MATRIX, PIN, ZONE, LivingPlant
+from tests.plant import MATRIX, PIN, ZONE, LivingPlant
+from tests.plant_data import ERP_SEED
 
-ERP_SEED: dict[str, Any] = {
-    "items": [
-        {"code": code, "name": name, "unit": "KGM", "gtin": gtin, "standard_cost": "1"}
-        for code, (name, gtin, _) in MATERIALS.items()
-    ]
-    + [{"code": "PARA500", "name": "Tablets", "unit": "KGM", "gtin": None, "standard_cost": "9"}],
-    "boms": [
-        {"product": "PARA500", "quantity": "60", "unit": "KGM", "lines": [
-            {"item": "PVP", "quantity": "1.8", "unit": "KGM"},
-            {"item": "CCNA", "quantity": "2.4", "unit": "KGM"},
-        ]}
-    ],
-    "orders": [
-        {"id": f"100{n}", "product": "PARA500", "quantity": "60", "unit": "KGM",
-         "due_at": "2027-11-25T06:00:00Z", "priority": None, "customer": None}
-        for n in range(1, 5)
-    ],
-    "lots": [
-        {"item": item, "lot": lot, "quantity": "75", "unit": "KGM"} for lot, item in LOTS.items()
-    ],
-}  # fmt: skip
 PULLED = {
     "order.receive": ("service",),
     "bom.receive": ("service",),
@@ -67,12 +49,11 @@ FINANCE = {
 }
 
 
-@dataclass(eq=False)
-class FinancePlant:
-    """A plant whose facts go to an ERP, and hands to change both sides."""
+@dataclass(eq=False, kw_only=True)
+class Connected:
+    """A plant whose facts go to an ERP."""
 
     plant: LivingPlant
-    erp: Sandbox
     boundary: Boundary
     reader: ReconcileReader
 
@@ -101,10 +82,6 @@ class FinancePlant:
         with self.reader.reading() as found:
             return list(found.rows())
 
-    def by_hand(self, sql: str, *values: object) -> int:
-        """Change the ERP's own database, as a clerk with too many rights would."""
-        return self.erp.tampered(sql, *values)
-
     @contextmanager
     def signed_in(self, person: str) -> Iterator[Client]:
         """Give the REST interface with a person signed in."""
@@ -113,6 +90,17 @@ class FinancePlant:
             answer = client.post("/login", data=form | {"user": person, "password": PIN})
             assert answer.status_code in (200, 303), answer.text
             yield Client(client)
+
+
+@dataclass(eq=False, kw_only=True)
+class FinancePlant(Connected):
+    """A plant beside the sandbox, and hands to change both sides."""
+
+    erp: Sandbox
+
+    def by_hand(self, sql: str, *values: object) -> int:
+        """Change the ERP's own database, as a clerk with too many rights would."""
+        return self.erp.tampered(sql, *values)
 
 
 @dataclass(frozen=True)
@@ -138,28 +126,40 @@ class Client:
 
 def _is_pulled(plant: LivingPlant) -> bool:
     nouns = plant.execution.nouns
-    return len(nouns.all(Order)) == len(ERP_SEED["orders"]) and bool(nouns.all(ErpBom))
+    wanted = {one["id"] for one in ERP_SEED["orders"]}
+    return wanted <= {one.order for one in nouns.all(Order)} and bool(nouns.all(ErpBom))
 
 
 @contextmanager
 def finance_plant(plant: LivingPlant, folder: Path) -> Iterator[FinancePlant]:
-    """Run an ERP beside a plant, and connect both."""
-    plant.do(AdoptAuthority(plant="test", zone=str(ZONE), matrix=MATRIX | PULLED | FINANCE), "ada")
+    """Run a sandbox ERP beside a plant, and connect both."""
     erp = Sandbox(folder, seed=ERP_SEED)
     erp.start()
-    link = ErpLink(port=erp.port_to(timeout_s=20), pull_every_s=2)
+    try:
+        with connected(plant, erp.port_to(timeout_s=20), folder) as it:
+            yield FinancePlant(plant=plant, boundary=it.boundary, reader=it.reader, erp=erp)
+    finally:
+        erp.stop()
+
+
+@contextmanager
+def connected(
+    plant: LivingPlant, port: WebhookErp, folder: Path, *, rules: MatchRules | None = None
+) -> Iterator[Connected]:
+    """Connect a plant to an ERP that knows `ERP_SEED`."""
+    plant.do(AdoptAuthority(plant="test", zone=str(ZONE), matrix=MATRIX | PULLED | FINANCE), "ada")
+    link = ErpLink(port=port, pull_every_s=2)
     calendar = ShiftCalendar((), ZONE)
     boundary = Boundary(plant.execution, link, data=folder, plant="test", calendar=calendar)
-    reader = ReconcileReader(boundary, look_s=0.3, reread_s=1)
+    reader = ReconcileReader(boundary, rules=rules, look_s=0.3, reread_s=1)
     watched = LinkReader(boundary, look_s=0.3)
     readers = {"reconcile": reader, "boundary": boundary, "link": watched}
     plant.services.readers.update(readers)  # type: ignore[attr-defined]
     boundary.start()
     try:
         eventually(lambda: _is_pulled(plant), within_s=20)
-        yield FinancePlant(plant, erp, boundary, reader)
+        yield Connected(plant=plant, boundary=boundary, reader=reader)
     finally:
         reader.stop()
         watched.stop()
         boundary.stop()
-        erp.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.people import ROLES
@@ -117,3 +118,25 @@ STEPS = (
     Step(step="90", phase="Pack", title="Reconcile labels", kind=StepKind.LABELS, unit="EA",
          instruction="Count the labels: issued, used, returned, destroyed.", verify=True),
 )  # fmt: skip
+# what an ERP beside that plant knows
+ERP_SEED: dict[str, Any] = {
+    "items": [
+        {"code": code, "name": name, "unit": "KGM", "gtin": gtin, "standard_cost": "1"}
+        for code, (name, gtin, _) in MATERIALS.items()
+    ]
+    + [{"code": "PARA500", "name": "Tablets", "unit": "KGM", "gtin": None, "standard_cost": "9"}],
+    "boms": [
+        {"product": "PARA500", "quantity": "60", "unit": "KGM", "lines": [
+            {"item": "PVP", "quantity": "1.8", "unit": "KGM"},
+            {"item": "CCNA", "quantity": "2.4", "unit": "KGM"},
+        ]}
+    ],
+    "orders": [
+        {"id": f"100{n}", "product": "PARA500", "quantity": "60", "unit": "KGM",
+         "due_at": "2027-11-25T06:00:00Z", "priority": None, "customer": None}
+        for n in range(1, 5)
+    ],
+    "lots": [
+        {"item": item, "lot": lot, "quantity": "75", "unit": "KGM"} for lot, item in LOTS.items()
+    ],
+}  # fmt: skip

@@ -100,6 +100,11 @@ def test_one_setting_gives_plant_and_contract_the_same_profile(tmp_path: Path) -
         (WEBHOOK + 'plant = "P001"\n', "plant: not a known key, expected one of "),
         (WEBHOOK + "pull_every_s = 0\n", "pull_every_s: 0, expected a whole number >= 1"),
         (WEBHOOK + 'secrets = { send = "whsec_abc" }\n', "secrets.send: 'whsec_abc', expected "),
+        (WEBHOOK + "digits = { KGM = 10 }\n", "digits.KGM: 10, expected "),
+        (
+            WEBHOOK + "digits = { KG = 2 }\n",
+            "digits.KG: not known, expected one of KGM, GRM, LTR, C62",
+        ),
         (SAP.replace('plant = "P001"\n', ""), "plant: missing, expected text"),
         (SAP.replace("1000", "400"), "units.KGM.per_ours: 400, expected a power of ten: 1, 1000"),
         (SAP.replace("KGM", "KG"), "units.KG: not known, expected one of KGM, GRM, LTR, C62"),
@@ -123,6 +128,21 @@ def test_a_pack_without_the_file_takes_the_erp_of_the_variables(tmp_path: Path) 
     assert link is not None
     assert link.port.profile.name == "sandbox"
     link.port.close()
+
+
+def test_digits_of_the_erps_own_units_are_a_setting(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "keys")
+    for name in ("erp-send", "erp-receive"):
+        vault.put(name, new_secret())
+    for digits, kept in (
+        ("", {"KGM": 4, "LTR": 2}),
+        ("digits = { KGM = 2 }\n", {"KGM": 2, "LTR": 2}),
+    ):
+        found = load_plant(pack(tmp_path, WEBHOOK.replace("webhook", "tryton") + digits))
+        link = erp_link(Settings(data_dir=tmp_path), found)
+        assert link is not None
+        assert link.port.profile.scales.items() >= kept.items()
+        link.port.close()
 
 
 def test_the_address_of_the_host_wins_over_the_packs(tmp_path: Path) -> None:

@@ -39,20 +39,17 @@ from tests.erp_peers import (
     Peer,
     Port,
     Story,
+    TrytonPeer,
     last_month,
     posting,
     put,
     sandbox_peer,
-    tryton_peer,
 )
 from tests.erp_simulated import MAKERS, STRIKES, simulated
 
 pytestmark = pytest.mark.timeout(900)  # the first real ERP of a machine takes minutes to make
-PEERS = {
-    "sandbox": sandbox_peer,
-    "tryton": tryton_peer,
-    **{kind: partial(simulated, kind) for kind in MAKERS},
-}
+MADE = {"sandbox": sandbox_peer, **{kind: partial(simulated, kind) for kind in MAKERS}}
+PEERS = ("sandbox", "tryton", *MAKERS)
 TODAY = now().date()
 
 
@@ -60,13 +57,16 @@ TODAY = now().date()
 def peer(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Peer]:
-    with PEERS[request.param](tmp_path_factory.mktemp(request.param)) as found:
+    if request.param == "tryton":  # one process of it serves all tests at the port
+        yield request.getfixturevalue("tryton")
+        return
+    with MADE[request.param](tmp_path_factory.mktemp(request.param)) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def numbers(peer: Peer) -> Iterator[str]:
-    return iter(ORDERS)
+    return peer.numbers if isinstance(peer, TrytonPeer) else iter(ORDERS)
 
 
 @pytest.fixture
@@ -265,8 +265,6 @@ def test_closed_missing_and_future_periods_are_known_before_and_refused(
     peer: Peer, port: Port, started: Story
 ) -> None:
     closed, missing = last_month(TODAY), TODAY.replace(year=TODAY.year - 20)
-    if closed.year != TODAY.year:
-        pytest.skip("the fiscal year of the real ERP begins this month")
     tells = port.profile.asks_period_first
     assert port.period(closed) is (PeriodState.OPEN if tells else PeriodState.UNKNOWN)
     peer.close_period(closed)
@@ -372,7 +370,8 @@ def test_master_data_comes_whole_once_and_then_as_nothing_new(port: Port) -> Non
             assert again.records == page.records, kind
         else:
             assert again.records is None, kind
-    [bom] = port.pull(Kind.BOM, None, None).records or ()
+    boms = port.pull(Kind.BOM, None, None).records or ()
+    [bom] = [one for one in boms if one.product == "TAB"]  # type: ignore[union-attr]
     per_1000 = 1000 / bom.quantity  # type: ignore[union-attr]
     assert [(one.item, one.quantity * per_1000) for one in bom.lines] == [  # type: ignore[union-attr]
         ("LAC", Decimal("0.12")),

@@ -57,6 +57,9 @@ def _check(findings: Findings, found: ErpSetting) -> None:
                 web_address(name, value)
         except SettingFaulty as fault:
             findings.add(FILE, name, fault.what, expected=fault.expected)
+    if isinstance(found, WebhookSetting):
+        for unit in found.digits.keys() - UNITS:
+            findings.add(FILE, f"digits.{unit}", "not known", expected=f"one of {', '.join(UNITS)}")
     for unit, item in getattr(found, "units", {}).items():
         if unit not in UNITS:
             findings.add(FILE, f"units.{unit}", "not known", expected=f"one of {', '.join(UNITS)}")

@@ -135,7 +135,7 @@ def booked_side(postings: Sequence[PostingRow], differs: Sequence[str] = ()) -> 
     shown = standing(postings) or postings
     first = shown[0]
     total = " and ".join(words.quantity(one.quantity, one.unit) for one in shown)
-    documents = ", ".join(map(document_of, shown))
+    documents = ", ".join(dict.fromkeys(map(document_of, shown)))
     return {
         "quantity": total,
         "item": first.item or "",
@@ -208,6 +208,8 @@ def row_of(it: Judged, stuck: Mapping[str, int]) -> MatchRow:
     if fact is not None or message is not None:
         kind = words.type_words((fact or message).type)  # type: ignore[union-attr]
     named = [first.item, f"lot {first.lot}" if first.lot else None]
+    if booked and booked[0].kind == "gl":
+        named.insert(0, booked[0].document.partition("/")[0])
     named.append(f"order {first.erp_order}" if first.erp_order else "no ERP order")
     return MatchRow(
         key=it.key,

@@ -213,6 +213,8 @@ def _posting(it: PostingRow, zone: ZoneInfo) -> Markup:
     ledger: object = "none: it moves no stock"
     if it.gl_document:
         ledger = f"{it.gl_document}, period {it.gl_period or 'not told'}"
+    elif it.kind == "stock" and not it.gl_read:
+        ledger = "none to compare: not read there, or the amount rounds to nothing"
     elif it.kind == "stock":
         ledger = Markup('<span class="differs"><b aria-hidden="true">≠</b> missing</span>')
     period: object = it.period

@@ -105,6 +105,7 @@ def ledger_line(raw: dict[str, Any]) -> LedgerLine:
         gl_document=raw["gl_document"],
         gl_period=raw["gl_period"],
         posted_at=parse_iso(raw["posted_at"]),
+        gl_due=raw.get("gl_due", True),
     )
 
 

@@ -1,5 +1,6 @@
 """An ERP that answers our contract, and Tryton with its bridge, from a plant's setting."""
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from config.adapters.webhook import WebhookSetting
@@ -13,8 +14,9 @@ PROFILES = {"webhook": SANDBOX, "tryton": TRYTON}
 
 
 def profile(setting: WebhookSetting, _zone: ZoneInfo) -> ErpProfile:
-    """Return what fits into it."""
-    return PROFILES[setting.adapter]
+    """Return what fits into it; digits that the setting names are those of this ERP's own units."""
+    found = PROFILES[setting.adapter]
+    return replace(found, scales={**found.scales, **setting.digits})
 
 
 def connect(setting: WebhookSetting, given: Given) -> WebhookErp:

@@ -202,6 +202,7 @@ def _reading(terms: Terms) -> str:
 
 {pages}
 - `GET /ledger`: the books as they stand, with stock, general ledger and period, for the comparison
+- `GET /stock`: what there is of each lot now, for the comparison; 404 where you show none
 - `GET /postings/<erp_ref>`, `GET /periods/<yyyy-mm>`, `GET /health`"""
 
 

@@ -133,6 +133,7 @@ def _books() -> Json:
         "properties": {"lines": lines, "next": {"type": "integer"}, "more": {"type": "boolean"}},
     }
     documents = {"type": "array", "items": {"$ref": REF.format(name="ReceiptDocument")}}
+    stock = {"type": "array", "items": {"$ref": REF.format(name="StockLine")}}
     return {
         "/ledger": {
             "get": {
@@ -143,6 +144,16 @@ def _books() -> Json:
                     _in("query", "order", "Only this order.", required=False),
                 ],
                 "responses": {"200": {**_schema(page), "description": "Some lines."}},
+            }
+        },
+        "/stock": {
+            "get": {
+                "operationId": "stock",
+                "summary": "What there is of each lot now. Without it stock is not compared.",
+                "responses": {
+                    "200": {**_schema(stock), "description": "All lots."},
+                    "404": {"description": "Stock is not shown."},
+                },
             }
         },
         "/postings/{erp_ref}": {

@@ -63,10 +63,14 @@ class Customer(Struct, frozen=True, kw_only=True):
 
 
 class LedgerLine(Struct, frozen=True, kw_only=True):
-    """One line of the ERP's books: what was booked, in which period, with its GL document."""
+    """One line of the ERP's books: what was booked, in which period, with its GL document.
+
+    `gl` is an entry of the general ledger on a stock account that no stock move stands behind.
+    `gl_due` is false where the amount rounds to nothing, so that no entry is missed.
+    """
 
     seq: int
-    kind: Literal["stock", "status", "order"]
+    kind: Literal["stock", "status", "order", "gl"]
     reference: str | None
     erp_ref: str | None
     document_type: str
@@ -84,6 +88,17 @@ class LedgerLine(Struct, frozen=True, kw_only=True):
     gl_document: str | None
     gl_period: Period | None
     posted_at: Instant
+    gl_due: bool = True
+
+
+class StockLine(Struct, frozen=True, kw_only=True):
+    """What the ERP has of a lot now, in one stock status or place."""
+
+    item: Name
+    lot: Name | None
+    status: str
+    quantity: DecimalText
+    unit: UnitCode
 
 
 RECORDS: dict[str, type[Struct]] = {

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from erp.agreement.pages import RECORDS, LedgerLine
+from erp.agreement.pages import RECORDS, LedgerLine, StockLine
 from erp.contract import Message, schema_of
 from erp.events import EventKind
 from erp.webhook import Problem, ReceiptBody
@@ -15,7 +15,7 @@ type Json = dict[str, Any]
 
 def components(ref: str) -> dict[str, Json]:
     """Return every shared schema by name; `ref` is where they will stand, with `{name}` in it."""
-    kinds = (Message, ReceiptBody, Problem, LedgerLine, *RECORDS.values())
+    kinds = (Message, ReceiptBody, Problem, LedgerLine, StockLine, *RECORDS.values())
     _, found = msgspec.json.schema_components(kinds, ref_template=ref)
     return {name: _open_numbers(schema) for name, schema in found.items()}
 

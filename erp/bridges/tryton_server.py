@@ -29,7 +29,7 @@ from erp.signing import Keys, new_secret
 
 BRIDGE = Path(__file__).parent / "tryton"
 DATABASE = "erp"
-MODULES = ("mes_bridge", "product_cost_fifo")
+MODULES = ("account_stock_continental", "production", "stock_lot", "product_cost_fifo")
 STEP_S = 900
 CONF = """\
 [database]
@@ -41,6 +41,12 @@ listen = 127.0.0.1:{port}
 event_secrets = {events}
 receipt_secret = {receipts}
 """
+
+
+NO_BRIDGE = (
+    "It is GPL-3 and not part of the installed package. Run this from Batchwright's source, or"
+    " install erp/bridges/tryton from there into your own Tryton."
+)
 
 
 class TrytonNotStarted(Exception):
@@ -96,28 +102,49 @@ def _sources(*patterns: str) -> list[bytes]:
     return [path.read_bytes() for pattern in patterns for path in sorted(BRIDGE.glob(pattern))]
 
 
-def environment(cache: Path, say: Callable[[str], None]) -> Path:
-    """Return the Python of an environment with Tryton and the bridge, made where it is missing."""
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A Python with Tryton, and the folder of the bridge, which it finds beside its own modules."""
+
+    python: Path
+    bridge: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Return the environment in which Tryton sees the bridge."""
+        return {**os.environ, "PYTHONPATH": str(self.bridge)}
+
+
+def environment(cache: Path, say: Callable[[str], None]) -> Installed:
+    """Return an environment with Tryton and the bridge, made where it is missing.
+
+    The bridge has a folder of its own, so that Tryton is not installed anew when it changes.
+    """
     version = f"{sys.version_info[0]}.{sys.version_info[1]}".encode()
-    sources = _sources("requirements.txt", "pyproject.toml", "trytond_mes_bridge/*")
-    folder = cache / f"env-{_digest(version, *sources)}"
+    folder = cache / f"env-{_digest(version, *_sources('requirements.txt'))}"
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    if (folder / "ready").exists():
-        return python
-    say("Tryton: making its environment")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    install: list[str | Path] = [python, "-m", "pip", "install", "--quiet"]
     if uv is not None:
-        _run("environment", [uv, "venv", "--quiet", "--python", sys.executable, folder])
-        install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python]
-    else:
-        _run("environment", [sys.executable, "-m", "venv", folder])
-        install = [python, "-m", "pip", "install", "--quiet"]
-    _run("installation", [*install, "-r", BRIDGE / "requirements.txt"])
-    _run("installation of the bridge", [*install, "--no-deps", BRIDGE])
-    (folder / "ready").touch()
-    return python
+        install = [uv, "pip", "install", "--quiet", "--python", python]
+    if not (folder / "ready").exists():
+        say("Tryton: making its environment")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if uv is not None:
+            _run("environment", [uv, "venv", "--quiet", "--python", sys.executable, folder])
+        else:
+            _run("environment", [sys.executable, "-m", "venv", folder])
+        _run("installation", [*install, "-r", BRIDGE / "requirements.txt"])
+        (folder / "ready").touch()
+    sources = _sources("pyproject.toml", "trytond_mes_bridge/*.*")
+    bridge = cache / f"bridge-{_digest(python.as_posix().encode(), *sources)}"
+    if not (bridge / "ready").exists():
+        say("Tryton: installing the bridge")
+        shutil.rmtree(bridge, ignore_errors=True)
+        _run("installation of the bridge", [*install, "--no-deps", "--target", bridge, BRIDGE])
+        (bridge / "ready").touch()
+    return Installed(python, bridge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +156,7 @@ class Template:
 
 
 def template(
-    cache: Path, python: Path, seed: Mapping[str, Any], *, say: Callable[[str], None]
+    cache: Path, installed: Installed, seed: Mapping[str, Any], *, say: Callable[[str], None]
 ) -> Template:
     """Return a database with a plant's items, BOMs, lots and orders, made where it is missing.
 
@@ -137,26 +164,31 @@ def template(
     """
     data = json.dumps(seed, sort_keys=True, default=str).encode()
     year = now().strftime("%Y").encode()
-    folder = cache / f"db-{_digest(python.as_posix().encode(), *_sources('*.py'), data, year)}"
+    bridge = installed.bridge.name.encode()
+    folder = cache / f"db-{_digest(bridge, *_sources('setup_plant.py'), data, year)}"
     made = Template(folder / f"{DATABASE}.sqlite", folder / "keys.json")
     if (folder / "ready").exists():
         return made
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
-    base = _activated(cache, python, say)
+    base = _activated(cache, installed.python, say)
     say("Tryton: making the plant's database")
     shutil.copy(base, made.database)
     seed_file, conf = folder / "seed.json", folder / "trytond.conf"
     seed_file.write_bytes(data)
     _write_conf(conf, folder, port=0, events=new_secret(), receipts=new_secret())
-    _run("set-up", [python, BRIDGE / "setup_plant.py", conf, DATABASE, seed_file, made.keys])
+    _run(
+        "set-up",
+        [installed.python, BRIDGE / "setup_plant.py", conf, DATABASE, seed_file, made.keys],
+        env=installed.environ,
+    )
     (folder / "ready").touch()
     return made
 
 
 def _activated(cache: Path, python: Path, say: Callable[[str], None]) -> Path:
-    """Return an empty database with every module activated: half a minute's work, kept too."""
-    folder = cache / f"base-{_digest(python.as_posix().encode())}"
+    """Return an empty database with Tryton's own modules: half a minute's work, kept too."""
+    folder = cache / f"base-{_digest(python.as_posix().encode(), ' '.join(MODULES).encode())}"
     database = folder / f"{DATABASE}.sqlite"
     if (folder / "ready").exists():
         return database
@@ -209,7 +241,7 @@ class TrytonServer:
         self.folder, self.port = folder, port or _free_port()
         self.events, self.receipts = new_secret(), new_secret()
         self._seed, self._cache, self._say = seed, cache or cache_folder(), say
-        self._python: Path | None = None
+        self._installed: Installed | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._keys: dict[str, str] = {}
 
@@ -222,6 +254,12 @@ class TrytonServer:
     def rest(self) -> str:
         """Where Tryton's own interface is, for its own people."""
         return f"http://127.0.0.1:{self.port}/{DATABASE}/rest/model"
+
+    @property
+    def installed(self) -> Installed:
+        """The environment that it runs in; there is one once it was started."""
+        assert self._installed is not None, "not started yet"
+        return self._installed
 
     @property
     def token(self) -> str:
@@ -241,9 +279,11 @@ class TrytonServer:
         Raises:
             TrytonNotStarted: a step did not succeed; it says which.
         """
+        if not (BRIDGE / "requirements.txt").exists():
+            raise TrytonNotStarted("the bridge", NO_BRIDGE)
         with _alone(self._cache):
-            self._python = environment(self._cache, self._say)
-            made = template(self._cache, self._python, self._seed, say=self._say)
+            self._installed = environment(self._cache, self._say)
+            made = template(self._cache, self._installed, self._seed, say=self._say)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         database = self.folder / f"{DATABASE}.sqlite"
         if not database.exists():
@@ -254,7 +294,8 @@ class TrytonServer:
         _write_conf(conf, self.folder, port=self.port, events=self.events, receipts=self.receipts)
         with (self.folder / "trytond.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the environment made above
-                [str(self._python.parent / "trytond"), "-c", str(conf)],
+                [str(self._installed.python.parent / "trytond"), "-c", str(conf)],
+                env=self._installed.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -15,29 +15,29 @@ from decimal import Decimal
 from pathlib import Path
 
 from proteus import Model, config
+from trytond import config as settings
 from trytond.modules.account.tests.tools import create_chart, create_fiscalyear, get_accounts
 from trytond.modules.account_stock_continental.tests.tools import add_stock_accounts
 from trytond.modules.company.tests.tools import create_company
+from trytond.pool import Pool
 
 UNITS = {"KGM": "kg", "GRM": "g", "LTR": "l", "C62": "u"}
 DIGITS = 4  # a kilogram to the tenth of a gram: finer than any scale of the plant
-GROUPS = (
-    "Production", "Stock", "Stock Force Assignment", "Accounting", "Account",
-    "Manufacturing execution",
-)  # fmt: skip
+GROUPS = ("Manufacturing execution",)  # the bridge asks for no other
 
 
 def company_and_books():
-    """Make company, chart, the years around today with their months, and the stock accounts."""
+    """Make company, chart, this year and the last with their months, and the stock accounts."""
     create_company()
     create_chart()
     today = datetime.date.today()
-    first = datetime.date(today.year, 1, 1)
-    year = create_fiscalyear(today=(first, datetime.date(today.year, 12, 31)))
-    year.start_date, year.end_date = first, datetime.date(today.year, 12, 31)
-    year.account_stock_method = "continental"
-    year.save()
-    year.click("create_period")
+    for number in (today.year - 1, today.year):
+        first, last = datetime.date(number, 1, 1), datetime.date(number, 12, 31)
+        year = create_fiscalyear(today=(first, last))
+        year.start_date, year.end_date = first, last
+        year.account_stock_method = "continental"
+        year.save()
+        year.click("create_period")
     accounts = add_stock_accounts(get_accounts())
     stock, incoming = accounts["stock"], accounts["stock_expense"]
     [outgoing] = incoming.duplicate()
@@ -115,6 +115,7 @@ def stock(data, found, uoms):
     prices = {one["code"]: Decimal(str(one["standard_cost"])) for one in data["items"]}
     Currency = Model.get("currency.currency")
     [currency] = Currency.find([("code", "=", "USD")], limit=1)
+    moves = []
     for one in data["lots"]:
         product = found[one["item"]]
         lot = Lot(number=one["lot"], product=product)
@@ -125,16 +126,20 @@ def stock(data, found, uoms):
         move.unit_price, move.currency = prices[one["item"]], currency
         move.lot = lot
         move.save()
-        move.click("do")
+        moves.append(move)
+    Move.click(moves, "do")
 
 
 def orders(data, found, uoms):
     """Make the production orders under the numbers that the seed gives, and release them."""
     Production, Sequence = Model.get("production"), Model.get("ir.sequence")
     [numbers] = Sequence.find([("sequence_type.name", "=", "Production")], limit=1)
+    following = None
     for one in data["orders"]:
-        numbers.number_next = int(one["id"])
-        numbers.save()
+        if int(one["id"]) != following:
+            numbers.number_next = int(one["id"])
+            numbers.save()
+        following = int(one["id"]) + 1
         production = Production(product=found[one["product"]])
         production.bom = found[one["product"]].boms[0].bom
         production.quantity, production.unit = float(one["quantity"]), uoms[one["unit"]]
@@ -153,7 +158,10 @@ def customers(data):
 
 
 def user_keys():
-    """Make the user of the MES with its groups; return keys for REST, its own and the admin's."""
+    """Make the user of the MES with its groups; return keys for REST, its own and the admin's.
+
+    The administrator keeps stock and books as well: this company has nobody else.
+    """
     User, Group = Model.get("res.user"), Model.get("res.group")
     Company = Model.get("company.company")
     Application = Model.get("res.user.application")
@@ -166,6 +174,9 @@ def user_keys():
             user.groups.append(group)
     user.save()
     [admin] = User.find([("login", "=", "admin")])
+    kept = {one.id for one in admin.groups}
+    admin.groups.extend(one for one in Group.find([]) if one.id not in kept)
+    admin.save()
     keys = {}
     for name, owner in (("key", user), ("admin_key", admin)):
         application = Application(user=owner, application="rest", state="validated")
@@ -175,7 +186,10 @@ def user_keys():
 
 
 def main(conf, database, seed, out):
-    """Set the database up and write what was made."""
+    """Activate the bridge, set the database up and write what was made."""
+    settings.update_etc(conf)
+    Pool.start()
+    Pool(database).init(update=["mes_bridge"], activatedeps=True)
     config.set_trytond(database, config_file=conf)
     data = json.loads(Path(seed).read_text("utf-8"), parse_float=Decimal)
     category = company_and_books()

@@ -5,12 +5,11 @@ Every function is called inside the message's transaction, after its row was wri
 only in Tryton's own quantities; what a message says is compared digit by digit before.
 """
 
-from decimal import Decimal, InvalidOperation
-
 from trytond.pool import Pool
-from trytond.transaction import Transaction
 
-from .wire import CODES, Refusal
+from .reversing import document_reversed, reversed_
+from .rules import TAKES_NOTHING, assigned, check_period
+from .wire import CODES, Refusal, exact
 
 NOTICES = {
     "mes.work_order_held.v1",
@@ -19,29 +18,6 @@ NOTICES = {
     "mes.deviation_closed.v1",
     "mes.equipment_state.v1",
 }
-TAKES_NOTHING = ("done", "cancelled")
-
-
-def check_period(company, on):
-    """Refuse a date that the general ledger would silently move, or not book at all."""
-    pool = Pool()
-    Period = pool.get("account.period")
-    today = pool.get("ir.date").today()
-    if on > today:
-        raise Refusal("date_in_future", f"{on} is after today, {today}.")
-    found = Period.search(
-        [
-            ("start_date", "<=", on),
-            ("end_date", ">=", on),
-            ("fiscalyear.company", "=", company.id),
-            ("type", "=", "standard"),
-        ],
-        limit=1,
-    )
-    if not found:
-        raise Refusal("period_missing", f"{on} is in no period.")
-    if found[0].state != "open":
-        raise Refusal("period_closed", f"Period {found[0].name} is {found[0].state}.")
 
 
 def _line(line):
@@ -56,14 +32,10 @@ def _line(line):
     if symbol is None or product.default_uom.symbol != symbol:
         kept = product.default_uom.symbol
         raise Refusal("unit_wrong", f"Item {product.code} is kept in {kept}.")
-    try:
-        exact = Decimal(line["quantity"])
-    except (KeyError, TypeError, InvalidOperation) as fault:
-        raise Refusal("contract_broken", "quantity is no decimal text.", 400) from fault
-    digits = product.default_uom.digits
-    if exact != round(exact, digits):
-        raise Refusal("scale_exceeded", f"{exact} {symbol} has more than {digits} digits.")
-    return product, product.default_uom, exact
+    quantity, digits = exact(line), product.default_uom.digits
+    if quantity != round(quantity, digits):
+        raise Refusal("scale_exceeded", f"{quantity} {symbol} has more than {digits} digits.")
+    return product, product.default_uom, quantity
 
 
 def _lot(product, number, *, born=False):
@@ -92,29 +64,16 @@ def _running(posting):
 def _move(posting, n, line, *, kind, born=False):
     """Make one stock move of a line, not done yet."""
     production = posting.production
-    product, unit, exact = _line(line)
-    if exact <= 0:
-        raise Refusal("quantity_wrong", f"Item {product.code}: {exact} is not above zero.")
-    move = production._move(kind, product, unit, float(exact))
+    product, unit, quantity = _line(line)
+    if quantity <= 0:
+        raise Refusal("quantity_wrong", f"Item {product.code}: {quantity} is not above zero.")
+    move = production._move(kind, product, unit, float(quantity))
     move.lot = _lot(product, line.get("lot"), born=born)
     move.effective_date = posting.posting_date
     move.planned_date = posting.posting_date
     move.mes_posting = posting
     move.mes_line = n
     return move
-
-
-def _assigned(moves):
-    """Assign moves where the lot is, or refuse: stock below zero is nobody's stock."""
-    Move = Pool().get("stock.move")
-    Move.save(moves)
-    wanted = {move.id: move.quantity for move in moves}
-    if not Move.assign_try(moves, grouping=("product", "lot")):
-        short = next(move for move in moves if move.state != "assigned" or wanted)
-        raise Refusal(
-            "stock_short",
-            f"Lot {short.lot.number} of {short.product.code} has less than {short.quantity}.",
-        )
 
 
 def started(posting, data):
@@ -145,7 +104,7 @@ def consumed(posting, data):
     check_period(production.company, posting.posting_date)
     Move = Pool().get("stock.move")
     moves = [_move(posting, n, line, kind="input") for n, line in enumerate(data["lines"], 1)]
-    _assigned(moves)
+    assigned(moves)
     Move.do(moves)
     return moves
 
@@ -185,7 +144,7 @@ def scrapped(posting, data):
         move.production_input = None
         move.to_location = lost
         moves.append(move)
-    _assigned(moves)
+    assigned(moves)
     Move.do(moves)
     return moves
 
@@ -225,42 +184,6 @@ def decided(posting, data):
     return []
 
 
-def reversed_(posting, data):
-    """Undo an earlier posting of the same order: its moves are cancelled, with their ledger."""
-    Posting, Move = Pool().get("mes.posting"), Pool().get("stock.move")
-    found = Posting.search([("key", "=", data.get("corrects"))])
-    if not found:
-        raise Refusal("original_unknown", f"{data.get('corrects')} was never posted here.")
-    original = found[0]
-    if original.production != posting.production:
-        raise Refusal("order_wrong", f"{original.key} belongs to another order.")
-    if Posting.search([("reverses", "=", original.id)]):
-        raise Refusal("already_reversed", f"{original.key} was reversed before.")
-    if posting.production.state in TAKES_NOTHING:
-        state = posting.production.state
-        raise Refusal("order_closed", f"Order {posting.production.number} is {state}.")
-    check_period(posting.production.company, posting.posting_date)
-    moves = sorted(original.moves, key=lambda move: move.mes_line)
-    undone = [
-        (line.get("item"), line.get("lot"), -Decimal(line["quantity"])) for line in data["lines"]
-    ]
-    made = [
-        (
-            move.product.code,
-            move.lot.number if move.lot else None,
-            round(Decimal(str(move.quantity)), move.unit.digits),
-        )
-        for move in moves
-    ]
-    if not moves or undone != made:
-        raise Refusal("reversal_differs", f"The lines do not undo those of {original.key}.")
-    posting.reverses = original
-    posting.save()
-    with Transaction().set_context(date=posting.posting_date):
-        Move.cancel(moves)
-    return moves
-
-
 BOOKS = {
     "mes.work_order_started.v1": started,
     "mes.material_consumed.v1": consumed,
@@ -271,6 +194,7 @@ BOOKS = {
     "mes.batch_rejected.v1": decided,
     "mes.work_order_completed.v1": completed,
     "mes.posting_reversed.v1": reversed_,
+    "mes.document_reversed.v1": document_reversed,
 }
 
 

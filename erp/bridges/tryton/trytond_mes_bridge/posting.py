@@ -11,9 +11,10 @@ from datetime import date
 
 from trytond.model import ModelSQL, Unique, fields
 from trytond.pool import Pool
+from trytond.transaction import Transaction
 
 from .book import BOOKS, NOTICES, STATUS
-from .wire import Refusal
+from .wire import Refusal, own
 
 
 class Posting(ModelSQL):
@@ -30,6 +31,7 @@ class Posting(ModelSQL):
     body = fields.Binary("Body", required=True)
     result = fields.Text("Result")
     reverses = fields.Many2One("mes.posting", "Reverses", ondelete="RESTRICT")
+    undoes = fields.Many2One("stock.move", "Undoes Move", ondelete="RESTRICT")
     moves = fields.One2Many("stock.move", "mes_posting", "Moves", readonly=True)
     lines = fields.One2Many("mes.posting.line", "posting", "Lines", readonly=True)
 
@@ -41,6 +43,7 @@ class Posting(ModelSQL):
             ("key_unique", Unique(t, t.key), "mes_bridge.msg_key"),
             ("ref_unique", Unique(t, t.erp_ref), "mes_bridge.msg_ref"),
             ("reverses_unique", Unique(t, t.reverses), "mes_bridge.msg_reverses"),
+            ("undoes_unique", Unique(t, t.undoes), "mes_bridge.msg_reverses"),
         ]
 
     @classmethod
@@ -84,7 +87,8 @@ class Posting(ModelSQL):
     @classmethod
     def _production(cls, number):
         Production = Pool().get("production")
-        found = Production.search([("number", "=", number)])
+        company = Transaction().context["company"]
+        found = Production.search([("number", "=", number), ("company", "=", company)])
         if not found:
             raise Refusal("order_unknown", f"Order {number} is not known.")
         return found[0]
@@ -99,20 +103,26 @@ class Posting(ModelSQL):
     def book(self, data):
         """Do what the message says and return its documents."""
         if self.type in NOTICES:
-            return [self._document("notice", self.id, 1)]
+            return [self._document("notice", own(self), 1)]
         book = BOOKS.get(self.type)
         if book is None:
             raise Refusal("type_unknown", f"{self.type} is not known.")
         moves = book(self, data)
         if moves:
-            return [self._document("stock_move", move.id, n) for n, move in enumerate(moves, 1)]
+            return [self._moved(move) for move in moves]
         Line = Pool().get("mes.posting.line")
         lines = Line.create(STATUS[self.type](self, data))
-        return [self._document("mes_posting", self.id, line.n) for line in lines]
+        return [self._document("mes_posting", own(self), line.n) for line in lines]
 
     def _document(self, kind, number, n):
         year = str(self.posting_date.year)
         return {"type": kind, "id": str(number), "year": year, "line": str(n)}
+
+    def _moved(self, move):
+        """Return a move as the books name it; a cancellation is the line behind the move's own."""
+        n = (move.mes_line or 1) + (move.state == "cancelled")
+        document = self._document("stock_move", move.id, n)
+        return {**document, "year": str(move.effective_date.year)}
 
     def period_booked(self):
         """Return the month of the general ledger where there is one, else that of the posting.

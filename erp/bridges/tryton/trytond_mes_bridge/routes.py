@@ -7,7 +7,8 @@ its signature as well. Tryton's own access checks are switched off only behind b
 
 import hashlib
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 
 from trytond import config
 from trytond.exceptions import UserError, UserWarning
@@ -25,7 +26,7 @@ from trytond.protocols.wrappers import (
 from trytond.transaction import Transaction, without_check_access
 from trytond.wsgi import app
 
-from . import reading
+from . import ledger, reading
 from .wire import LARGEST, Refusal, parsed, secret_keys, signed, verified
 
 GROUP = "group_mes"
@@ -95,10 +96,19 @@ def _page(request, name):
 
 @_read
 def _order(request, number):
-    found = Pool().get("production").search([("number", "=", number)])
+    found = Pool().get("production").search([("number", "=", number), reading.ours()])
     if not found:
         abort(HTTPStatus.NOT_FOUND)
     return _conditional(request, reading.order(found[0]))
+
+
+@_read
+def _stock(request):
+    try:
+        on = date.fromisoformat(request.args["on"]) if "on" in request.args else None
+    except ValueError:
+        abort(HTTPStatus.BAD_REQUEST)
+    return _answer(ledger.stock(on))
 
 
 @_read
@@ -106,7 +116,7 @@ def _ledger(request):
     after = request.args.get("after", "0")
     if not after.isdigit():
         abort(HTTPStatus.BAD_REQUEST)
-    lines, more = reading.ledger(int(after), request.args.get("order"))
+    lines, more = ledger.ledger(int(after), request.args.get("order"))
     last = lines[-1]["seq"] if lines else int(after)
     return _answer({"lines": lines, "next": last, "more": more})
 
@@ -121,6 +131,8 @@ def _postings(request, erp_ref):
 
 @_read
 def _period(request, month):
+    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", month):
+        abort(HTTPStatus.BAD_REQUEST)
     return _answer({"period": month, "state": reading.period(month)})
 
 
@@ -172,6 +184,7 @@ def _add(path, function, method="GET"):
 
 _add("events", _events, "POST")
 _add("ledger", _ledger)
+_add("stock", _stock)
 _add("time", _time)
 _add("health", _health)
 _add("orders/<number>", _order)

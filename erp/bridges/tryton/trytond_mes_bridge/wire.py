@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import time
+from decimal import Decimal, InvalidOperation
 
 TOLERANCE_S = 300
 LARGEST = 1_048_576
@@ -91,6 +92,24 @@ def parsed(body, name):
     if not known or not isinstance(data.get("order"), dict):
         raise Refusal("contract_broken", "The body is no message of the contract.", 400)
     return message
+
+
+def own(posting):
+    """Return how a posting is named as a document: its number is no stock move's."""
+    return f"MES{posting.id}"
+
+
+def entry_name(entry):
+    """Return how an entry of the general ledger is named as a document."""
+    return f"GL{entry.number or entry.id}"
+
+
+def exact(line):
+    """Return a line's quantity, digit by digit as it was sent."""
+    try:
+        return Decimal(line["quantity"])
+    except (KeyError, TypeError, InvalidOperation) as fault:
+        raise Refusal("contract_broken", "quantity is no decimal text.", 400) from fault
 
 
 def plain(value, digits):
