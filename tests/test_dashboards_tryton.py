@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-import httpx
 import pytest
 
 from analytics.reconciliation.rules import MatchRules
@@ -135,20 +134,18 @@ def finn(beside: Beside) -> Iterator[Client]:
         yield client
 
 
-def reversed_by_two(beside: Beside, finn: Client, row: MatchRow) -> httpx.Response:
-    """Have finance propose and QA agree that the row's document is undone in the ERP."""
-    document = row.postings[-1].document.rpartition("/")[0]
+def signed_by_two(finn: Client, command: str, key: str, *, document: str | None) -> int:
+    """Have finance propose and QA agree to what is done about a row; return its entry."""
     given = {"owner": "finn", "code": "posted_by_hand", "note": "Nobody weighed it."}
-    assert finn.send("difference.assign", difference=row.key, **given).status_code == 200
+    assert finn.send("difference.assign", difference=key, **given).status_code == 200
+    said = {"difference": key, "document": document, "why": "The floor weighed it."}
+    entries = []
     for by in ("finn", "quinn"):
-        seen = finn.one("difference", row.key)["seen"]
-        answer = finn.send(
-            "posting.reverse", by=by, seen=seen, difference=row.key, document=document,
-            why="Nobody weighed it.",
-        )  # fmt: skip
+        seen = finn.one("difference", key)["seen"]
+        answer = finn.send(command, by=by, seen=seen, **said)
         assert answer.status_code == 200, answer.text
-    beside.plant.told()
-    return answer
+        entries.append(int(answer.json()["last_seq"]))
+    return entries[-1]
 
 
 @pytest.mark.requirement("L8", "K8", "K2")
@@ -160,12 +157,14 @@ def test_posting_by_hand_beside_a_message_is_undone_once_and_both_are_one_matche
     move = beside.hands.issued("1001", "PVP", "PV-3302", quantity=1.8)
     row = beside.row("1001", "PVP", "duplicate")
     assert beside.move_of(row) == move
-    answer = reversed_by_two(beside, finn, row)
+    document = row.postings[-1].document.rpartition("/")[0]
+    ordered = signed_by_two(finn, "posting.reverse", row.key, document=document)
+    beside.plant.told()
 
     outbox = beside.plant.boundary.outbox
     message = evidence.messages(outbox)[-1]
     assert (message.type, message.state) == ("mes.document_reversed.v1", State.DONE)
-    assert message.entry_seq == answer.json()["last_seq"]
+    assert message.entry_seq == ordered
     after = beside.keyed(row.key, "matched")
     assert after.cause == "Posted by hand and taken back: nothing moved in the end."
     assert [one.event_id for one in after.postings] == [None, message.event_id]
@@ -254,6 +253,31 @@ def test_what_people_change_in_tryton_after_the_posting_is_found_and_named(
     counts = beside.plant.reader.newest
     assert counts is not None
     assert sum(counts.counts.values()) == counts.total
+
+
+@pytest.mark.requirement("L8", "K8", "K2")
+def test_what_is_wrong_in_tryton_is_undone_and_posted_again_by_two_people(
+    beside: Beside, finn: Client
+) -> None:
+    beside.plant.made("1008")
+    beside.plant.told()
+    wrong = beside.row("1008", "PVP", "matched")
+    gone = beside.row("1008", "CCNA", "matched")
+    beside.hands.sql("UPDATE stock_move SET quantity = 1.7 WHERE id = ?", beside.move_of(wrong))
+    beside.hands.act("stock.move", beside.move_of(gone), "cancel")
+    beside.keyed(wrong.key, "qty_mismatch")
+    beside.keyed(gone.key, "reversed_one_side")
+    for row, document in ((wrong, wrong.postings[0].document.rpartition("/")[0]), (gone, None)):
+        signed_by_two(finn, "posting.replace", row.key, document=document)
+    beside.plant.told()
+    mended = beside.keyed(wrong.key, "matched")
+    assert [one.quantity for one in mended.postings] == [
+        Decimal("1.8"), Decimal("1.7"), Decimal("-1.7"),
+    ]  # fmt: skip
+    again = beside.keyed(gone.key, "matched")
+    assert sorted(one.quantity or 0 for one in again.postings) == [
+        Decimal("-2.4"), Decimal("2.4"), Decimal("2.4"),
+    ]  # fmt: skip
 
 
 @pytest.mark.requirement("L1")

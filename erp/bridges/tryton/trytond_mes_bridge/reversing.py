@@ -27,9 +27,7 @@ def reversed_(posting, data):
         raise Refusal("order_wrong", f"{original.key} belongs to another order.")
     if Posting.search([("reverses", "=", original.id)]):
         raise Refusal("already_reversed", f"{original.key} was reversed before.")
-    if posting.production.state in TAKES_NOTHING:
-        state = posting.production.state
-        raise Refusal("order_closed", f"Order {posting.production.number} is {state}.")
+    _check_takes(posting.production)
     moves = sorted(original.moves, key=lambda move: move.mes_line)
     for move in moves:
         _check_untouched(move)
@@ -42,7 +40,10 @@ def reversed_(posting, data):
 
 
 def document_reversed(posting, data):
-    """Undo a move that no message stands behind; its order may be done by now."""
+    """Undo a move that says other than the floor, or that no message stands behind.
+
+    The latter may be of an order that is done: nothing needs to be posted in its place.
+    """
     Move = Pool().get("stock.move")
     named = data.get("document") or {}
     number = str(named.get("id"))
@@ -54,10 +55,18 @@ def document_reversed(posting, data):
     _check_untouched(move)
     if _order_of(move) != posting.production or _asked(data) != [_said(move)]:
         raise Refusal("reversal_differs", f"The lines do not undo move {number}.")
+    if move.mes_posting:
+        _check_takes(posting.production)
     check_period(posting.production.company, posting.posting_date)
     posting.undoes = move
     posting.save()
     return _undone(posting, [move])
+
+
+def _check_takes(production):
+    """Refuse to undo what is then posted anew, where the order takes nothing any more."""
+    if production.state in TAKES_NOTHING:
+        raise Refusal("order_closed", f"Order {production.number} is {production.state}.")
 
 
 def _order_of(move):
