@@ -8,7 +8,6 @@ from config.adapters.setting import ErpSetting, SecretName
 from config.faults import Record
 from core.vault import ERP_RECEIVE, ERP_SEND, ERP_TOKEN
 
-
 type Digits = Annotated[int, Meta(ge=0, le=9)]
 
 
