@@ -216,6 +216,11 @@ def erp_ref(identifier: str) -> str:
     return crockford(int.from_bytes(digest[:10]), 16)
 
 
+def digest_text(digest: str) -> str:
+    """Return the first 125 bits of a SHA-256 as 25 characters: what fits into an ERP's text."""
+    return crockford(int(digest, 16) >> (256 - 125), 25)
+
+
 def schema_of(kind: str) -> str:
     """Return the schema name a message of this type declares."""
     return f"urn:batchwright:schema:{kind}"

@@ -21,7 +21,7 @@ from erp.adapters.quickbooks.adapter import QuickBooksErp
 from erp.adapters.quickbooks.mapping import QbPlant
 from erp.adapters.quickbooks.queue import Queue
 from erp.adapters.quickbooks.service import PATH, Conversation
-from erp.adapters.units import Unit
+from erp.adapters.units import Unit, Units
 from erp.contract import Message
 from erp.drill.network import Network
 from erp.port import Accepted, Outcome
@@ -32,7 +32,7 @@ from tests.erp_simulated import SECRET, USER, SimulatedPeer
 LEASE_S = 0.3
 QB_PLANT = QbPlant(
     zone=ZoneInfo("UTC"),
-    units={"KGM": Unit("Gram", Decimal(1000)), "C62": Unit("Each")},
+    units=Units({"KGM": Unit("Gram", Decimal(1000)), "C62": Unit("Each")}, digits=5),
     poll_s=1,
 )
 

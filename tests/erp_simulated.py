@@ -18,19 +18,20 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from erp.adapters.business_central.adapter import BcErp
+from erp.adapters.business_central.adapter import BcWords
 from erp.adapters.business_central.mapping import BcPlant
 from erp.adapters.calling import Basic
-from erp.adapters.dynamics.adapter import DynamicsErp
+from erp.adapters.dynamics.adapter import DynamicsWords
 from erp.adapters.dynamics.mapping import DynamicsPlant
 from erp.adapters.oauth import client_credentials
-from erp.adapters.oracle.adapter import OracleErp
+from erp.adapters.oracle.adapter import OracleWords
 from erp.adapters.oracle.mapping import OraclePlant
-from erp.adapters.sage_x3.adapter import X3Erp
+from erp.adapters.sage_x3.adapter import X3Words
 from erp.adapters.sage_x3.mapping import X3Plant
-from erp.adapters.sap.adapter import SapErp
-from erp.adapters.sap.mapping import SapPlant, SapUnit
-from erp.adapters.units import Unit
+from erp.adapters.sap.adapter import SapWords
+from erp.adapters.sap.mapping import SapPlant
+from erp.adapters.spoken import SpokenErp
+from erp.adapters.units import Unit, Units
 from erp.simulated import business_central as simulated_bc
 from erp.simulated import dynamics as simulated_dynamics
 from erp.simulated import oracle as simulated_oracle
@@ -113,14 +114,14 @@ SAP_PLANT: dict[str, Any] = {
     "components_from": "RM01",
     "goods_to": "FG01",
     "zone": ZoneInfo("UTC"),
-    "units": {"KGM": SapUnit("G", Decimal(1000)), "C62": SapUnit("PC")},
+    "units": Units({"KGM": Unit("G", Decimal(1000)), "C62": Unit("PC")}, digits=3),
     "longest_s": 0,
 }
 
 
 def sap(peer: SimulatedPeer, address: str, secret: str) -> Port:
     plant = SapPlant(**SAP_PLANT, repeatability=peer.kind == "sap")
-    return SapErp(address, login=Basic(USER, secret), plant=plant, timeout_s=10)
+    return SpokenErp(SapWords(address, login=Basic(USER, secret), plant=plant, timeout_s=10))
 
 
 BC_PLANT = BcPlant(
@@ -139,7 +140,8 @@ def bc(peer: SimulatedPeer, address: str, secret: str) -> Port:
         secret=secret,
         scope=simulated_bc.SCOPE,
     )
-    return BcErp(f"{address}{simulated_bc.ROOT}", login=login, plant=BC_PLANT, timeout_s=10)
+    address = f"{address}{simulated_bc.ROOT}"
+    return SpokenErp(BcWords(address, login=login, plant=BC_PLANT, timeout_s=10))
 
 
 def ns(peer: SimulatedPeer, address: str, secret: str) -> Port:
@@ -162,29 +164,28 @@ X3_PLANT = X3Plant(
 
 
 def x3(peer: SimulatedPeer, address: str, secret: str) -> Port:
-    return X3Erp(address, login=Basic(USER, secret), plant=X3_PLANT, timeout_s=10)
+    return SpokenErp(X3Words(address, login=Basic(USER, secret), plant=X3_PLANT, timeout_s=10))
 
 
 DYNAMICS_PLANT = DynamicsPlant(
     company=simulated_dynamics.COMPANY,
     zone=ZoneInfo("UTC"),
-    units={"KGM": Unit("g", Decimal(1000)), "C62": Unit("ea")},
+    units=Units({"KGM": Unit("g", Decimal(1000)), "C62": Unit("ea")}, digits=2),
     messages="MesMessages",
     periods="MesPeriods",
     longest_s=0,
 )
 
 
-def dynamics(peer: SimulatedPeer, address: str, secret: str) -> DynamicsErp:
+def dynamics(peer: SimulatedPeer, address: str, secret: str) -> SpokenErp[DynamicsWords]:
     login = client_credentials(
         f"{peer.address}{simulated_dynamics.TOKEN_PATH}",
         client_id=USER,
         secret=secret,
         scope=simulated_dynamics.SCOPE,
     )
-    return DynamicsErp(
-        address, login=login, plant=DYNAMICS_PLANT, timeout_s=10, patience_s=10, poll_s=0.02
-    )
+    waits = {"timeout_s": 10, "patience_s": 10, "poll_s": 0.02}
+    return SpokenErp(DynamicsWords(address, login=login, plant=DYNAMICS_PLANT, **waits))
 
 
 ORACLE_PLANT = OraclePlant(
@@ -193,13 +194,13 @@ ORACLE_PLANT = OraclePlant(
     goods_to=simulated_oracle.TO,
     source=simulated_oracle.SOURCE,
     zone=ZoneInfo("UTC"),
-    units={"KGM": Unit("Gram", Decimal(1000)), "C62": Unit("Each")},
+    units=Units({"KGM": Unit("Gram", Decimal(1000)), "C62": Unit("Each")}, digits=5),
     refusals={"SIM_LOT": "lot_unknown", "SIM_PERIOD": "period_closed"},
     longest_s=0,
 )
 
 
-def oracle(peer: SimulatedPeer, address: str, secret: str) -> OracleErp:
+def oracle(peer: SimulatedPeer, address: str, secret: str) -> SpokenErp[OracleWords]:
     login = client_credentials(
         f"{peer.address}{simulated_oracle.TOKEN_PATH}",
         client_id=USER,
@@ -207,9 +208,8 @@ def oracle(peer: SimulatedPeer, address: str, secret: str) -> OracleErp:
         scope=simulated_oracle.SCOPE,
         in_header=True,
     )
-    return OracleErp(
-        address, login=login, plant=ORACLE_PLANT, timeout_s=10, patience_s=10, poll_s=0.02
-    )
+    waits = {"timeout_s": 10, "patience_s": 10, "poll_s": 0.02}
+    return SpokenErp(OracleWords(address, login=login, plant=ORACLE_PLANT, **waits))
 
 
 def ifs(peer: SimulatedPeer, address: str, secret: str) -> Port:

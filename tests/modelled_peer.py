@@ -6,9 +6,10 @@ import json
 from zoneinfo import ZoneInfo
 
 from erp.adapters.oauth import client_credentials
-from erp.adapters.odata.adapter import ODataErp
+from erp.adapters.odata.adapter import ODataWords
 from erp.adapters.odata.mapping import UNITS, ODataPlant
 from erp.adapters.odata.reached import ifs_service, ion_api, ln_headers, ln_login, ln_service
+from erp.adapters.spoken import SpokenErp
 from erp.simulated import modelled
 
 TOKEN_PATH = "/auth/realms/ifscloud/protocol/openid-connect/token"
@@ -21,12 +22,12 @@ def plant(name: str) -> ODataPlant:
     )  # fmt: skip
 
 
-def ifs(address: str, *, token_at: str, user: str, secret: str) -> ODataErp:
+def ifs(address: str, *, token_at: str, user: str, secret: str) -> SpokenErp[ODataWords]:
     login = client_credentials(
         f"{token_at}{TOKEN_PATH}", client_id=user, secret=secret, scope="openid"
     )
-    service = ifs_service("BatchwrightPosting")
-    return ODataErp(address, login=login, plant=plant("IFS Cloud"), service=service, timeout_s=10)
+    given = {"service": ifs_service("BatchwrightPosting"), "plant": plant("IFS Cloud")}
+    return SpokenErp(ODataWords(address, login=login, **given, timeout_s=10))
 
 
 def ionapi(token_at: str, *, user: str, secret: str) -> str:
@@ -37,9 +38,9 @@ def ionapi(token_at: str, *, user: str, secret: str) -> str:
     })  # fmt: skip
 
 
-def ln(address: str, *, token_at: str, user: str, secret: str) -> ODataErp:
+def ln(address: str, *, token_at: str, user: str, secret: str) -> SpokenErp[ODataWords]:
     api = ion_api(ionapi(token_at, user=user, secret=secret))
-    return ODataErp(
+    words = ODataWords(
         f"{address}/{modelled.TENANT}",
         login=ln_login(api, timeout_s=10),
         plant=plant("Infor LN"),
@@ -47,3 +48,4 @@ def ln(address: str, *, token_at: str, user: str, secret: str) -> ODataErp:
         headers=ln_headers(modelled.COMPANY, modelled.IDENTITY),
         timeout_s=10,
     )
+    return SpokenErp(words)

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 from joserfc.jwk import RSAKey
 
-from erp.adapters.netsuite.adapter import NetSuiteErp
+from erp.adapters.netsuite.adapter import NetSuiteWords
 from erp.adapters.netsuite.login import key_of, signed_login
 from erp.adapters.netsuite.mapping import NetSuitePlant, Scrap
+from erp.adapters.spoken import SpokenErp
 from erp.simulated import netsuite, netsuite_books
 
 CLIENT = "MES"
@@ -44,7 +45,9 @@ def plant(*, asynchronous: bool = True) -> NetSuitePlant:
     )
 
 
-def connect(address: str, *, token_at: str, asynchronous: bool = True, whose: str) -> NetSuiteErp:
+def connect(
+    address: str, *, token_at: str, asynchronous: bool = True, whose: str
+) -> SpokenErp[NetSuiteWords]:
     """Return an adapter that signs with a key that the account knows, or with a stranger's."""
     login = signed_login(
         token_at,
@@ -53,6 +56,5 @@ def connect(address: str, *, token_at: str, asynchronous: bool = True, whose: st
         key=key_of("erp-netsuite-key", private_key(whose)),
         timeout_s=10,
     )
-    return NetSuiteErp(
-        address, login=login, plant=plant(asynchronous=asynchronous), timeout_s=10, poll_s=0.02
-    )
+    account = plant(asynchronous=asynchronous)
+    return SpokenErp(NetSuiteWords(address, login=login, plant=account, timeout_s=10, poll_s=0.02))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -14,10 +13,11 @@ import pytest
 
 from core.clock import now
 from erp.adapters.business_central import fields, mapping
-from erp.adapters.business_central.adapter import BcErp
+from erp.adapters.business_central.adapter import BcWords
 from erp.adapters.calling import Basic
 from erp.adapters.odata4 import to_bytes
-from erp.adapters.units import Unit
+from erp.adapters.spoken import SpokenErp
+from erp.adapters.units import Unit, Units
 from erp.contract import erp_ref
 from erp.errors import ErpUnreachable
 from erp.port import (
@@ -26,47 +26,24 @@ from erp.port import (
     OrderRef,
     Outcome,
     PeriodState,
-    Posted,
     Rejected,
     Retry,
     Scope,
     Unknown,
 )
 from erp.simulated import business_central as simulated_bc
-from tests.canned_http import Answer, canned
+from tests.canned_http import canned
+from tests.erp_maker import booked, fixtures, told
 from tests.erp_peers import ORDERS, Port, Story, last_month, posting
-from tests.erp_simulated import BC_PLANT, SECRET, USER, SimulatedPeer, simulated
+from tests.erp_simulated import BC_PLANT, SECRET, USER, SimulatedPeer
 
-NUMBERS = iter(ORDERS)
+peer, port, story = fixtures("business-central")
 ENTRY: dict[str, Any] = {
     "entryNumber": 12, "documentNumber": "C-1", "postingDate": "2026-11-26",
     "entryType": "Consumption", "orderNumber": "9001", "itemNumber": "LAC", "lotNumber": "L-1",
     "quantity": Decimal("-0.12"), "baseUnitOfMeasureCode": "KG", "movement": "", "messageId": "",
     "systemCreatedAt": "2026-11-26T10:00:00.123Z",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedPeer]:
-    with simulated("business-central", tmp_path_factory.mktemp("bc")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def port(peer: SimulatedPeer) -> Iterator[Port]:
-    made = peer.port()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def story() -> Story:
-    return Story(next(NUMBERS))
-
-
-def booked(outcome: Outcome) -> Posted:
-    assert isinstance(outcome, Posted), outcome
-    return outcome
 
 
 def spoiled(story: Story, **changes: object) -> dict[str, Any]:
@@ -258,7 +235,7 @@ def test_without_automatic_cost_posting_the_general_ledger_is_not_compared(
     assert not plant.profile().reads_gl
     made = peer.port()
     booked(made.post(posting(story.consumed())))
-    made._plant = plant  # type: ignore[attr-defined]
+    made.words.plant = plant  # type: ignore[attr-defined]
     [line] = made.ledger(Scope(order=story.order))
     assert line.gl_document is None
     made.close()
@@ -266,24 +243,21 @@ def test_without_automatic_cost_posting_the_general_ledger_is_not_compared(
 
 def test_scales_follow_the_units_in_which_the_plant_keeps_its_items() -> None:
     assert BC_PLANT.profile().scales == {"KGM": 5, "LTR": 5, "C62": 0}
-    grams = replace(BC_PLANT, units={"KGM": Unit("G", Decimal(1000))})
+    grams = replace(BC_PLANT, units=Units({"KGM": Unit("G", Decimal(1000))}, digits=5))
     assert grams.profile().scales == {"KGM": 8}
     made = mapping.posting_record(posting(Story("1").consumed("120.00001")), grams)
     assert made["quantity"] == Decimal("120.00001")
     assert fields.faults(made) == []
 
 
-def told(status: int, **content: object) -> Outcome:
+def connected(address: str) -> Port:
+    return SpokenErp(BcWords(address, login=Basic("a", "b"), plant=BC_PLANT))
+
+
+def answered(status: int, **content: object) -> Outcome:
     """Return what becomes of a posting that is answered like this; nothing else is found there."""
-
-    def answer(method: str, _path: str) -> Answer:
-        return (status, json.dumps(content).encode()) if method == "POST" else (200, NOTHING)
-
-    with canned(answer) as address:
-        port = BcErp(address, login=Basic("a", "b"), plant=BC_PLANT)
-        outcome = port.post(posting(Story("9001").consumed()))
-        port.close()
-    return outcome
+    body = json.dumps(content).encode()
+    return told(connected, lambda method, _: (status, body) if method == "POST" else (200, NOTHING))
 
 
 NOTHING = b'{"value":[]}'
@@ -291,15 +265,15 @@ NOTHING = b'{"value":[]}'
 
 def test_answers_that_prove_nothing_are_unknown_or_worth_another_try() -> None:
     changed = {"code": "Request_EntityChanged", "message": "Another user has changed the record."}
-    assert isinstance(told(409, error=changed), Retry)
+    assert isinstance(answered(409, error=changed), Retry)
     assert isinstance(
-        told(201, reference="ANOTHER", entryNumber=1, postingDate="2026-11-26"), Unknown
+        answered(201, reference="ANOTHER", entryNumber=1, postingDate="2026-11-26"), Unknown
     )
-    assert isinstance(told(201, hello="world"), Unknown)
-    assert isinstance(told(504), Unknown)
+    assert isinstance(answered(201, hello="world"), Unknown)
+    assert isinstance(answered(504), Unknown)
     taken = {"code": "Internal_EntityWithSameKeyExists", "message": "exists"}
-    assert isinstance(told(400, error=taken), Unknown)
-    refused = told(400, error={"code": "Internal_RecordNotFound", "message": "No setup."})
+    assert isinstance(answered(400, error=taken), Unknown)
+    refused = answered(400, error={"code": "Internal_RecordNotFound", "message": "No setup."})
     assert isinstance(refused, Rejected)
     assert (refused.code, refused.detail) == ("period_missing", "No setup.")
 
@@ -307,7 +281,7 @@ def test_answers_that_prove_nothing_are_unknown_or_worth_another_try() -> None:
 def test_a_next_page_at_another_address_is_not_followed() -> None:
     elsewhere = {"value": [], "@odata.nextLink": "https://elsewhere.example/items"}
     with canned(lambda _method, _path: (200, json.dumps(elsewhere).encode())) as address:
-        port = BcErp(address, login=Basic("a", "b"), plant=BC_PLANT)
+        port = connected(address)
         with pytest.raises(ErpUnreachable, match="elsewhere"):
             port.pull(Kind.ITEM, None, None)
         port.close()
@@ -315,7 +289,7 @@ def test_a_next_page_at_another_address_is_not_followed() -> None:
 
 def test_a_page_that_the_partner_has_not_made_is_named(peer: SimulatedPeer) -> None:
     made = peer.port()
-    made._plant = replace(BC_PLANT, pages="other/pages/v1.0")  # type: ignore[attr-defined]
+    made.words.plant = replace(BC_PLANT, pages="other/pages/v1.0")  # type: ignore[attr-defined]
     with pytest.raises(ErpUnreachable, match=r"status 404 at /api/other/pages/v1\.0"):
         made.find_posting("ABC")
     made.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,8 +15,9 @@ from hypothesis import strategies as st
 
 from config.adapters.dynamics import DynamicsSetting
 from erp.adapters.dynamics import fields, mapping, setup
-from erp.adapters.dynamics.adapter import DynamicsErp
+from erp.adapters.dynamics.adapter import DynamicsWords
 from erp.adapters.dynamics.mapping import PICKINGS, Place
+from erp.adapters.spoken import SpokenErp
 from erp.contract import CROCKFORD
 from erp.port import (
     Accepted,
@@ -25,49 +25,27 @@ from erp.port import (
     ErpOrderState,
     Kind,
     OrderRef,
-    Outcome,
     PeriodState,
-    Posted,
     Rejected,
     Retry,
     Scope,
 )
-from tests.erp_peers import ORDERS, Story, posting
+from tests.erp_maker import booked, fixtures
+from tests.erp_peers import Port, Story, posting
 from tests.erp_simulated import DYNAMICS_PLANT, SECRET, SimulatedPeer, dynamics, simulated
 
-NUMBERS = iter(ORDERS)
+peer, port, story = fixtures("dynamics")
 SEND = "/SendMessage"
 
 
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedPeer]:
-    with simulated("dynamics", tmp_path_factory.mktemp("dynamics")) as found:
-        yield found
-
-
-def connected(peer: SimulatedPeer, *, patience_s: float = 10, **plant: Any) -> DynamicsErp:
+def connected(
+    peer: SimulatedPeer, *, patience_s: float = 10, **plant: Any
+) -> SpokenErp[DynamicsWords]:
     made = dynamics(peer, peer.address, SECRET)
-    made._plant = replace(DYNAMICS_PLANT, **plant)
-    made.profile = made._plant.profile()
-    made._patience_s = patience_s
+    made.words.plant = replace(DYNAMICS_PLANT, **plant)
+    made.words.profile = made.words.plant.profile()
+    made.words.patience_s = patience_s
     return made
-
-
-@pytest.fixture
-def port(peer: SimulatedPeer) -> Iterator[DynamicsErp]:
-    made = connected(peer)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def story() -> Story:
-    return Story(next(NUMBERS))
-
-
-def booked(outcome: Outcome) -> Posted:
-    assert isinstance(outcome, Posted), outcome
-    return outcome
 
 
 def sent(peer: SimulatedPeer, order: str) -> list[tuple[str, dict[str, Any]]]:
@@ -78,7 +56,7 @@ def sent(peer: SimulatedPeer, order: str) -> list[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.requirement("K5")
 def test_an_order_is_started_once_before_its_first_posting_and_consumes_nothing_by_itself(
-    peer: SimulatedPeer, port: DynamicsErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     first = story.consumed()
     for made in (first, story.returned(), story.produced(), story.reversed(first)):
@@ -135,7 +113,7 @@ def test_a_message_in_the_queue_is_not_sent_once_more(peer: SimulatedPeer, story
 
 @pytest.mark.requirement("L1")
 def test_a_message_that_failed_is_refused_with_the_log_and_may_be_sent_again(
-    port: DynamicsErp, story: Story
+    port: Port, story: Story
 ) -> None:
     made = posting(story.consumed("6000000"))
     told = port.post(made)
@@ -160,7 +138,7 @@ def test_without_the_partners_entities_a_failure_is_not_seen_and_nothing_is_sent
 
 @pytest.mark.requirement("K5")
 def test_a_batch_number_goes_out_only_where_the_customer_has_made_its_field(
-    tmp_path: Path, port: DynamicsErp, story: Story
+    tmp_path: Path, port: Port, story: Story
 ) -> None:
     told = connected(SimulatedPeer("dynamics", tmp_path), batch_field="ItemBatchNumber")
     assert "lot_on_issue" in told.profile.supports
@@ -178,7 +156,7 @@ def test_a_batch_number_goes_out_only_where_the_customer_has_made_its_field(
 
 @pytest.mark.requirement("K5")
 def test_an_ended_order_takes_nothing_and_a_reported_one_still_does(
-    peer: SimulatedPeer, port: DynamicsErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     booked(port.post(posting(story.consumed())))
     peer.admin("orders", id=story.order, state="reported")
@@ -200,7 +178,7 @@ def test_a_wrong_client_secret_pauses(peer: SimulatedPeer, story: Story) -> None
 
 
 @pytest.mark.requirement("K4")
-def test_a_bom_is_told_for_as_much_product_as_makes_its_lines_whole(port: DynamicsErp) -> None:
+def test_a_bom_is_told_for_as_much_product_as_makes_its_lines_whole(port: Port) -> None:
     [bom] = port.pull(Kind.BOM, None, None).records or ()
     assert (bom.quantity, bom.unit) == (Decimal(1000), "EA")  # type: ignore[union-attr]
     rows = [

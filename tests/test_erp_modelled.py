@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -13,9 +12,10 @@ import pytest
 from core.clock import now
 from erp.adapters.calling import Basic
 from erp.adapters.odata import fields, mapping
-from erp.adapters.odata.adapter import ODataErp
+from erp.adapters.odata.adapter import ODataWords
 from erp.adapters.odata.reached import ion_api, ln_headers
 from erp.adapters.odata4 import to_bytes
+from erp.adapters.spoken import SpokenErp
 from erp.contract import erp_ref
 from erp.errors import ErpUnreachable
 from erp.port import (
@@ -24,18 +24,17 @@ from erp.port import (
     OrderRef,
     Outcome,
     PeriodState,
-    Posted,
     Rejected,
     Scope,
     Unknown,
 )
 from erp.simulated import modelled
 from tests import modelled_peer
-from tests.canned_http import Answer, canned
+from tests.erp_maker import booked, fixtures, told
 from tests.erp_peers import ORDERS, Port, Story, last_month, posting
-from tests.erp_simulated import SECRET, USER, SimulatedPeer, simulated
+from tests.erp_simulated import SECRET, USER, SimulatedPeer
 
-NUMBERS = iter(ORDERS)
+peer, port, story = fixtures("ifs-cloud", "infor-ln")
 PLANT = modelled_peer.plant("IFS Cloud")
 ENTRY: dict[str, Any] = {
     "entryNumber": 7, "reference": "", "messageId": "", "movement": "issue", "orderNumber": "9001",
@@ -43,31 +42,6 @@ ENTRY: dict[str, Any] = {
     "quantity": Decimal("-0.12"), "glDocument": "GL7", "glPostingDate": "2026-12-01",
     "createdAt": "2026-11-26T10:00:00Z",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module", params=["ifs-cloud", "infor-ln"])
-def peer(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SimulatedPeer]:
-    with simulated(request.param, tmp_path_factory.mktemp(request.param)) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def port(peer: SimulatedPeer) -> Iterator[Port]:
-    made = peer.port()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def story() -> Story:
-    return Story(next(NUMBERS))
-
-
-def booked(outcome: Outcome) -> Posted:
-    assert isinstance(outcome, Posted), outcome
-    return outcome
 
 
 def spoiled(**changes: object) -> dict[str, Any]:
@@ -134,10 +108,10 @@ def test_what_breaks_the_contract_is_refused_by_both_sides(
     record = spoiled(**{field: value})
     [fault] = fields.faults(record)
     assert fault.startswith(field)
-    assert isinstance(port, ODataErp)
-    headers = {"content-type": "application/json", **port._odata.headers}
-    path = f"{port._service}/postings"
-    exchange, _ = port._odata.call.send("POST", path, body=to_bytes(record), headers=headers)
+    words: ODataWords = port.words  # type: ignore[attr-defined]
+    headers = {"content-type": "application/json", **words.odata.headers}
+    path = f"{words.service}/postings"
+    exchange, _ = words.odata.call.send("POST", path, body=to_bytes(record), headers=headers)
     assert (exchange.status, b"BAD_REQUEST" in exchange.body) == (400, True)
 
 
@@ -220,28 +194,25 @@ def test_an_entry_of_somebody_else_has_no_reference_and_its_own_accounting_month
     assert (bare.gl_document, bare.gl_period) == (None, None)
 
 
-def told(status: int, content: object, *, then: tuple[int, bytes]) -> Outcome:
+def answered(status: int, content: object, *, then: tuple[int, bytes]) -> Outcome:
     """Return what becomes of a posting that is answered like this; `then` answers questions."""
 
-    def answer(method: str, _path: str) -> Answer:
-        return (status, json.dumps(content).encode()) if method == "POST" else then
+    def connected(address: str) -> Port:
+        return SpokenErp(ODataWords(address, login=Basic("a", "b"), plant=PLANT, service="s"))
 
-    with canned(answer) as address:
-        port = ODataErp(address, login=Basic("a", "b"), plant=PLANT, service="s")
-        outcome = port.post(posting(Story("9001").consumed()))
-        port.close()
-    return outcome
+    body = json.dumps(content).encode()
+    return told(connected, lambda method, _: (status, body) if method == "POST" else then)
 
 
 def test_answers_that_prove_nothing_are_unknown() -> None:
     nothing, error = (200, b'{"value":[]}'), {"error": {"code": "X", "message": "no"}}
     other = {"reference": "ANOTHER", "entryNumber": 1, "postingDate": "2026-11-26"}
-    assert isinstance(told(201, other, then=nothing), Unknown)
-    assert isinstance(told(201, {"hello": "world"}, then=nothing), Unknown)
-    assert isinstance(told(504, {}, then=nothing), Unknown)
+    assert isinstance(answered(201, other, then=nothing), Unknown)
+    assert isinstance(answered(201, {"hello": "world"}, then=nothing), Unknown)
+    assert isinstance(answered(504, {}, then=nothing), Unknown)
     # refused, but whether the key is taken cannot be read
-    assert isinstance(told(400, error, then=(500, b"")), Unknown)
-    refused = told(400, error, then=nothing)
+    assert isinstance(answered(400, error, then=(500, b"")), Unknown)
+    refused = answered(400, error, then=nothing)
     assert isinstance(refused, Rejected)
     assert (refused.code, refused.detail) == ("period_missing", "no")
 
@@ -260,8 +231,7 @@ def test_an_ionapi_file_that_lacks_a_part_is_refused_without_its_content() -> No
 
 def test_a_service_that_is_not_modelled_is_named(peer: SimulatedPeer) -> None:
     made = peer.port()
-    assert isinstance(made, ODataErp)
-    made._service = "other.svc"
+    made.words.service = "other.svc"  # type: ignore[attr-defined]
     with pytest.raises(ErpUnreachable, match=r"status 404 at /other\.svc/postings"):
         made.find_posting("ABC")
     made.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -17,7 +16,6 @@ from core.clock import now
 from erp.adapters.calling import LoginRefused
 from erp.adapters.given import SecretUnfit
 from erp.adapters.netsuite import fields, mapping, queries
-from erp.adapters.netsuite.adapter import NetSuiteErp
 from erp.adapters.netsuite.login import key_of
 from erp.adapters.netsuite.mapping import Resolved
 from erp.port import (
@@ -27,45 +25,20 @@ from erp.port import (
     ErpOrderState,
     Kind,
     OrderRef,
-    Outcome,
-    Posted,
     Posting,
     Rejected,
     Retry,
     Scope,
 )
 from tests import netsuite_peer
-from tests.erp_peers import ORDERS, Story, last_month, posting
-from tests.erp_simulated import SimulatedPeer, simulated
+from tests.erp_maker import booked, fixtures
+from tests.erp_peers import Port, Story, last_month, posting
+from tests.erp_simulated import SimulatedPeer
 from tests.hands import refusal
 
-NUMBERS = iter(ORDERS)
+peer, port, story = fixtures("netsuite")
 FOUND = Resolved(period="11", order="22", items=["33"], lots=["44"])
 PLANT = netsuite_peer.plant()
-
-
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedPeer]:
-    with simulated("netsuite", tmp_path_factory.mktemp("netsuite")) as found:
-        yield found
-
-
-@pytest.fixture
-def port(peer: SimulatedPeer) -> Iterator[NetSuiteErp]:
-    made = peer.port()
-    assert isinstance(made, NetSuiteErp)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def story() -> Story:
-    return Story(next(NUMBERS))
-
-
-def booked(outcome: Outcome) -> Posted:
-    assert isinstance(outcome, Posted), outcome
-    return outcome
 
 
 def sent(peer: SimulatedPeer, record: str) -> list[dict[str, Any]]:
@@ -74,7 +47,7 @@ def sent(peer: SimulatedPeer, record: str) -> list[dict[str, Any]]:
 
 @pytest.mark.requirement("K5")
 def test_every_posting_names_its_period_and_is_found_by_its_external_id(
-    peer: SimulatedPeer, port: NetSuiteErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     first = story.consumed()
     told = (first, story.returned(), story.scrapped(), story.produced(), story.reversed(first))
@@ -101,7 +74,7 @@ def test_every_posting_names_its_period_and_is_found_by_its_external_id(
 
 @pytest.mark.requirement("K5")
 def test_a_quantity_crosses_as_a_number_of_exactly_our_digits(
-    peer: SimulatedPeer, port: NetSuiteErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     booked(port.post(posting(story.consumed("100.01"))))
     body = sent(peer, "workOrderIssue")[-1]["body"]
@@ -111,7 +84,7 @@ def test_a_quantity_crosses_as_a_number_of_exactly_our_digits(
 
 @pytest.mark.requirement("K2")
 def test_a_posting_that_was_refused_goes_under_the_next_key_once_it_is_mended(
-    peer: SimulatedPeer, port: NetSuiteErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     made = posting(story.consumed("6000000"))  # 6 t: more than there is
     told = port.post(made)
@@ -131,7 +104,7 @@ def test_a_job_that_goes_on_is_a_ticket_and_is_found_when_it_has_ended(
     peer: SimulatedPeer, story: Story
 ) -> None:
     hasty = netsuite_peer.connect(peer.address, token_at=peer.address, whose=netsuite_peer.PLANT)
-    hasty._netsuite._patience_s = 0  # gives up at the first "pending"
+    hasty.words.netsuite._patience_s = 0  # gives up at the first "pending"
     made = posting(story.consumed())
     told = hasty.post(made)
     assert isinstance(told, Accepted)
@@ -143,13 +116,15 @@ def test_a_job_that_goes_on_is_a_ticket_and_is_found_when_it_has_ended(
 
 @pytest.mark.requirement("L1")
 def test_without_a_posting_period_the_earliest_open_one_would_be_taken(
-    peer: SimulatedPeer, port: NetSuiteErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     booked(port.post(posting(story.consumed())))
     record = json.loads(sent(peer, "workOrderIssue")[-1]["body"])
     del record["postingPeriod"]
     body = mapping.to_bytes(record | {"externalId": "OTHER"})
-    exchange, _ = port._netsuite.write("workOrderIssue", body, None)
+    exchange, _ = port.words.netsuite.write(  # type: ignore[attr-defined]
+        "workOrderIssue", body, None
+    )
     assert exchange.status == 204
     periods = {one.ref: one.period for one in port.ledger(Scope(order=story.order))}
     assert periods[posting(story.made[1]).ref] == f"{now():%Y-%m}"
@@ -158,7 +133,7 @@ def test_without_a_posting_period_the_earliest_open_one_would_be_taken(
 
 @pytest.mark.requirement("L1")
 def test_what_a_period_says_is_asked_before_anything_is_sent(
-    peer: SimulatedPeer, port: NetSuiteErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     before = len(sent(peer, "workOrderIssue"))
     peer.close_period(last_month(now().date()))
@@ -173,7 +148,7 @@ def test_what_a_period_says_is_asked_before_anything_is_sent(
 
 @pytest.mark.requirement("K5")
 def test_a_built_order_takes_an_issue_and_a_closed_one_nothing(
-    peer: SimulatedPeer, port: NetSuiteErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     ref = OrderRef("", story.order)
     assert port.get_order(ref).state is ErpOrderState.RELEASED
@@ -187,7 +162,7 @@ def test_a_built_order_takes_an_issue_and_a_closed_one_nothing(
 
 
 @pytest.mark.requirement("K4")
-def test_orders_changed_since_are_asked_for_in_netsuites_time(port: NetSuiteErp) -> None:
+def test_orders_changed_since_are_asked_for_in_netsuites_time(port: Port) -> None:
     later = Cursor(now() + timedelta(days=1))
     assert port.pull(Kind.ORDER, later, None).records == ()
     assert len(port.pull(Kind.ORDER, Cursor(now() - timedelta(days=1)), None).records or ()) > 1
@@ -196,7 +171,7 @@ def test_orders_changed_since_are_asked_for_in_netsuites_time(port: NetSuiteErp)
 
 @pytest.mark.requirement("K3")
 def test_a_key_that_the_account_does_not_know_pauses_and_an_expired_token_does_not(
-    peer: SimulatedPeer, port: NetSuiteErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     stranger = peer.port(secret="somebody else's")
     told = stranger.post(posting(story.consumed()))
@@ -241,9 +216,11 @@ def test_a_record_that_does_not_fit_says_why(change: dict[str, Any], fault: str)
     assert fields.faults(record | change, fields.RECORDS["workOrderIssue"]) == [fault]
 
 
-def test_what_our_table_refuses_the_simulator_refuses_too(port: NetSuiteErp, story: Story) -> None:
+def test_what_our_table_refuses_the_simulator_refuses_too(port: Port, story: Story) -> None:
     record = mapping.record_of(posting(story.consumed()), FOUND, PLANT) | {"tranDte": "x"}
-    exchange, _ = port._netsuite.write("workOrderIssue", mapping.to_bytes(record), None)
+    exchange, _ = port.words.netsuite.write(  # type: ignore[attr-defined]
+        "workOrderIssue", mapping.to_bytes(record), None
+    )
     assert exchange.status == 400
     assert mapping.error_of(exchange.body) == (
         "INVALID_CONTENT",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,53 +15,25 @@ import pytest
 
 from config.adapters.oracle import OracleSetting
 from erp.adapters.oracle import fields, mapping, service, setup
-from erp.adapters.oracle.adapter import MEDIA, OracleErp
+from erp.adapters.oracle.adapter import MEDIA
 from erp.adapters.oracle.service import SUPPLY
+from erp.adapters.units import Units
 from erp.port import (
     Accepted,
     Duplicate,
     ErpOrderState,
     Kind,
     OrderRef,
-    Outcome,
-    Posted,
     Rejected,
     Scope,
 )
 from erp.simulated import oracle as simulated_oracle
-from tests.erp_peers import ORDERS, Story, posting
+from tests.erp_maker import booked, fixtures, refused
+from tests.erp_peers import ORDERS, Port, Story, posting
 from tests.erp_simulated import ORACLE_PLANT, SECRET, USER, SimulatedPeer, oracle, simulated
 
-NUMBERS = iter(ORDERS)
+peer, port, story = fixtures("oracle")
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedPeer]:
-    with simulated("oracle", tmp_path_factory.mktemp("oracle")) as found:
-        yield found
-
-
-@pytest.fixture
-def port(peer: SimulatedPeer) -> Iterator[OracleErp]:
-    made = oracle(peer, peer.address, SECRET)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def story() -> Story:
-    return Story(next(NUMBERS))
-
-
-def booked(outcome: Outcome) -> Posted:
-    assert isinstance(outcome, Posted), outcome
-    return outcome
-
-
-def refused(outcome: Outcome) -> str:
-    assert isinstance(outcome, Rejected), outcome
-    return outcome.code
 
 
 def sent(peer: SimulatedPeer, order: str) -> list[tuple[str, dict[str, Any]]]:
@@ -76,7 +47,7 @@ def sent(peer: SimulatedPeer, order: str) -> list[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.requirement("K5")
 def test_materials_and_the_product_go_to_their_resources_and_come_back_as_what_they_are(
-    peer: SimulatedPeer, port: OracleErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     first, back, made = story.consumed(), story.returned(), story.produced()
     undone = [story.reversed(one) for one in (first, back, made)]
@@ -111,7 +82,7 @@ def test_materials_and_the_product_go_to_their_resources_and_come_back_as_what_t
 
 @pytest.mark.requirement("L1")
 def test_an_error_within_a_201_is_a_refusal_by_oracles_name_or_by_ours(
-    port: OracleErp, story: Story
+    port: Port, story: Story
 ) -> None:
     told = port.post(posting(story.consumed("9000000")))
     assert isinstance(told, Rejected)
@@ -139,7 +110,7 @@ def test_where_the_reference_does_not_come_back_it_stays_taken(
 ) -> None:
     with simulated("oracle-forgets", tmp_path) as forgetful:
         port = oracle(forgetful, forgetful.address, SECRET)
-        port._patience_s = 0.2
+        port.words.patience_s = 0.2
         told = port.post(posting(story.consumed()))
         assert isinstance(told, Accepted)
         assert port.accepted(told.ticket) is None
@@ -154,7 +125,7 @@ def test_a_product_that_comes_to_stock_later_is_taken_first(
     peer: SimulatedPeer, story: Story
 ) -> None:
     hasty = oracle(peer, peer.address, SECRET)
-    hasty._patience_s = 0
+    hasty.words.patience_s = 0
     made = posting(story.produced())
     told = hasty.post(made)
     assert isinstance(told, Accepted)
@@ -166,7 +137,7 @@ def test_a_product_that_comes_to_stock_later_is_taken_first(
 
 
 @pytest.mark.requirement("K8")
-def test_of_equal_facts_as_many_are_undone_as_there_are(port: OracleErp, story: Story) -> None:
+def test_of_equal_facts_as_many_are_undone_as_there_are(port: Port, story: Story) -> None:
     first, second = story.consumed(), story.consumed()
     for made in (first, second, story.reversed(first), story.reversed(second)):
         booked(port.post(posting(made)))
@@ -176,7 +147,7 @@ def test_of_equal_facts_as_many_are_undone_as_there_are(port: OracleErp, story: 
 
 @pytest.mark.requirement("K5")
 def test_a_completed_order_still_takes_and_a_closed_one_does_not(
-    peer: SimulatedPeer, port: OracleErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     peer.admin("orders", id=story.order, state="reported")
     assert port.get_order(OrderRef("", story.order)).state is ErpOrderState.TECO
@@ -186,9 +157,7 @@ def test_a_completed_order_still_takes_and_a_closed_one_does_not(
 
 
 @pytest.mark.requirement("K4")
-def test_a_collection_is_read_page_by_page(
-    port: OracleErp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_collection_is_read_page_by_page(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "PAGE", 7)
     page = port.pull(Kind.ORDER, None, None)
     assert page.records is not None
@@ -269,4 +238,8 @@ def test_the_setting_names_what_the_customer_calls_otherwise() -> None:
     made = setup.plant(setting, ZoneInfo("UTC"))
     assert made.types == {**mapping.TYPES, "issue": "WIP-Entnahme"}
     assert (made.operation, made.longest_s, made.refusals["X"]) == (10, 300, "lot_unknown")
-    assert replace(made, digits=3).profile().scales == {"KGM": 3, "LTR": 3, "C62": 0}
+    assert replace(made, units=Units(made.units, digits=3)).profile().scales == {
+        "KGM": 3,
+        "LTR": 3,
+        "C62": 0,
+    }

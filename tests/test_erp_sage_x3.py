@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -16,7 +15,9 @@ import pytest
 from core.clock import now
 from erp.adapters.calling import Basic
 from erp.adapters.sage_x3 import fields, mapping, soap
-from erp.adapters.sage_x3.adapter import X3Erp
+from erp.adapters.sage_x3.adapter import X3Words
+from erp.adapters.sage_x3.mapping import X3Plant
+from erp.adapters.spoken import SpokenErp
 from erp.contract import erp_ref
 from erp.errors import ErpUnreachable
 from erp.port import (
@@ -25,46 +26,22 @@ from erp.port import (
     OrderRef,
     Outcome,
     PeriodState,
-    Posted,
     Rejected,
     Retry,
     Scope,
     Unknown,
 )
-from tests.canned_http import canned
+from tests.erp_maker import booked, fixtures, told
 from tests.erp_peers import ORDERS, Port, Story, last_month, posting
-from tests.erp_simulated import SECRET, USER, X3_PLANT, SimulatedPeer, simulated
+from tests.erp_simulated import SECRET, USER, X3_PLANT, SimulatedPeer
 
-NUMBERS = iter(ORDERS)
+peer, port, story = fixtures("sage-x3")
 LINE: dict[str, Any] = {
     "MVTSEQ": 7, "VCRNUM": "MTK1", "VCRLIN": "1000", "VCRNUMORI": "9001", "ITMREF": "LAC",
     "LOT": "L-1", "QTYSTU": "-0.12", "STU": "KG", "TRSTYP": "6", "IPTDAT": "20261126",
     "ACCDAT": "20261126", "NUMVCR": "STK1", "CREDATTIM": "2026-11-26T10:00:00Z", "REF": "",
     "MSG": "", "MVT": "",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedPeer]:
-    with simulated("sage-x3", tmp_path_factory.mktemp("x3")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def port(peer: SimulatedPeer) -> Iterator[Port]:
-    made = peer.port()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def story() -> Story:
-    return Story(next(NUMBERS))
-
-
-def booked(outcome: Outcome) -> Posted:
-    assert isinstance(outcome, Posted), outcome
-    return outcome
 
 
 def call(peer: SimulatedPeer, body: bytes, **changes: Any) -> httpx.Response:
@@ -248,13 +225,13 @@ def test_the_accounting_document_may_be_later_or_not_there() -> None:
     assert not replace(X3_PLANT, gl_at_once=False).profile().reads_gl
 
 
-def told(status: int, body: bytes) -> Outcome:
+def connected(address: str, plant: X3Plant = X3_PLANT) -> Port:
+    return SpokenErp(X3Words(address, login=Basic(USER, SECRET), plant=plant))
+
+
+def answered(status: int, body: bytes) -> Outcome:
     """Return what becomes of a posting that is answered like this."""
-    with canned(lambda _method, _path: (status, body)) as address:
-        port = X3Erp(address, login=Basic("a", "b"), plant=X3_PLANT)
-        outcome = port.post(posting(Story("9001").consumed()))
-        port.close()
-    return outcome
+    return told(connected, lambda _method, _path: (status, body))
 
 
 def ran(result: object, status: int = 1) -> bytes:
@@ -264,31 +241,29 @@ def ran(result: object, status: int = 1) -> bytes:
 
 def test_answers_that_prove_nothing_are_unknown() -> None:
     assert isinstance(
-        told(500, b"<e><faultstring>No Web services accepted</faultstring></e>"), Unknown
+        answered(500, b"<e><faultstring>No Web services accepted</faultstring></e>"), Unknown
     )
-    assert isinstance(told(200, b"hello"), Unknown)
-    assert isinstance(told(200, ran({}, status=0)), Unknown)
-    assert isinstance(told(200, ran([])), Unknown)
-    assert isinstance(told(200, ran({"GRP2": {"O_STAT": "1"}})), Unknown)
+    assert isinstance(answered(200, b"hello"), Unknown)
+    assert isinstance(answered(200, ran({}, status=0)), Unknown)
+    assert isinstance(answered(200, ran([])), Unknown)
+    assert isinstance(answered(200, ran({"GRP2": {"O_STAT": "1"}})), Unknown)
     other = {"O_STAT": "1", "O_REF": "ANOTHER", "VCRNUM": "M", "VCRLIN": "1", "IPTDAT": "20261126"}
-    assert isinstance(told(200, ran({"GRP2": other})), Unknown)
-    assert isinstance(told(503, b""), Retry)
-    refused = told(200, ran({"GRP2": {"O_STAT": "0", "O_CODE": "X", "O_MSG": "no"}}))
+    assert isinstance(answered(200, ran({"GRP2": other})), Unknown)
+    assert isinstance(answered(503, b""), Retry)
+    refused = answered(200, ran({"GRP2": {"O_STAT": "0", "O_CODE": "X", "O_MSG": "no"}}))
     assert isinstance(refused, Rejected)
     assert refused.code == "x3 X"
     assert "no page of period" in refused.detail
 
 
 def test_a_pool_that_is_away_or_does_not_publish_is_no_answer(peer: SimulatedPeer) -> None:
-    lost = X3Erp("http://127.0.0.1:9", login=Basic(USER, SECRET), plant=X3_PLANT)
+    lost = connected("http://127.0.0.1:9")
     assert not lost.health().up
     with pytest.raises(ErpUnreachable):
         lost.find_posting("ABC")
     assert isinstance(lost.post(posting(Story("9001").consumed())), Retry)
     lost.close()
-    unpublished = X3Erp(
-        peer.address, login=Basic(USER, SECRET), plant=replace(X3_PLANT, read="ZOTHER")
-    )
+    unpublished = connected(peer.address, replace(X3_PLANT, read="ZOTHER"))
     with pytest.raises(ErpUnreachable, match="ZOTHER is not published"):
         unpublished.find_posting("ABC")
     unpublished.close()

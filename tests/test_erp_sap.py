@@ -6,7 +6,6 @@ The OpenAPI documents lie beside the checkout and are read in place; without the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -18,28 +17,29 @@ import pytest
 from core.clock import now
 from erp.adapters.calling import Basic, shown
 from erp.adapters.sap import fields, mapping
-from erp.adapters.sap.adapter import SapErp
-from erp.adapters.sap.mapping import SapPlant, SapUnit
-from erp.contract import erp_ref
+from erp.adapters.sap.adapter import SapWords
+from erp.adapters.sap.mapping import SapPlant
+from erp.adapters.spoken import SpokenErp
+from erp.adapters.units import Unit, Units
+from erp.contract import digest_text, erp_ref
 from erp.port import (
     Duplicate,
     ErpOrderState,
     Kind,
     OrderRef,
-    Outcome,
-    Posted,
     Rejected,
     Retry,
     Scope,
     Unknown,
 )
 from erp.reconcile import document_name, posting_row
-from tests.erp_peers import ORDERS, Story, posting
-from tests.erp_simulated import SAP_PLANT, SECRET, USER, SimulatedPeer, simulated
+from tests.erp_maker import booked, fixtures
+from tests.erp_peers import Port, Story, posting
+from tests.erp_simulated import SAP_PLANT, SECRET, USER, SimulatedPeer
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "shared" / "contracts" / "sap_openapi"
 PLANT = SapPlant(**SAP_PLANT)
-NUMBERS = iter(ORDERS)
+peer, port, story = fixtures("sap-plain")
 
 
 def contract(name: str) -> dict[str, Any]:
@@ -65,29 +65,6 @@ def schema(name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
 
 
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedPeer]:
-    with simulated("sap-plain", tmp_path_factory.mktemp("sap")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def port(peer: SimulatedPeer) -> Iterator[SapErp]:
-    made = SapErp(peer.address, login=Basic(USER, SECRET), plant=PLANT)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def story() -> Story:
-    return Story(next(NUMBERS))
-
-
-def booked(outcome: Outcome) -> Posted:
-    assert isinstance(outcome, Posted), outcome
-    return outcome
-
-
 @pytest.mark.requirement("K5")
 def test_every_field_of_our_table_is_as_long_as_sap_publishes_it() -> None:
     schemas = contract("API_MATERIAL_DOCUMENT_SRV.json")["components"]["schemas"]
@@ -105,7 +82,7 @@ def test_every_field_of_our_table_is_as_long_as_sap_publishes_it() -> None:
 
 @pytest.mark.requirement("K5")
 def test_every_goods_movement_that_is_sent_fits_the_published_contract(
-    peer: SimulatedPeer, port: SapErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     first = story.consumed()
     for made in (
@@ -168,7 +145,7 @@ def test_a_fourth_digit_and_an_eleventh_before_the_point_do_not_fit() -> None:
 
 @pytest.mark.requirement("K5")
 def test_a_cancellation_asks_as_the_contract_says(
-    peer: SimulatedPeer, port: SapErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     received = booked(port.post(posting(story.produced())))
     undone = booked(port.reverse(received.docs[0], "key", now().date()))
@@ -185,7 +162,7 @@ def test_a_cancellation_asks_as_the_contract_says(
 
 @pytest.mark.requirement("K8", "L8")
 def test_a_document_that_nothing_stands_behind_is_cancelled_if_it_is_as_told(
-    port: SapErp, story: Story
+    port: Port, story: Story
 ) -> None:
     found = booked(port.post(posting(story.consumed("120"))))
     number, year = found.docs[0].id, found.docs[0].year
@@ -205,7 +182,7 @@ def test_a_document_that_nothing_stands_behind_is_cancelled_if_it_is_as_told(
 
 @pytest.mark.requirement("K8")
 def test_a_reversed_receipt_is_cancelled_and_its_line_found_by_its_receipt(
-    port: SapErp, story: Story
+    port: Port, story: Story
 ) -> None:
     received, undo = story.produced(), None
     booked(port.post(posting(received)))
@@ -226,7 +203,7 @@ def test_a_reversed_receipt_is_cancelled_and_its_line_found_by_its_receipt(
 
 @pytest.mark.requirement("K5")
 def test_a_session_that_is_over_is_fetched_once_more_under_the_same_key(
-    peer: SimulatedPeer, port: SapErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     booked(port.post(posting(story.consumed())))
     peer.crash()
@@ -238,7 +215,7 @@ def test_a_session_that_is_over_is_fetched_once_more_under_the_same_key(
 
 @pytest.mark.requirement("K2")
 def test_the_simulator_can_lose_its_answer_after_the_commit(
-    peer: SimulatedPeer, port: SapErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     made = posting(story.consumed())
     port.post(posting(story.consumed("1")))
@@ -250,7 +227,7 @@ def test_the_simulator_can_lose_its_answer_after_the_commit(
 
 @pytest.mark.requirement("K5")
 def test_an_order_says_how_far_it_is_and_teco_still_takes_an_issue(
-    peer: SimulatedPeer, port: SapErp, story: Story
+    peer: SimulatedPeer, port: Port, story: Story
 ) -> None:
     ref = OrderRef("", story.order)
     assert port.get_order(ref).state is ErpOrderState.RELEASED
@@ -265,7 +242,7 @@ def test_an_order_says_how_far_it_is_and_teco_still_takes_an_issue(
 
 
 @pytest.mark.requirement("K5")
-def test_stock_that_is_not_there_is_a_refusal_in_saps_own_words(port: SapErp, story: Story) -> None:
+def test_stock_that_is_not_there_is_a_refusal_in_saps_own_words(port: Port, story: Story) -> None:
     told = port.post(posting(story.consumed("9000000000")))
     assert isinstance(told, Rejected)
     assert told.code == "sap M7/021"
@@ -274,7 +251,7 @@ def test_stock_that_is_not_there_is_a_refusal_in_saps_own_words(port: SapErp, st
 
 @pytest.mark.requirement("K4")
 def test_orders_changed_since_are_asked_for_with_fourteen_characters(
-    peer: SimulatedPeer, port: SapErp
+    peer: SimulatedPeer, port: Port
 ) -> None:
     from datetime import timedelta
 
@@ -288,7 +265,7 @@ def test_orders_changed_since_are_asked_for_with_fourteen_characters(
 
 
 @pytest.mark.requirement("K5")
-def test_a_lot_in_small_letters_is_refused_before_it_is_sent(port: SapErp, story: Story) -> None:
+def test_a_lot_in_small_letters_is_refused_before_it_is_sent(port: Port, story: Story) -> None:
     told = port.post(posting(story.consumed(lot="l-1")))
     assert isinstance(told, Rejected)
     assert told.code == "does_not_fit"
@@ -298,11 +275,13 @@ def test_scales_follow_the_units_in_which_the_plant_keeps_its_materials() -> Non
     kilograms = SapPlant(**{**SAP_PLANT, "units": mapping.UNITS}).profile()
     assert kilograms.scales == {"KGM": 3, "LTR": 3, "C62": 0}
     assert PLANT.profile().scales == {"KGM": 6, "C62": 0}
-    milligrams = SapPlant(**{**SAP_PLANT, "units": {"KGM": SapUnit("MG", Decimal(10**6))}})
+    milligrams = SapPlant(
+        **{**SAP_PLANT, "units": Units({"KGM": Unit("MG", Decimal(10**6))}, digits=3)}
+    )
     assert milligrams.profile().scales == {"KGM": 9}
 
 
-def test_no_secret_is_kept_with_an_exchange(port: SapErp, story: Story) -> None:
+def test_no_secret_is_kept_with_an_exchange(port: Port, story: Story) -> None:
     outcome = booked(port.post(posting(story.consumed())))
     assert outcome.exchange is not None
     kept = json.dumps([dict(outcome.exchange.sent_headers), dict(outcome.exchange.headers)])
@@ -312,7 +291,7 @@ def test_no_secret_is_kept_with_an_exchange(port: SapErp, story: Story) -> None:
 
 
 def test_nobody_there_is_a_wish_to_try_again_and_sends_nothing() -> None:
-    lost = SapErp("http://127.0.0.1:9", login=Basic(USER, SECRET), plant=PLANT)
+    lost = SpokenErp(SapWords("http://127.0.0.1:9", login=Basic(USER, SECRET), plant=PLANT))
     made = posting(Story("1").consumed())
     assert isinstance(lost.post(made), Retry)
     assert not lost.health().up
@@ -327,5 +306,5 @@ def test_the_texts_of_a_document_lead_back_to_the_message() -> None:
     assert text is not None
     assert text.groups() == (undo.key, erp_ref(first.id))
     assert len(mapping.item_text(undo)) <= 50
-    assert len(mapping.digest_text(undo.digest)) == 25
+    assert len(digest_text(undo.digest)) == 25
     assert mapping.sap_date(date(1970, 1, 2)) == "/Date(86400000)/"

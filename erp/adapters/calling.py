@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from erp.errors import ErpFault, ErpUnreachable
+from erp.errors import ErpUnreachable
 from erp.port import Exchange, Outcome, Rejected, Retry, Unknown
 from erp.webhook import retry_after
 
@@ -150,15 +150,33 @@ class Caller:
             raise Throttled(self.address, f"{status}: throttled at {path}", after)
         raise ErpUnreachable(self.address, f"status {status} at {path}")
 
-    def is_up(self, path: str, headers: Mapping[str, str] | None = None) -> str | None:
-        """Return None where the ERP answers at all, else why it counts as away."""
-        try:
-            self.ask(path, headers=headers, timeout_s=HEALTH_S)
-        except (LoginRefused, Throttled):
-            return None  # it is there; what it says to postings is another matter
-        except ErpFault as fault:
-            return str(fault)
-        return None
+    def question(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Exchange:
+        """Return the answer to a question that is asked by POST and changes nothing.
+
+        Raises:
+            LoginRefused, Throttled, ErpUnreachable: as `ask`.
+        """
+        exchange, outcome = self.send(
+            "POST", path, body=body, query=query, headers=headers, timeout_s=timeout_s
+        )
+        outcome = outcome or common(exchange)
+        if isinstance(outcome, Retry) and outcome.paused:
+            raise LoginRefused(self.address, outcome.reason)
+        if isinstance(outcome, Retry) and exchange.status is not None:
+            raise Throttled(self.address, outcome.reason, outcome.after_s)
+        if isinstance(outcome, Retry | Unknown):
+            raise ErpUnreachable(self.address, f"{outcome.reason} at {path}")
+        if outcome is not None or exchange.status != 200:
+            raise ErpUnreachable(self.address, f"status {exchange.status} at {path}")
+        return exchange
 
     def send(
         self,
@@ -168,6 +186,7 @@ class Caller:
         body: bytes = b"",
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
     ) -> tuple[Exchange, Outcome | None]:
         """Send once; the outcome is None where an answer came at all.
 
@@ -176,8 +195,11 @@ class Caller:
         """
         given = self._headers(headers)
         sent = shown(given)
+        timeout = self._client.timeout if timeout_s is None else timeout_s
         try:
-            answer = self._call(method, path, given=given, query=query, content=body)
+            answer = self._call(
+                method, path, given=given, query=query, content=body, timeout=timeout
+            )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as fault:
             none = Exchange(sent)
             return none, Retry(reason=f"not sent: {type(fault).__name__}", exchange=none)

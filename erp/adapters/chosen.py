@@ -1,11 +1,11 @@
 """From a plant's setting to its adapter: the one table of what can be chosen.
 
-A maker says what fits into the ERP before anything is connected (`profile`), and connects.
+A maker's plant says what fits into the ERP before anything is connected.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from config.adapters.setting import ErpSetting
@@ -23,33 +23,40 @@ from erp.connected import Connected
 from erp.port import ErpProfile
 
 
+class Fits(Protocol):
+    """What of an ERP a plant posts to: its organisation, as the setting names it."""
+
+    def profile(self) -> ErpProfile:
+        """Return what the ERP takes and how much fits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Maker:
     """How one kind of adapter comes to be from its own record."""
 
-    profile: Callable[[Any, ZoneInfo], ErpProfile]
-    connect: Callable[[Any, Given], Connected]
+    plant: Callable[[Any, ZoneInfo], Fits]
+    connect: Callable[[Any, Any, Given], Connected]
 
 
 # adapter, as `erp.toml` names it -> how it is made; one line per adapter
 MAKERS: Mapping[str, Maker] = {
-    "webhook": Maker(webhook_setup.profile, webhook_setup.connect),
-    "tryton": Maker(webhook_setup.profile, webhook_setup.connect),
-    "sap": Maker(sap.profile, sap.connect),
-    "netsuite": Maker(netsuite.profile, netsuite.connect),
-    "business-central": Maker(business_central.profile, business_central.connect),
-    "sage-x3": Maker(sage_x3.profile, sage_x3.connect),
-    "quickbooks": Maker(quickbooks.profile, quickbooks.connect),
-    "dynamics": Maker(dynamics.profile, dynamics.connect),
-    "oracle": Maker(oracle.profile, oracle.connect),
-    "ifs-cloud": Maker(modelled.profile, modelled.connect_ifs),
-    "infor-ln": Maker(modelled.profile, modelled.connect_ln),
+    "webhook": Maker(webhook_setup.plant, webhook_setup.connect),
+    "tryton": Maker(webhook_setup.plant, webhook_setup.connect),
+    "sap": Maker(sap.plant, sap.connect),
+    "netsuite": Maker(netsuite.plant, netsuite.connect),
+    "business-central": Maker(business_central.plant, business_central.connect),
+    "sage-x3": Maker(sage_x3.plant, sage_x3.connect),
+    "quickbooks": Maker(quickbooks.plant, quickbooks.connect),
+    "dynamics": Maker(dynamics.plant, dynamics.connect),
+    "oracle": Maker(oracle.plant, oracle.connect),
+    "ifs-cloud": Maker(modelled.plant, modelled.connect_ifs),
+    "infor-ln": Maker(modelled.plant, modelled.connect_ln),
 }
 
 
 def profile_of(setting: ErpSetting, zone: ZoneInfo) -> ErpProfile:
     """Return what the chosen ERP takes and how much fits, without calling it."""
-    return MAKERS[setting.adapter].profile(setting, zone)
+    return MAKERS[setting.adapter].plant(setting, zone).profile()
 
 
 def connect(setting: ErpSetting, given: Given) -> Connected:
@@ -58,4 +65,5 @@ def connect(setting: ErpSetting, given: Given) -> Connected:
     Raises:
         MesError: a secret that it needs is not kept, or is no secret of that kind.
     """
-    return MAKERS[setting.adapter].connect(setting, given)
+    made = MAKERS[setting.adapter]
+    return made.connect(setting, made.plant(setting, given.zone), given)

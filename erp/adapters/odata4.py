@@ -65,6 +65,12 @@ class OData4:
         self.call = Caller(address, login, timeout_s=timeout_s)
         self.headers = dict(headers or {})
 
+    def beat(
+        self, path: str, query: Mapping[str, str] | None = None, *, timeout_s: float | None = None
+    ) -> Mapping[str, str]:
+        """Return the headers of a small answer: that it is there, and what time it has."""
+        return self.call.ask(path, query, headers=self.headers, timeout_s=timeout_s).headers
+
     def rows(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """Return the records of all pages of a question."""
         return self.pages(path, query)[0]

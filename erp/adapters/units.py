@@ -1,4 +1,4 @@
-"""Units of measure as an ERP spells them, beside the UN/ECE units of the wire."""
+"""Units of measure as an ERP spells them, beside the UN/ECE units of the wire; for all makers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,17 +16,21 @@ class Unit:
     per_ours: Decimal = Decimal(1)
 
 
-def renamed(units: Mapping[str, Unit], items: Mapping[str, UnitItem]) -> dict[str, Unit]:
-    """Return an ERP's usual units with those that a plant's setting names otherwise."""
-    return {**units, **{ours: Unit(it.code, it.per_ours) for ours, it in items.items()}}
-
-
 class Units(Mapping[str, Unit]):
-    """The base units in which a plant's items are kept, by our wire unit."""
+    """The base units in which a plant's items are kept, by our wire unit.
+
+    `digits` is what a quantity keeps after the point, in the ERP's base unit.
+    """
 
     def __init__(self, units: Mapping[str, Unit], *, digits: int) -> None:
         self._units = dict(units)
-        self._digits = digits  # after the point, in the ERP's base unit
+        self.digits = digits
+
+    def renamed(self, items: Mapping[str, UnitItem], digits: int | None = None) -> "Units":
+        """Return an ERP's usual units with those that a plant's setting names otherwise."""
+        named = {ours: Unit(it.code, it.per_ours) for ours, it in items.items()}
+        kept = self.digits if digits is None else digits
+        return Units({**self._units, **named}, digits=kept)
 
     def __getitem__(self, ours: str) -> Unit:
         return self._units[ours]
@@ -37,6 +41,14 @@ class Units(Mapping[str, Unit]):
     def __len__(self) -> int:
         return len(self._units)
 
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Units) and self._units == other._units and self.digits == other.digits
+        )
+
+    def __hash__(self) -> int:
+        return hash((frozenset(self._units.items()), self.digits))
+
     def scales(self) -> dict[str, int]:
         """Return the digits that fit, told in our units; pieces are whole.
 
@@ -44,7 +56,7 @@ class Units(Mapping[str, Unit]):
         {'KGM': 6}
         """
         return {
-            ours: 0 if ours == "C62" else self._digits + unit.per_ours.adjusted()
+            ours: 0 if ours == "C62" else self.digits + unit.per_ours.adjusted()
             for ours, unit in self._units.items()
         }
 

@@ -5,12 +5,13 @@ The sandbox does, Tryton does with its bridge, and so can the middleware before 
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import httpx
 
 from core.clock import iso, parse_iso
+from erp.adapters.reading import built
 from erp.errors import ErpUnreachable
 from erp.messages import OUR_UNITS
 from erp.port import (
@@ -198,17 +199,12 @@ class WebhookErp:
         given = Validators(answer.headers.get("etag"), answer.headers.get("last-modified"))
         if answer.status_code == 304:
             return Page(url, given, None)
-        records, faults = [], []
         try:
             raws = answer.json()[path]
         except (ValueError, KeyError, TypeError) as fault:
             raise ErpUnreachable(self.address, f"no page of {path}: {fault}") from fault
-        for raw in raws:
-            try:
-                records.append(BUILDERS[kind](raw))
-            except (KeyError, ValueError, TypeError, InvalidOperation) as fault:
-                faults.append(f"{kind} {raw!r:.120}: {type(fault).__name__} {fault}")
-        return Page(url, given, tuple(records), answer.content, tuple(faults))
+        records, faults = built(raws, BUILDERS[kind])
+        return Page(url, given, records, answer.content, faults)
 
     def get_order(self, ref: OrderRef) -> ErpOrder:
         """Return one order as it is now.

@@ -1,6 +1,6 @@
 """An ERP that answers our contract, and Tryton with its bridge, from a plant's setting."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from config.adapters.webhook import WebhookSetting
@@ -13,19 +13,30 @@ from erp.signing import Keys
 PROFILES = {"webhook": SANDBOX, "tryton": TRYTON}
 
 
-def profile(setting: WebhookSetting, _zone: ZoneInfo) -> ErpProfile:
-    """Return what fits into it; digits that the setting names are those of this ERP's own units."""
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """An ERP that answers our contract: what it takes is all that is to be known of it."""
+
+    fits: ErpProfile
+
+    def profile(self) -> ErpProfile:
+        """Return what fits."""
+        return self.fits
+
+
+def plant(setting: WebhookSetting, _zone: ZoneInfo) -> Answering:
+    """Return what it takes; digits that the setting names are those of this ERP's own units."""
     found = PROFILES[setting.adapter]
-    return replace(found, scales={**found.scales, **setting.digits})
+    return Answering(replace(found, scales={**found.scales, **setting.digits}))
 
 
-def connect(setting: WebhookSetting, given: Given) -> WebhookErp:
+def connect(setting: WebhookSetting, answering: Answering, given: Given) -> WebhookErp:
     """Return its adapter."""
     return WebhookErp(
         given.address,
         send=_keys(given, setting.secrets.send),
         receive=_keys(given, setting.secrets.receive),
-        profile=profile(setting, given.zone),
+        profile=answering.profile(),
         token=given.kept(setting.secrets.token),
         timeout_s=setting.timeout_s,
     )

@@ -5,22 +5,19 @@ a message says (its id, its SHA-256, what it corrects) is kept by the page that 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.clock import parse_iso
+from erp.adapters import keyed, records
 from erp.adapters.business_central import fields
-from erp.adapters.movements import MATERIAL
 from erp.adapters.units import Unit, Units
 from erp.contract import erp_ref
-from erp.messages import OUR_UNITS
 from erp.port import (
-    DocumentRef,
     ErpBom,
-    ErpBomLine,
     ErpCustomer,
     ErpItem,
     ErpOrder,
@@ -30,6 +27,7 @@ from erp.port import (
     Posting,
 )
 
+DOCUMENT = "item_ledger_entry"
 # movement of ours -> (entry type, sign of a journal line, sign of its ledger entry)
 MOVES = {
     "issue": ("Consumption", 1, -1),
@@ -51,7 +49,7 @@ STATES = {
     "Finished": ErpOrderState.CLOSED,
 }
 
-UNITS = {"KGM": Unit("KG"), "LTR": Unit("L"), "C62": Unit("PCS")}
+UNITS = Units({"KGM": Unit("KG"), "LTR": Unit("L"), "C62": Unit("PCS")}, digits=fields.DIGITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,27 +65,15 @@ class BcPlant:
     components_from: str
     goods_to: str
     zone: ZoneInfo
-    units: Mapping[str, Unit] = field(default_factory=lambda: dict(UNITS))
+    units: Units = UNITS
     pages: str = "batchwright/execution/v1.0"
     gl_at_once: bool = False
 
-    def measures(self) -> Units:
-        """Return the units with the digits of a quantity."""
-        return Units(self.units, digits=fields.DIGITS)
-
     def profile(self) -> ErpProfile:
         """Return what fits."""
-        supports = {"reversal", "partial_fg", "lot_on_issue", "native_key", "read_back"}
-        return ErpProfile(
-            name="Business Central",
-            supports=frozenset(supports | {"future_dates"}),
-            scales=self.measures().scales(),
-            lengths={"ref": 20, "item": 20, "lot": 50, "order": 20},
-            asks_period_first=True,
-            takes=MATERIAL,
-            signs_receipts=False,
-            reads_gl=self.gl_at_once,
-        )
+        lengths = {"ref": 20, "item": 20, "lot": 50, "order": 20}
+        name = "Business Central"
+        return keyed.profile(name, self.units, lengths, gl_at_once=self.gl_at_once)
 
 
 def posting_record(posting: Posting, plant: BcPlant) -> dict[str, Any]:
@@ -105,19 +91,12 @@ def posting_record(posting: Posting, plant: BcPlant) -> dict[str, Any]:
         "lotNumber": line.lot or "",
         "locationCode": plant.goods_to if kind == "Output" else plant.components_from,
         "postingDate": posting.posting_date.isoformat(),
-        "quantity": sign * plant.measures().theirs(line.quantity, line.unit),
+        "quantity": sign * plant.units.theirs(line.quantity, line.unit),
         "unitOfMeasureCode": plant.units[line.unit].code,
     }
     if posting.corrects is not None:
         record["corrects"] = erp_ref(posting.corrects)
     return record
-
-
-def document_of(record: Mapping[str, Any]) -> DocumentRef:
-    """Return how we name the entry that a posting made."""
-    return DocumentRef(
-        "item_ledger_entry", str(record["entryNumber"]), record["postingDate"][:4], "1"
-    )
 
 
 def ledger_line(
@@ -130,59 +109,56 @@ def ledger_line(
     """
     raw = Decimal(str(entry["quantity"]))
     movement = entry["movement"] or FOREIGN[entry["entryType"]][1 if raw > 0 else -1]
-    value, unit = plant.measures().ours(raw * MOVES[movement][2], entry["baseUnitOfMeasureCode"])
-    on = date.fromisoformat(entry["postingDate"])
     cost = min(entries_of_gl, key=lambda it: int(it["entryNumber"]), default=None)
-    return LedgerLine(
+    ours = entry["documentNumber"] if entry["messageId"] else None
+    return records.stock_line(
+        plant.units,
+        keyed.entry_of(DOCUMENT, entry),
         seq=int(entry["entryNumber"]),
-        kind="stock",
-        reference=entry["messageId"] or None,
-        ref=entry["documentNumber"] if entry["messageId"] else None,
-        document=document_of(entry),
-        order=entry["orderNumber"] or None,
+        named=(entry["messageId"], ours),
+        order=entry["orderNumber"],
         item=entry["itemNumber"],
-        lot=entry["lotNumber"] or None,
+        lot=entry["lotNumber"],
         movement=movement,
-        quantity=value,
-        unit=unit,
-        posting_date=on,
-        period=f"{on:%Y-%m}",
-        gl_document=str(cost["entryNumber"]) if cost else None,
-        gl_period=cost["postingDate"][:7] if cost else None,
+        quantity=raw * MOVES[movement][2],
+        unit=entry["baseUnitOfMeasureCode"],
+        on=date.fromisoformat(entry["postingDate"]),
         posted_at=parse_iso(entry["systemCreatedAt"]),
+        gl=(str(cost["entryNumber"]), cost["postingDate"][:7]) if cost else (None, None),
     )
 
 
 def order(raw: Mapping[str, Any], plant: BcPlant, unit_of: Mapping[str, str]) -> ErpOrder:
     """Return an order in our words; its quantity is in the base unit of its item."""
-    value, unit = plant.measures().ours(raw["quantity"], unit_of[raw["sourceNo"]])
     due = raw.get("dueDate") or fields.NO_DATE
-    at = datetime.combine(date.fromisoformat(due), time(), plant.zone).astimezone(UTC)
-    return ErpOrder(
-        id=raw["no"],
-        product=raw["sourceNo"],
-        quantity=value,
-        unit=OUR_UNITS[unit],
+    day = None if due == fields.NO_DATE else date.fromisoformat(due)
+    return records.order(
+        plant.units,
+        raw["no"],
+        raw["sourceNo"],
+        quantity=raw["quantity"],
+        unit=unit_of[raw["sourceNo"]],
         state=STATES[raw["status"]],
-        due_at=None if due == fields.NO_DATE else at,
+        due_at=records.moment(day, plant.zone) if day else None,
     )
 
 
 def item(raw: Mapping[str, Any], plant: BcPlant) -> ErpItem:
     """Return an item in our words."""
-    _, unit = plant.measures().ours("1", raw["baseUnitOfMeasureCode"])
-    return ErpItem(raw["number"], raw["displayName"], OUR_UNITS[unit], raw.get("gtin") or None)
+    unit, gtin = raw["baseUnitOfMeasureCode"], raw.get("gtin")
+    return records.item(plant.units, raw["number"], raw["displayName"], unit=unit, gtin=gtin)
 
 
 def bom(lines: list[Mapping[str, Any]], plant: BcPlant) -> ErpBom:
     """Return a production BOM from its lines: for one of the BOM's own unit, told in base units."""
-    measures = plant.measures()
-    value, unit = measures.ours(lines[0]["parentQuantityBase"], lines[0]["parentBaseUnit"])
-    made = []
-    for line in lines:
-        quantity, base = measures.ours(line["quantityBase"], line["baseUnitOfMeasureCode"])
-        made.append(ErpBomLine(line["itemNumber"], quantity, OUR_UNITS[base]))
-    return ErpBom(lines[0]["parentItemNumber"], value, OUR_UNITS[unit], tuple(made))
+    head = lines[0]
+    return records.bom(
+        plant.units,
+        head["parentItemNumber"],
+        [(it["itemNumber"], it["quantityBase"], it["baseUnitOfMeasureCode"]) for it in lines],
+        quantity=head["parentQuantityBase"],
+        unit=head["parentBaseUnit"],
+    )
 
 
 def customer(raw: Mapping[str, Any], _plant: BcPlant) -> ErpCustomer:

@@ -3,12 +3,11 @@
 from zoneinfo import ZoneInfo
 
 from config.adapters.business_central import BusinessCentralSetting
-from erp.adapters.business_central.adapter import BcErp
+from erp.adapters.business_central.adapter import BcWords
 from erp.adapters.business_central.mapping import UNITS, BcPlant
 from erp.adapters.given import Given
 from erp.adapters.oauth import client_credentials
-from erp.adapters.units import renamed
-from erp.port import ErpProfile
+from erp.adapters.spoken import SpokenErp
 
 SCOPE = "https://api.businesscentral.dynamics.com/.default"
 
@@ -20,18 +19,13 @@ def plant(setting: BusinessCentralSetting, zone: ZoneInfo) -> BcPlant:
         components_from=setting.components_from,
         goods_to=setting.goods_to,
         zone=zone,
-        units=renamed(UNITS, setting.units),
+        units=UNITS.renamed(setting.units),
         pages=setting.pages,
         gl_at_once=setting.gl_at_once,
     )
 
 
-def profile(setting: BusinessCentralSetting, zone: ZoneInfo) -> ErpProfile:
-    """Return what fits into it."""
-    return plant(setting, zone).profile()
-
-
-def connect(setting: BusinessCentralSetting, given: Given) -> BcErp:
+def connect(setting: BusinessCentralSetting, company: BcPlant, given: Given) -> SpokenErp[BcWords]:
     """Return its adapter."""
     login = client_credentials(
         setting.token_at,
@@ -39,6 +33,5 @@ def connect(setting: BusinessCentralSetting, given: Given) -> BcErp:
         secret=given.secret(setting.secrets.client),
         scope=SCOPE,
     )
-    return BcErp(
-        given.address, login=login, plant=plant(setting, given.zone), timeout_s=setting.timeout_s
-    )
+    timeout_s = setting.timeout_s
+    return SpokenErp(BcWords(given.address, login=login, plant=company, timeout_s=timeout_s))

@@ -1,4 +1,4 @@
-"""Dynamics 365 SCM behind the port: a message is taken at once and posted later.
+"""Dynamics 365 SCM: a message is taken at once and posted later.
 
 The queue keeps the order of one production order's messages, tries each three times, and then
 leaves it as failed. A message that was taken counts as posted when its line stands posted in the
@@ -6,18 +6,18 @@ journal. A failed one is seen where the customer's partner shows the queue as an
 it stays *taken, not posted*, and is never sent again by itself.
 """
 
-import time
-from collections.abc import Iterator
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import partial
 from typing import Any
 
-from erp.adapters.calling import KeyLocks, Login, before_sending, clock_of, common
+from erp.adapters import checks
+from erp.adapters.answers import JSON_BODY, misfit, read_as, waited
+from erp.adapters.calling import Login, common
 from erp.adapters.dynamics import fields, mapping
 from erp.adapters.dynamics.mapping import PICKINGS, RECEIPTS, DynamicsPlant, Place
 from erp.adapters.odata4 import OData4, quoted
-from erp.adapters.reading import UNREADABLE, built
-from erp.contract import erp_ref
-from erp.errors import ErpUnreachable
+from erp.adapters.words import Entry, Request, Source, alone
 from erp.port import (
     Accepted,
     Cursor,
@@ -26,30 +26,36 @@ from erp.port import (
     ErpOrder,
     ErpOrderState,
     Exchange,
-    Health,
     Kind,
-    LedgerLine,
-    OrderRef,
     Outcome,
-    Page,
     PeriodState,
     Posted,
     Posting,
     Rejected,
     Retry,
-    Scope,
     Unknown,
-    Validators,
 )
 from erp.webhook import TIMEOUT_S
 
 SEND = "api/services/SysMessageServices/SysMessageService/SendMessage"
 PATIENCE_S, POLL_S = 5.0, 1.0
 PERIODS = {"Open": PeriodState.OPEN}
+ENTITIES = {
+    Kind.ITEM: "ReleasedProductsV2",
+    Kind.BOM: "BillOfMaterialsVersionsV3",
+    Kind.ORDER: "ProductionOrderHeaders",
+    Kind.CUSTOMER: "CustomersV3",
+}
 
 
-class DynamicsErp:
-    """All I/O with one legal entity of Dynamics."""
+class DynamicsWords:
+    """One legal entity of Dynamics."""
+
+    orders_over: Mapping[ErpOrderState | None, str] = {
+        ErpOrderState.CLOSED: "order_closed",
+        ErpOrderState.PLANNED: "order_not_released",
+        None: "order_not_released",
+    }
 
     def __init__(
         self,
@@ -63,118 +69,88 @@ class DynamicsErp:
     ) -> None:
         self.address = address.rstrip("/")
         self.profile = plant.profile()
-        self._plant = plant
-        self._odata = OData4(address, login, timeout_s=timeout_s)
-        self._locks = KeyLocks()
-        self._patience_s, self._poll_s = patience_s, poll_s
+        self.plant = plant
+        self.patience_s, self.poll_s = patience_s, poll_s
+        self.odata = OData4(address, login, timeout_s=timeout_s)
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._odata.call.close()
+        self.odata.call.close()
 
-    def health(self) -> Health:
-        """Return whether the environment answers."""
-        why = self._odata.call.is_up("data")
-        return Health(up=why is None, detail=why or "")
-
-    def server_time(self) -> datetime:
-        """Return Dynamics' clock, from the date of an answer.
-
-        Raises:
-            ErpUnreachable: no answer, or one without a date.
-        """
-        return clock_of(self.address, self._odata.call.ask("data").headers)
-
-    def period(self, on: date) -> PeriodState:
-        """Return whether a date's period is open, where the partner's entity tells.
-
-        Raises:
-            ErpUnreachable: no answer.
-        """
-        if self._plant.periods is None:
-            return PeriodState.UNKNOWN
-        day = on.isoformat()
-        found = self._rows(self._plant.periods, f"StartDate le {day} and EndDate ge {day}")
-        if not found:
-            return PeriodState.MISSING
-        return PERIODS.get(str(found[0].get("PeriodStatus")), PeriodState.CLOSED)
+    def beat(self, timeout_s: float | None = None) -> Mapping[str, str]:
+        return self.odata.beat("data", timeout_s=timeout_s)
 
     def _rows(self, entity: str, query: str = "") -> list[dict[str, Any]]:
-        return self._odata.rows(f"data/{entity}", self._query(query))
+        return self.odata.rows(f"data/{entity}", self._query(query))
 
     def _query(self, query: str) -> dict[str, str]:
-        mine = f"dataAreaId eq {quoted(self._plant.company)}"
+        mine = f"dataAreaId eq {quoted(self.plant.company)}"
         both = f"{mine} and {query}" if query else mine
         return {"cross-company": "true", "$filter": both}
 
-    # master data
+    # masters, and what a message needs of them
 
-    def pull(self, kind: Kind, cursor: Cursor | None, cond: Validators | None) -> Page:
-        """Return a page of master data, whole; lists carry no tag of their own.
-
-        Raises:
-            ErpUnreachable: no answer, or no page.
-        """
-        plant, more = self._plant, list[bytes]()
-        names = {
-            Kind.ITEM: "ReleasedProductsV2",
-            Kind.BOM: "BillOfMaterialsVersionsV3",
-            Kind.ORDER: "ProductionOrderHeaders",
-            Kind.CUSTOMER: "CustomersV3",
-        }
-        if kind not in names:
-            raise ErpUnreachable(self.address, f"{kind}: is not read from Dynamics")
-        found, bodies = self._odata.pages(f"data/{names[kind]}", self._query(""))
+    def source(self, kind: Kind, cursor: Cursor | None) -> Source | None:
+        if kind not in ENTITIES:
+            return None
+        path, plant = f"data/{ENTITIES[kind]}", self.plant
+        found, bodies = self.odata.pages(path, self._query(""))
+        if kind is Kind.CUSTOMER:
+            return Source(path, found, mapping.customer, bodies)
         if kind is Kind.ITEM:
-            records, faults = built(found, lambda raw: mapping.item(raw, plant))
-        elif kind is Kind.CUSTOMER:
-            records, faults = built(found, mapping.customer)
-        elif kind is Kind.ORDER:
-            units = self._units()
-            records, faults = built(found, lambda raw: mapping.order(raw, plant, units))
-        else:
-            units = self._units()
-            lines, more = self._odata.pages("data/BillOfMaterialsLinesV3", self._query(""))
-            active = [raw for raw in found if str(raw.get("IsActive")) == "Yes"]
-            records, faults = built(
-                active,
-                lambda raw: mapping.bom(
-                    raw["ManufacturedItemNumber"],
-                    [line for line in lines if line.get("BOMId") == raw["BOMId"]],
-                    plant,
-                    unit=units[raw["ManufacturedItemNumber"]],
-                ),
-            )
-        url = f"{self.address}/data/{names[kind]}"
-        return Page(url, Validators(), records, b"\n".join([*bodies, *more]), faults)
+            return Source(path, found, lambda raw: mapping.item(raw, plant), bodies)
+        units = self._units()
+        if kind is Kind.ORDER:
+            return Source(path, found, lambda raw: mapping.order(raw, plant, units), bodies)
+        lines, more = self.odata.pages("data/BillOfMaterialsLinesV3", self._query(""))
+        active = [raw for raw in found if str(raw.get("IsActive")) == "Yes"]
+        return Source(
+            path, active, lambda raw: mapping.bom_of(raw, lines, plant, units=units), bodies + more
+        )
 
     def _units(self, items: str = "") -> dict[str, str]:
         found = self._rows("ReleasedProductsV2", items)
         return {raw["ItemNumber"]: raw["InventoryUnitSymbol"] for raw in found}
 
-    def get_order(self, ref: OrderRef) -> ErpOrder:
-        """Return one order as it is now.
+    def _order(self, number: str) -> dict[str, Any] | None:
+        query = f"ProductionOrderNumber eq {quoted(number)}"
+        return next(iter(self._rows("ProductionOrderHeaders", query)), None)
 
-        Raises:
-            ErpUnreachable: no answer, or Dynamics does not know the order.
-        """
-        raw = self._order(ref.erp)
+    def order(self, number: str) -> ErpOrder | None:
+        raw = self._order(number)
         if raw is None:
-            raise ErpUnreachable(self.address, f"order {ref.erp} is not known there")
-        try:
-            units = self._units(f"ItemNumber eq {quoted(raw['ItemNumber'])}")
-            return mapping.order(raw, self._plant, units)
-        except UNREADABLE as fault:
-            raise ErpUnreachable(self.address, f"order {ref.erp} is not readable") from fault
+            return None
+        units = self._units(f"ItemNumber eq {quoted(raw['ItemNumber'])}")
+        return mapping.order(raw, self.plant, units)
 
-    def _order(self, order: str) -> dict[str, Any] | None:
-        query = f"ProductionOrderNumber eq {quoted(order)}"
-        found = self._rows("ProductionOrderHeaders", query)
-        return found[0] if found else None
+    def order_state(self, number: str) -> tuple[ErpOrderState | None, str] | None:
+        raw = self._order(number)
+        status = str(raw["ProductionOrderStatus"]) if raw else ""
+        return (mapping.STATES.get(status), status) if raw else None
+
+    def period(self, on: date) -> PeriodState:
+        """Return whether a date's period is open, where the partner's entity tells."""
+        if self.plant.periods is None:
+            return PeriodState.UNKNOWN
+        day = on.isoformat()
+        found = self._rows(self.plant.periods, f"StartDate le {day} and EndDate ge {day}")
+        if not found:
+            return PeriodState.MISSING
+        return PERIODS.get(str(found[0].get("PeriodStatus")), PeriodState.CLOSED)
+
+    def unit_of(self, item: str) -> str | None:
+        return self._units(f"ItemNumber eq {quoted(item)}").get(item)
+
+    def has_lot(self, item: str, lot: str) -> bool:
+        query = f"ItemNumber eq {quoted(item)} and BatchNumber eq {quoted(lot)}"
+        return bool(self._rows("ItemBatches", query))
+
+    def undoing(self, original: str, posting: Posting) -> Rejected | None:
+        # That it is undone already is seen at its place beside the original.
+        return None if self.find(original) else checks.original_unknown(original)
 
     # postings
 
-    def find_posting(self, ref: str) -> list[DocumentRef]:
+    def find(self, ref: str) -> list[DocumentRef]:
         """Return the posted lines that stand at a reference's number, or carry it as position."""
         found = []
         for journal in (PICKINGS, RECEIPTS):
@@ -185,16 +161,11 @@ class DynamicsErp:
             found += [mapping.document_of(row, journal) for row in rows if mapping.is_posted(row)]
         return found
 
-    def post(self, posting: Posting) -> Outcome:
-        """Have a message taken, once, and wait a little for its journal."""
-        with self._locks.of(posting.ref):
-            try:
-                standing = self._as_it_stands(posting, Duplicate)
-                if isinstance(standing, Accepted):
-                    return self._wait(posting, standing, Duplicate)
-                return standing or self._refusal(posting) or self._send(posting)
-            except ErpUnreachable as fault:
-                return before_sending(fault)
+    def ahead(self, posting: Posting) -> Outcome | None:
+        standing = self._as_it_stands(posting, Duplicate)
+        if isinstance(standing, Accepted):
+            return self._wait(posting, standing, Duplicate)
+        return standing or checks.missing(self, posting)
 
     def _as_it_stands(
         self, posting: Posting, made: type[Posted] | type[Duplicate]
@@ -204,16 +175,17 @@ class DynamicsErp:
         rows = self._rows(place.journal, place.query)
         if rows:
             row = rows[0]
-            if mapping.differs(row, posting, self._plant):
+            if mapping.differs(row, posting, self.plant):
                 detail = f"Journal {row['JournalNumber']} has {posting.ref} for something else."
                 return Rejected("key_reused", detail)
             owner = row.get("PositionNumber")
             if posting.corrects is not None and owner not in (None, "", posting.ref):
-                detail = f"{posting.corrects}: reversed by journal {row['JournalNumber']}."
-                return Rejected("already_reversed", detail)
+                by = f"journal {row['JournalNumber']}"
+                return checks.already_reversed(posting.corrects, by)
             if all(mapping.is_posted(one) for one in rows):
                 documents = tuple(mapping.document_of(one, place.journal) for one in rows)
-                return made(documents, row[mapping.DATE_OF[place.journal]][:7], exchange=_read(row))
+                period = row[mapping.DATE_OF[place.journal]][:7]
+                return made(documents, period, exchange=read_as(row, mapping.ENCODER.encode))
         queued, failed = self._queue(place)
         return Accepted(_ticket(place, failed)) if rows or queued else None
 
@@ -233,60 +205,32 @@ class DynamicsErp:
         ]
 
     def _of_queue(self, kind: str) -> list[dict[str, Any]]:
-        if self._plant.messages is None:
+        if self.plant.messages is None:
             return []
         which = f"MessageQueue eq {quoted(fields.QUEUE)} and MessageType eq {quoted(kind)}"
-        return self._rows(self._plant.messages, which)
+        return self._rows(self.plant.messages, which)
 
-    def _refusal(self, posting: Posting) -> Rejected | None:
-        """Return what of a message is not there or does not take it."""
-        if posting.corrects is not None and not self.find_posting(erp_ref(posting.corrects)):
-            return Rejected("original_unknown", f"{posting.corrects} was never posted here.")
-        period = self.period(posting.posting_date)
-        if period not in (PeriodState.OPEN, PeriodState.UNKNOWN):
-            late = posting.posting_date > self.server_time().date()
-            code = "date_in_future" if late else f"period_{period}"
-            return Rejected(code, f"{posting.posting_date}: {period}.")
-        raw = self._order(posting.order.erp)
-        if raw is None:
-            return Rejected("order_unknown", f"Order {posting.order.erp} is not there.")
-        state = mapping.STATES.get(raw["ProductionOrderStatus"])
-        if state in (ErpOrderState.CLOSED, ErpOrderState.PLANNED, None):
-            code = "order_closed" if state is ErpOrderState.CLOSED else "order_not_released"
-            detail = f"Order {posting.order.erp} has status {raw['ProductionOrderStatus']}."
-            return Rejected(code, detail)
-        return self._not_there(posting)
+    def request(self, posting: Posting) -> Request | Outcome:
+        kind, content = mapping.content_of(posting, self.plant)
+        wrong = misfit(fields.faults(kind, content, batch_field=self.plant.batch_field))
+        return wrong or self._request(kind, content)
 
-    def _not_there(self, posting: Posting) -> Rejected | None:
-        """Return which item, unit or lot is not there."""
-        for line in posting.lines:
-            units = self._units(f"ItemNumber eq {quoted(line.item)}")
-            if line.item not in units:
-                return Rejected("item_unknown", f"Item {line.item} is not there.")
-            if units[line.item] != self._plant.units[line.unit].code:
-                detail = f"Item {line.item} is kept in {units[line.item]}."
-                return Rejected("unit_wrong", detail)
-            if line.movement != "receipt" and line.lot:
-                item, lot = quoted(line.item), quoted(line.lot)
-                if not self._rows("ItemBatches", f"ItemNumber eq {item} and BatchNumber eq {lot}"):
-                    return Rejected("lot_unknown", f"Batch {line.lot} of {line.item} is not there.")
-        return None
+    def _request(self, kind: str, content: dict[str, Any]) -> Request:
+        body = mapping.to_bytes(kind, content, self.plant)
+        return Request(path=SEND, body=body, headers=JSON_BODY)
 
-    def _send(self, posting: Posting) -> Outcome:
-        kind, content = mapping.content_of(posting, self._plant)
-        misfits = fields.faults(kind, content, batch_field=self._plant.batch_field)
-        if misfits:
-            return Rejected("does_not_fit", "; ".join(misfits))
+    def send(self, posting: Posting, request: Request) -> Outcome:
         place = Place.of(posting)
         ticket = _ticket(place, self._queue(place)[1])
         if not self._has_started(posting.order.erp):
             # The queue keeps their order: nothing is posted on an order that has not started.
-            _, outcome = self._take(fields.START, mapping.start_of(posting))
+            start = self._request(fields.START, mapping.start_of(posting))
+            _, outcome = self._take(start)
             if isinstance(outcome, Unknown):
                 return Retry(reason=f"start of the order: {outcome.reason}")
             if outcome is not None:
                 return outcome
-        exchange, outcome = self._take(kind, content)
+        exchange, outcome = self._take(request)
         return outcome or self._wait(posting, Accepted(ticket, exchange), Posted)
 
     def _has_started(self, order: str) -> bool:
@@ -297,13 +241,10 @@ class DynamicsErp:
         waiting = [it for it in self._of_queue(fields.START) if it["MessageState"] == "Queued"]
         return any(mapping.order_in(str(it["MessageContent"])) == order for it in waiting)
 
-    def _take(self, kind: str, content: dict[str, Any]) -> tuple[Exchange, Outcome | None]:
+    def _take(self, request: Request) -> tuple[Exchange, Outcome | None]:
         """Have one message taken; the outcome is None where it was."""
-        exchange, outcome = self._odata.call.send(
-            "POST",
-            SEND,
-            body=mapping.to_bytes(kind, content, self._plant),
-            headers={"content-type": "application/json"},
+        exchange, outcome = self.odata.call.send(
+            request.method, request.path, body=request.body, headers=request.headers
         )
         outcome = outcome or common(exchange)
         if outcome is None and exchange.status not in (200, 202, 204):
@@ -315,17 +256,13 @@ class DynamicsErp:
         self, posting: Posting, taken: Accepted, made: type[Posted] | type[Duplicate]
     ) -> Outcome:
         """Return what became of a message that was taken, or the ticket where that takes long."""
-        until = time.monotonic() + self._patience_s
-        while True:
-            try:
-                told = self.accepted(taken.ticket)
-                if isinstance(told, Posted):
-                    return self._as_it_stands(posting, made) or told
-            except ErpUnreachable:  # it is taken; what became of it is asked for later
-                return taken
-            if told is not None or time.monotonic() >= until:
-                return told or taken
-            time.sleep(self._poll_s)
+
+        def told(ticket: str) -> Outcome | None:
+            ended = self.accepted(ticket)
+            is_posted = isinstance(ended, Posted)
+            return (self._as_it_stands(posting, made) or ended) if is_posted else ended
+
+        return waited(taken, told, patience_s=self.patience_s, poll_s=self.poll_s)
 
     def accepted(self, ticket: str) -> Outcome | None:
         """Return what became of a message that was taken, None while nothing is known.
@@ -338,47 +275,26 @@ class DynamicsErp:
         rows = self._rows(journal, place.query)
         if rows and all(map(mapping.is_posted, rows)):
             documents = tuple(mapping.document_of(row, journal) for row in rows)
-            return Posted(documents, rows[0][mapping.DATE_OF[journal]][:7], exchange=_read(rows[0]))
+            read = read_as(rows[0], mapping.ENCODER.encode)
+            return Posted(documents, rows[0][mapping.DATE_OF[journal]][:7], exchange=read)
         bad = [it for it in self._messages(place) if it["MessageState"] == "Failed"]
         if len(bad) > int(failed):
             return Rejected("dynamics failed", str(bad[-1].get("MessageInfolog") or ""))
         return None
 
-    def reverse(self, doc: DocumentRef, key: str, on: date) -> Outcome:
-        """Refuse: a reversal is a message of its own, `mes.posting_reversed.v1`."""
-        return Rejected("reverse_by_message", f"{doc.id} on {on}, key {key}: post a reversal.")
-
     # books
 
-    def ledger(self, scope: Scope) -> Iterator[LedgerLine]:
-        """Return the posted lines of picking lists and finished goods; vouchers are not read.
-
-        Raises:
-            ErpUnreachable: no answer, or a line that cannot be read: a hole is no agreement.
-        """
-        which = f"ProductionOrderNumber eq {quoted(scope.order)}" if scope.order else ""
+    def books(self, order: str | None, after: int) -> Iterator[Entry]:
+        """Yield the posted lines of picking lists and finished goods; vouchers are not read."""
+        which = f"ProductionOrderNumber eq {quoted(order)}" if order else ""
         units = self._units()
         for journal in (PICKINGS, RECEIPTS):
-            for row in self._rows(journal, which):
-                if not mapping.is_posted(row):
-                    continue
-                try:
-                    unit = units[row["ItemNumber"]]
-                    line = mapping.ledger_line(row, journal, self._plant, unit=unit)
-                except UNREADABLE as fault:
-                    number = row.get("JournalNumber")
-                    raise ErpUnreachable(
-                        self.address, f"journal {number} is not readable: {fault}"
-                    ) from fault
-                if line.seq > scope.after:
-                    yield line
+            for row in filter(mapping.is_posted, self._rows(journal, which)):
+                line = partial(mapping.ledger_line, units=units)
+                name = f"journal {row.get('JournalNumber')}"
+                yield name, alone(line, row, journal, self.plant)
 
 
 def _ticket(place: Place, failed: int) -> str:
     """Return what a message is asked after by: its place, and how many failed there before."""
     return f"{place.journal}/{place.low}/{failed}"
-
-
-def _read(row: dict[str, Any]) -> Exchange:
-    """Return the journal's line that proves a posting, as it was read."""
-    return Exchange({}, 200, {}, mapping.ENCODER.encode(row))

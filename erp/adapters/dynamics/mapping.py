@@ -13,8 +13,8 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,15 +22,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from core.clock import parse_iso
+from erp.adapters import records
 from erp.adapters.dynamics import fields
 from erp.adapters.movements import CONSUMED, PRODUCED, RETURNED, REVERSED
 from erp.adapters.units import Unit, Units
 from erp.contract import CROCKFORD, erp_ref
-from erp.messages import OUR_UNITS
 from erp.port import (
     DocumentRef,
     ErpBom,
-    ErpBomLine,
     ErpCustomer,
     ErpItem,
     ErpOrder,
@@ -40,7 +39,6 @@ from erp.port import (
     Posting,
 )
 
-REF = re.compile(r"[0-9A-HJKMNP-TV-Z]{16}")
 STATES = {
     "Created": ErpOrderState.PLANNED,
     "CostEstimated": ErpOrderState.PLANNED,
@@ -51,7 +49,7 @@ STATES = {
     "Completed": ErpOrderState.CLOSED,
     "Ended": ErpOrderState.CLOSED,
 }
-UNITS = {"KGM": Unit("kg"), "LTR": Unit("l"), "C62": Unit("ea")}
+UNITS = Units({"KGM": Unit("kg"), "LTR": Unit("l"), "C62": Unit("ea")}, digits=2)
 NUMBER_BITS, UNDO = 36, Decimal("0.5")
 PICKINGS = "ProductionPickingListJournalEntries"
 RECEIPTS = "ReportAsFinishedProductionJournalEntries"
@@ -69,25 +67,19 @@ ENCODER = msgspec.json.Encoder(decimal_format="number")
 class DynamicsPlant:
     """How a customer's legal entity is set up.
 
-    `units` are the inventory units in which the plant's items are kept, `digits` what their
-    quantities keep after the point. `batch_field` is the field by which the customer has extended
-    the picking list's lines to take a batch number; without it Dynamics chooses the batch.
+    `units` are the inventory units in which the plant's items are kept. `batch_field` is the field
+    by which the customer has extended the picking list's lines to take a batch number; without it
+    Dynamics chooses the batch.
     `messages` and `periods` are read-only entities of the customer's partner.
     """
 
     company: str
     zone: ZoneInfo
-    units: Mapping[str, Unit] = field(default_factory=lambda: dict(UNITS))
-    digits: int = 2
+    units: Units = UNITS
     batch_field: str | None = None
     messages: str | None = None
     periods: str | None = None
     longest_s: int = 3600
-
-    @property
-    def known(self) -> Units:
-        """The plant's units with their digits."""
-        return Units(self.units, digits=self.digits)
 
     def profile(self) -> ErpProfile:
         """Return what fits."""
@@ -95,7 +87,7 @@ class DynamicsPlant:
         return ErpProfile(
             name="Dynamics 365 SCM",
             supports=frozenset(supports | ({"lot_on_issue"} if self.batch_field else set())),
-            scales=self.known.scales(),
+            scales=self.units.scales(),
             lengths={"ref": 16, "item": 20, "lot": 20, "order": 20},
             asks_period_first=self.periods is not None,
             takes=frozenset({CONSUMED, RETURNED, PRODUCED, REVERSED}),
@@ -165,7 +157,7 @@ def content_of(posting: Posting, plant: DynamicsPlant) -> tuple[str, dict[str, A
     lines: list[dict[str, Any]] = []
     for line in posting.lines:
         back = -1 if line.movement == "return" else 1
-        quantity = back * plant.known.theirs(line.quantity, line.unit)
+        quantity = back * plant.units.theirs(line.quantity, line.unit)
         made: dict[str, Any] = {"ItemNumber": line.item, "LineNumber": place.number(line.n)}
         if kind == fields.PICKING:
             made |= {
@@ -258,25 +250,36 @@ def differs(row: Mapping[str, Any], posting: Posting, plant: DynamicsPlant) -> b
 
 def order(row: Mapping[str, Any], plant: DynamicsPlant, units: Mapping[str, str]) -> ErpOrder:
     """Return a production order in our words; `units` are the inventory units of items."""
-    quantity, unit = plant.known.ours(row["ScheduledQuantity"], units[row["ItemNumber"]])
     end = str(row.get("DeliveryDate") or "")[:10]
-    known = end > "1900-01-01"  # how Dynamics writes no date
-    due = datetime.combine(date.fromisoformat(end), time(23, 59), plant.zone) if known else None
-    return ErpOrder(
-        id=row["ProductionOrderNumber"],
-        product=row["ItemNumber"],
-        quantity=quantity,
-        unit=OUR_UNITS[unit],
+    day = date.fromisoformat(end) if end > "1900-01-01" else None  # how Dynamics writes no date
+    return records.order(
+        plant.units,
+        row["ProductionOrderNumber"],
+        row["ItemNumber"],
+        quantity=row["ScheduledQuantity"],
+        unit=units[row["ItemNumber"]],
         state=STATES[row["ProductionOrderStatus"]],
-        due_at=due.astimezone(UTC) if due else None,
+        due_at=records.moment(day, plant.zone, records.END_OF_DAY) if day else None,
     )
 
 
 def item(row: Mapping[str, Any], plant: DynamicsPlant) -> ErpItem:
     """Return a released product in our words."""
-    _, unit = plant.known.ours("1", row["InventoryUnitSymbol"])
-    name = row.get("SearchName") or row["ItemNumber"]
-    return ErpItem(row["ItemNumber"], name, OUR_UNITS[unit], None)
+    name = row.get("SearchName") or ""
+    return records.item(plant.units, row["ItemNumber"], name, unit=row["InventoryUnitSymbol"])
+
+
+def bom_of(
+    version: Mapping[str, Any],
+    lines: Sequence[Mapping[str, Any]],
+    plant: DynamicsPlant,
+    *,
+    units: Mapping[str, str],
+) -> ErpBom:
+    """Return the bill of material of an active version, from the lines of all."""
+    product = version["ManufacturedItemNumber"]
+    own = [line for line in lines if line.get("BOMId") == version["BOMId"]]
+    return bom(product, own, plant, unit=units[product])
 
 
 def bom(
@@ -285,12 +288,15 @@ def bom(
     """Return a bill of material for as much product as makes every line whole."""
     series = [int(Decimal(str(row["QuantityDenominator"])) or 1) for row in rows]
     whole = math.lcm(*series)
-    lines = []
-    for row, each in zip(rows, series, strict=True):
-        value, ours = plant.known.ours(row["Quantity"], row["ProductUnitSymbol"])
-        lines.append(ErpBomLine(row["ItemNumber"], value * (whole // each), OUR_UNITS[ours]))
-    value, ours = plant.known.ours(str(whole), unit)
-    return ErpBom(product, value, OUR_UNITS[ours], tuple(lines))
+    lines = [
+        (
+            row["ItemNumber"],
+            Decimal(str(row["Quantity"])) * (whole // each),
+            row["ProductUnitSymbol"],
+        )
+        for row, each in zip(rows, series, strict=True)
+    ]
+    return records.bom(plant.units, product, lines, unit=unit, quantity=whole)
 
 
 def customer(row: Mapping[str, Any]) -> ErpCustomer:
@@ -300,7 +306,7 @@ def customer(row: Mapping[str, Any]) -> ErpCustomer:
 
 
 def ledger_line(
-    row: Mapping[str, Any], journal: str, plant: DynamicsPlant, *, unit: str
+    row: Mapping[str, Any], journal: str, plant: DynamicsPlant, *, units: Mapping[str, str]
 ) -> LedgerLine:
     """Return one posted line of a journal, in the item's inventory unit.
 
@@ -308,29 +314,22 @@ def ledger_line(
         KeyError, ValueError: the row lacks what a line needs.
     """
     number = Decimal(str(row["JournalLineNumber"]))
-    value, ours = plant.known.ours(row[QUANTITY_OF[journal]], unit)
-    movement = "receipt"
+    value, movement = Decimal(str(row[QUANTITY_OF[journal]])), "receipt"
     if journal == PICKINGS:
         is_undone = number % 1 >= UNDO
         movement = "issue" if value >= 0 or is_undone else "return"
         value = abs(value) if movement == "return" else value
-    on = date.fromisoformat(row[DATE_OF[journal]][:10])
-    position = row.get("PositionNumber") or ""
-    return LedgerLine(
+    return records.stock_line(
+        plant.units,
+        document_of(row, journal),
         seq=int(re.sub(r"\D", "", row["JournalNumber"]) or 0) * 1000 + int(number % 1 * 1000) % 500,
-        kind="stock",
-        reference=None,
-        ref=position if REF.fullmatch(position) else None,
-        document=document_of(row, journal),
-        order=row["ProductionOrderNumber"] or None,
+        named=(None, records.our_ref(row.get("PositionNumber"))),
+        order=row["ProductionOrderNumber"],
         item=row["ItemNumber"],
-        lot=row.get("ItemBatchNumber") or None,
+        lot=row.get("ItemBatchNumber"),
         movement=movement,
         quantity=value,
-        unit=ours,
-        posting_date=on,
-        period=f"{on:%Y-%m}",
-        gl_document=None,
-        gl_period=None,
+        unit=units[row["ItemNumber"]],
+        on=date.fromisoformat(row[DATE_OF[journal]][:10]),
         posted_at=parse_iso(row["PostedDateTime"]),
     )

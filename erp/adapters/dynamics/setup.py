@@ -3,12 +3,11 @@
 from zoneinfo import ZoneInfo
 
 from config.adapters.dynamics import DynamicsSetting
-from erp.adapters.dynamics.adapter import DynamicsErp
+from erp.adapters.dynamics.adapter import DynamicsWords
 from erp.adapters.dynamics.mapping import UNITS, DynamicsPlant
 from erp.adapters.given import Given
 from erp.adapters.oauth import client_credentials
-from erp.adapters.units import renamed
-from erp.port import ErpProfile
+from erp.adapters.spoken import SpokenErp
 
 ENTRA = "https://login.microsoftonline.com"
 
@@ -18,20 +17,16 @@ def plant(setting: DynamicsSetting, zone: ZoneInfo) -> DynamicsPlant:
     return DynamicsPlant(
         company=setting.company,
         zone=zone,
-        units=renamed(UNITS, setting.units),
-        digits=setting.digits,
+        units=UNITS.renamed(setting.units, setting.digits),
         batch_field=setting.batch_field,
         messages=setting.messages,
         periods=setting.periods,
     )
 
 
-def profile(setting: DynamicsSetting, zone: ZoneInfo) -> ErpProfile:
-    """Return what fits into it."""
-    return plant(setting, zone).profile()
-
-
-def connect(setting: DynamicsSetting, given: Given) -> DynamicsErp:
+def connect(
+    setting: DynamicsSetting, entity: DynamicsPlant, given: Given
+) -> SpokenErp[DynamicsWords]:
     """Return its adapter; the token is for the environment itself."""
     login = client_credentials(
         f"{ENTRA}/{setting.tenant}/oauth2/v2.0/token",
@@ -39,6 +34,6 @@ def connect(setting: DynamicsSetting, given: Given) -> DynamicsErp:
         secret=given.secret(setting.secrets.client),
         scope=f"{given.address}/.default",
     )
-    return DynamicsErp(
-        given.address, login=login, plant=plant(setting, given.zone), timeout_s=setting.timeout_s
+    return SpokenErp(
+        DynamicsWords(given.address, login=login, plant=entity, timeout_s=setting.timeout_s)
     )

@@ -12,29 +12,30 @@ refused, or the three-way match shows it; nothing is counted as equal.
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from erp.adapters import records
+from erp.adapters.answers import Standing
 from erp.adapters.movements import CONSUMED, PRODUCED, RETURNED, REVERSED, SCRAPPED
 from erp.adapters.netsuite import fields
 from erp.adapters.netsuite.queries import ADJUSTMENT, COMPLETION, ISSUE
 from erp.adapters.units import Unit, Units
-from erp.contract import crockford, erp_ref
-from erp.messages import OUR_UNITS
+from erp.contract import digest_text, erp_ref
 from erp.port import (
     DocumentRef,
     ErpBom,
-    ErpBomLine,
     ErpCustomer,
     ErpItem,
     ErpOrder,
     ErpOrderState,
     ErpProfile,
+    Exchange,
     LedgerLine,
     Posting,
 )
@@ -42,7 +43,6 @@ from erp.port import (
 MEMO = re.compile(
     r"(evt_[0-9A-Z]{26}) (\S+) ([0-9A-HJKMNP-TV-Z]{25})(?: ([0-9A-HJKMNP-TV-Z]{16}))?"
 )
-REF = re.compile(r"[0-9A-HJKMNP-TV-Z]{16}")
 STATES = {
     "A": ErpOrderState.PLANNED,
     "B": ErpOrderState.RELEASED,
@@ -51,7 +51,7 @@ STATES = {
     "C": ErpOrderState.CANCELLED,
     "H": ErpOrderState.CLOSED,
 }
-UNITS = {"KGM": Unit("kg"), "LTR": Unit("L"), "C62": Unit("ea")}
+UNITS = Units({"KGM": Unit("kg"), "LTR": Unit("L"), "C62": Unit("ea")}, digits=fields.DIGITS)
 RECORD_OF = {
     "issue": "workOrderIssue",
     "return": "workOrderIssue",
@@ -80,16 +80,10 @@ class NetSuitePlant:
     """
 
     zone: ZoneInfo
-    units: Mapping[str, Unit] = field(default_factory=lambda: dict(UNITS))
+    units: Units = UNITS
     scrap: Scrap | None = None
-    digits: int = fields.DIGITS
     asynchronous: bool = True
     longest_s: int = 900
-
-    @property
-    def known(self) -> Units:
-        """The plant's units with their digits."""
-        return Units(self.units, digits=self.digits)
 
     def profile(self) -> ErpProfile:
         """Return what fits."""
@@ -100,7 +94,7 @@ class NetSuitePlant:
         return ErpProfile(
             name="NetSuite",
             supports=frozenset(supports),
-            scales=self.known.scales(),
+            scales=self.units.scales(),
             lengths={"ref": 16, "item": 60, "lot": 60, "order": 45},
             asks_period_first=True,
             takes=frozenset(told),
@@ -117,11 +111,6 @@ class Resolved:
     order: str
     items: Sequence[str]
     lots: Sequence[str | None]
-
-
-def digest_text(digest: str) -> str:
-    """Return the first 125 bits of a SHA-256 as 25 characters."""
-    return crockford(int(digest, 16) >> (256 - 125), 25)
 
 
 def memo(posting: Posting) -> str:
@@ -159,7 +148,7 @@ def record_of(posting: Posting, found: Resolved, plant: NetSuitePlant) -> dict[s
 def _quantities(posting: Posting, plant: NetSuitePlant) -> list[Decimal]:
     """Return the quantities in stock units, negative where material comes back."""
     back = -1 if posting.lines[0].movement == "return" else 1
-    return [back * plant.known.theirs(line.quantity, line.unit) for line in posting.lines]
+    return [back * plant.units.theirs(line.quantity, line.unit) for line in posting.lines]
 
 
 def _out(quantity: Decimal, lot: str | None) -> dict[str, Any]:
@@ -244,36 +233,42 @@ def order_state(row: Mapping[str, Any]) -> ErpOrderState:
     return STATES[str(row["status"]).rpartition(":")[2]]
 
 
+def standing(rows: Sequence[Mapping[str, Any]], digest: str, exchange: Exchange) -> Standing:
+    """Return what transactions say that is booked; another digest is another message."""
+    text = MEMO.fullmatch(rows[0].get("memo") or "")
+    return Standing(
+        documents=tuple(document_of(row) for row in rows),
+        period=rows[0]["month"],
+        is_same=text is not None and text[3] == digest_text(digest),
+        exchange=exchange,
+    )
+
+
 def order(row: Mapping[str, Any], plant: NetSuitePlant) -> ErpOrder:
     """Return a work order in our words; it is due at the end of its day in the plant."""
-    quantity, unit = plant.known.ours(row["quantity"], row["unit"])
     end = row.get("enddate")
-    due = datetime.combine(date.fromisoformat(end), time(23, 59), plant.zone) if end else None
-    return ErpOrder(
-        id=row["tranid"],
-        product=row["itemid"],
-        quantity=quantity,
-        unit=OUR_UNITS[unit],
+    day = date.fromisoformat(end) if end else None
+    return records.order(
+        plant.units,
+        row["tranid"],
+        row["itemid"],
+        quantity=row["quantity"],
+        unit=row["unit"],
         state=order_state(row),
-        due_at=due.astimezone(UTC) if due else None,
+        due_at=records.moment(day, plant.zone, records.END_OF_DAY) if day else None,
     )
 
 
 def item(row: Mapping[str, Any], plant: NetSuitePlant) -> ErpItem:
     """Return an item in our words."""
-    _, unit = plant.known.ours("1", row["unit"])
-    name = row.get("displayname") or row["itemid"]
-    return ErpItem(row["itemid"], name, OUR_UNITS[unit], row.get("upccode"))
+    name, gtin = row.get("displayname", ""), row.get("upccode")
+    return records.item(plant.units, row["itemid"], name, unit=row["unit"], gtin=gtin)
 
 
 def bom(rows: Sequence[Mapping[str, Any]], plant: NetSuitePlant) -> ErpBom:
     """Return a bill of material: what one unit of its product takes."""
-    lines = []
-    for row in rows:
-        value, unit = plant.known.ours(row["bomquantity"], row["unit"])
-        lines.append(ErpBomLine(row["itemid"], value, OUR_UNITS[unit]))
-    value, unit = plant.known.ours("1", rows[0]["productunit"])
-    return ErpBom(rows[0]["product"], value, OUR_UNITS[unit], tuple(lines))
+    lines = [(row["itemid"], row["bomquantity"], row["unit"]) for row in rows]
+    return records.bom(plant.units, rows[0]["product"], lines, unit=rows[0]["productunit"])
 
 
 def customer(row: Mapping[str, Any], _plant: NetSuitePlant) -> ErpCustomer:
@@ -288,27 +283,25 @@ def ledger_line(row: Mapping[str, Any], plant: NetSuitePlant) -> LedgerLine:
         KeyError, ValueError: the row lacks what a line needs.
     """
     text = MEMO.fullmatch(row.get("memo") or "")
-    signed, unit = plant.known.ours(row["quantity"], row["unit"])
+    signed = Decimal(row["quantity"])
     movement, quantity = _movement(row["type"], signed, is_undone=bool(text and text[4]))
-    ref, number = row.get("externalid") or "", str(row["id"])
+    number = str(row["id"])
     made = datetime.strptime(row["createddate"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=plant.zone)
-    return LedgerLine(
+    return records.stock_line(
+        plant.units,
+        document_of(row),
         seq=int(number) * 1000 + int(row["line"]),
-        kind="stock",
-        reference=text[1] if text else None,
-        ref=ref if REF.fullmatch(ref) else None,
-        document=document_of(row),
+        named=(text[1] if text else None, records.our_ref(row.get("externalid"))),
         order=row.get("workorder") or (text[2] if text else None),
         item=row["itemid"],
         lot=row["inventorynumber"],
         movement=movement,
         quantity=quantity,
-        unit=unit,
-        posting_date=date.fromisoformat(row["trandate"]),
-        period=row["month"],
-        gl_document=number if int(row["gl"]) else None,
-        gl_period=row["month"] if int(row["gl"]) else None,
+        unit=row["unit"],
+        on=date.fromisoformat(row["trandate"]),
         posted_at=made.astimezone(UTC),
+        period=row["month"],
+        gl=(number, row["month"]) if int(row["gl"]) else (None, None),
     )
 
 

@@ -1,15 +1,16 @@
 """One session with NetSuite: SuiteQL page by page, records sent at once or as a job."""
 
+import threading
 import time
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
-from erp.adapters.calling import Caller, Login, LoginRefused, Throttled, clock_of, common
+from erp.adapters.calling import Caller, Login, common
 from erp.errors import ErpUnreachable
-from erp.port import Exchange, Outcome, Retry
+from erp.port import Exchange, Outcome
 
 SUITEQL = "services/rest/query/v1/suiteql"
 RECORD = "services/rest/record/v1"
@@ -28,10 +29,25 @@ class NetSuiteService:
         self.address = address.rstrip("/")
         self.call = Caller(address, login, timeout_s=timeout_s)
         self._patience_s, self._poll_s = timeout_s, poll_s
+        self._kept = threading.local()
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Return the rows of all pages of a question."""
-        return self.pages(query)[0]
+        kept: dict[str, list[dict[str, Any]]] | None = getattr(self._kept, "rows", None)
+        if kept is None:
+            return self.pages(query)[0]
+        if query not in kept:
+            kept[query] = self.pages(query)[0]
+        return kept[query]
+
+    @contextmanager
+    def once(self) -> Iterator[None]:
+        """Ask each question of this thread once: why a posting is refused and what it refers to."""
+        self._kept.rows = {}
+        try:
+            yield
+        finally:
+            self._kept.rows = None
 
     def pages(self, query: str) -> tuple[list[dict[str, Any]], list[Exchange]]:
         """Return the rows of all pages, and the pages as they came.
@@ -54,25 +70,12 @@ class NetSuiteService:
                 return found, exchanges
 
     def _page(self, query: str, offset: int) -> Exchange:
-        exchange, outcome = self.call.send(
-            "POST",
+        return self.call.question(
             SUITEQL,
-            body=msgspec.json.encode({"q": query}),
+            msgspec.json.encode({"q": query}),
             query={"limit": str(PAGE), "offset": str(offset)},
             headers={"content-type": "application/json", "prefer": "transient"},
         )
-        outcome = outcome or common(exchange)
-        if isinstance(outcome, Retry) and outcome.paused:
-            raise LoginRefused(self.address, outcome.reason)
-        if isinstance(outcome, Retry):
-            raise Throttled(self.address, outcome.reason, outcome.after_s)
-        if outcome is not None or exchange.status != 200:
-            raise ErpUnreachable(self.address, f"status {exchange.status} at SuiteQL")
-        return exchange
-
-    def clock(self) -> datetime:
-        """Return NetSuite's clock, from the date of an answer."""
-        return clock_of(self.address, self._page("SELECT p.id FROM accountingperiod p", 0).headers)
 
     def write(self, record: str, body: bytes, key: str | None) -> tuple[Exchange, Outcome | None]:
         """Send a new record; with a key it becomes a job that is carried out once."""

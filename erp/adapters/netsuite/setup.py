@@ -4,11 +4,10 @@ from zoneinfo import ZoneInfo
 
 from config.adapters.netsuite import NetSuiteSetting
 from erp.adapters.given import Given
-from erp.adapters.netsuite.adapter import NetSuiteErp
+from erp.adapters.netsuite.adapter import NetSuiteWords
 from erp.adapters.netsuite.login import key_of, signed_login
 from erp.adapters.netsuite.mapping import UNITS, NetSuitePlant, Scrap
-from erp.adapters.units import renamed
-from erp.port import ErpProfile
+from erp.adapters.spoken import SpokenErp
 
 
 def plant(setting: NetSuiteSetting, zone: ZoneInfo) -> NetSuitePlant:
@@ -18,28 +17,22 @@ def plant(setting: NetSuiteSetting, zone: ZoneInfo) -> NetSuitePlant:
         scrap = Scrap(account=off.account, subsidiary=off.subsidiary, location=off.location)
     return NetSuitePlant(
         zone=zone,
-        units=renamed(UNITS, setting.units),
+        units=UNITS.renamed(setting.units, setting.digits),
         scrap=scrap,
-        digits=setting.digits,
         asynchronous=setting.asynchronous,
     )
 
 
-def profile(setting: NetSuiteSetting, zone: ZoneInfo) -> ErpProfile:
-    """Return what fits into it."""
-    return plant(setting, zone).profile()
-
-
-def connect(setting: NetSuiteSetting, given: Given) -> NetSuiteErp:
+def connect(
+    setting: NetSuiteSetting, account: NetSuitePlant, given: Given
+) -> SpokenErp[NetSuiteWords]:
     """Return its adapter."""
-    name = setting.secrets.key
+    name, timeout_s = setting.secrets.key, setting.timeout_s
     login = signed_login(
         given.address,
         client_id=setting.client_id,
         certificate=setting.certificate,
         key=key_of(name, given.secret(name)),
-        timeout_s=setting.timeout_s,
+        timeout_s=timeout_s,
     )
-    return NetSuiteErp(
-        given.address, login=login, plant=plant(setting, given.zone), timeout_s=setting.timeout_s
-    )
+    return SpokenErp(NetSuiteWords(given.address, login=login, plant=account, timeout_s=timeout_s))

@@ -1,41 +1,36 @@
-"""An ERP with a modelled OData V4 service behind the port.
+"""An ERP with a modelled OData V4 service: what it is asked, and what its answers mean.
 
 The service keeps our reference as its unique key. Which error a taken key gives is not known, so
 after every refusal what stands under the reference is read first.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import date
+from functools import partial
 from typing import Any
 
-from erp.adapters.calling import KeyLocks, Login, before_sending, clock_of, common
+from erp.adapters import checks, keyed
+from erp.adapters.answers import JSON_BODY, Standing, made, misfit, sent
+from erp.adapters.calling import Login
 from erp.adapters.odata import fields, mapping
-from erp.adapters.odata.mapping import ODataPlant
+from erp.adapters.odata.mapping import DOCUMENT, ODataPlant
 from erp.adapters.odata4 import OData4, error_of, from_json, quoted, to_bytes
-from erp.adapters.reading import UNREADABLE, built
-from erp.contract import erp_ref
+from erp.adapters.reading import UNREADABLE
+from erp.adapters.words import Entry, Request, Source, alone, grouped
 from erp.errors import ErpUnreachable
 from erp.port import (
     Cursor,
     DocumentRef,
-    Duplicate,
     ErpOrder,
     ErpOrderState,
     Exchange,
-    Health,
     Kind,
-    LedgerLine,
-    OrderRef,
     Outcome,
-    Page,
     PeriodState,
-    Posted,
     Posting,
     Record,
     Rejected,
-    Scope,
     Unknown,
-    Validators,
 )
 from erp.webhook import TIMEOUT_S
 
@@ -48,8 +43,10 @@ MASTERS: Mapping[Kind, tuple[str, Callable[[Any, ODataPlant], Record]]] = {
 }
 
 
-class ODataErp:
-    """All I/O with one service; `service` is its path below the address."""
+class ODataWords:
+    """One service; `service` is its path below the address."""
+
+    orders_over = checks.ALL_BUT_RELEASED
 
     def __init__(
         self,
@@ -63,39 +60,43 @@ class ODataErp:
     ) -> None:
         self.address = address.rstrip("/")
         self.profile = plant.profile()
-        self._plant = plant
-        self._service = service
-        self._odata = OData4(address, login, timeout_s=timeout_s, headers=headers)
-        self._locks = KeyLocks()
+        self.plant = plant
+        self.service = service
+        self.odata = OData4(address, login, timeout_s=timeout_s, headers=headers)
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._odata.call.close()
+        self.odata.call.close()
 
-    def _rows(self, name: str, query: str, **more: str) -> list[dict[str, Any]]:
-        return self._odata.rows(f"{self._service}/{name}", {"$filter": query, **more})
+    def beat(self, timeout_s: float | None = None) -> Mapping[str, str]:
+        path = f"{self.service}/periods"
+        return self.odata.beat(path, {"$top": "1"}, timeout_s=timeout_s)
 
-    def health(self) -> Health:
-        """Return whether the service answers."""
-        why = self._odata.call.is_up(f"{self._service}/periods", self._odata.headers)
-        return Health(up=why is None, detail=why or "")
+    def _rows(self, name: str, query: str) -> list[dict[str, Any]]:
+        return self.odata.rows(f"{self.service}/{name}", {"$filter": query})
 
-    def server_time(self) -> datetime:
-        """Return its clock, from the date of an answer.
+    # masters, and what a message needs of them
 
-        Raises:
-            ErpUnreachable: no answer, or one without a date.
-        """
-        path = f"{self._service}/periods"
-        answer = self._odata.call.ask(path, {"$top": "1"}, headers=self._odata.headers)
-        return clock_of(self.address, answer.headers)
+    def source(self, kind: Kind, cursor: Cursor | None) -> Source | None:
+        if kind not in MASTERS:
+            return None
+        name, build = MASTERS[kind]
+        path = f"{self.service}/{name}"
+        found, bodies = self.odata.pages(path)
+        raws = grouped(found, "parentItemNumber") if kind is Kind.BOM else found
+        return Source(path, raws, lambda raw: build(raw, self.plant), bodies)
+
+    def _order(self, number: str) -> dict[str, Any] | None:
+        return next(iter(self._rows("orders", f"orderNumber eq {quoted(number)}")), None)
+
+    def order(self, number: str) -> ErpOrder | None:
+        raw = self._order(number)
+        return None if raw is None else mapping.order(raw, self.plant)
+
+    def order_state(self, number: str) -> tuple[ErpOrderState | None, str] | None:
+        raw = self._order(number)
+        return None if raw is None else (mapping.STATES.get(raw["state"]), str(raw["state"]))
 
     def period(self, on: date) -> PeriodState:
-        """Return whether the period of a date is open.
-
-        Raises:
-            ErpUnreachable: no answer, or a state that the contract does not have.
-        """
         day = on.isoformat()
         found = self._rows("periods", f"startDate le {day} and endDate ge {day}")
         if not found:
@@ -105,149 +106,69 @@ class ODataErp:
         except KeyError as fault:
             raise ErpUnreachable(self.address, f"period of {day} is not readable") from fault
 
-    # master data
+    def unit_of(self, item: str) -> str | None:
+        found = self._rows("items", f"itemNumber eq {quoted(item)}")
+        return str(found[0]["unitCode"]) if found else None
 
-    def pull(self, kind: Kind, cursor: Cursor | None, cond: Validators | None) -> Page:
-        """Return a page of master data, whole; lists carry no tag of their own.
+    def has_lot(self, item: str, lot: str) -> bool:
+        return bool(
+            self._rows("lots", f"itemNumber eq {quoted(item)} and lotNumber eq {quoted(lot)}")
+        )
 
-        Raises:
-            ErpUnreachable: no answer, or no page.
-        """
-        if kind not in MASTERS:
-            raise ErpUnreachable(self.address, f"{kind}: is not read from {self._plant.name}")
-        name, build = MASTERS[kind]
-        path = f"{self._service}/{name}"
-        found, bodies = self._odata.pages(path)
-        raws: list[Any] = list(found)
-        if kind is Kind.BOM:
-            by_product: dict[str, list[Any]] = {}
-            for raw in found:
-                by_product.setdefault(str(raw.get("parentItemNumber")), []).append(raw)
-            raws = list(by_product.values())
-        records, faults = built(raws, lambda raw: build(raw, self._plant))
-        return Page(f"{self.address}/{path}", Validators(), records, b"\n".join(bodies), faults)
-
-    def get_order(self, ref: OrderRef) -> ErpOrder:
-        """Return one order as it is now.
-
-        Raises:
-            ErpUnreachable: no answer, or the order is not known there.
-        """
-        found = self._rows("orders", f"orderNumber eq {quoted(ref.erp)}")
-        if not found:
-            raise ErpUnreachable(self.address, f"order {ref.erp} is not known there")
-        try:
-            return mapping.order(found[0], self._plant)
-        except UNREADABLE as fault:
-            raise ErpUnreachable(self.address, f"order {ref.erp} is not readable") from fault
+    def undoing(self, original: str, posting: Posting) -> Rejected | None:
+        if not self.find(original):
+            return checks.original_unknown(original)
+        undone = self._rows("postings", f"corrects eq {quoted(original)}")
+        by = f"transaction {undone[0]['entryNumber']}" if undone else ""
+        return checks.already_reversed(original, by) if undone else None
 
     # postings
 
-    def find_posting(self, ref: str) -> list[DocumentRef]:
-        """Return the transaction that a reference made."""
-        return [mapping.document_of(raw) for raw in self._standing(ref)[0]]
-
-    def _standing(self, ref: str) -> tuple[list[dict[str, Any]], Exchange]:
+    def _standing(self, ref: str, digest: str = "") -> Standing | None:
         query = {"$filter": f"reference eq {quoted(ref)}"}
-        found, bodies = self._odata.pages(f"{self._service}/postings", query)
-        return found, Exchange({}, 200, {}, bodies[0])
+        found, bodies = self.odata.pages(f"{self.service}/postings", query)
+        if not found:
+            return None
+        read = Exchange({}, 200, {}, bodies[0])
+        return keyed.standing(DOCUMENT, found[0], digest=digest, exchange=read)
 
-    def post(self, posting: Posting) -> Outcome:
-        """Book a message, once: its reference is the key of the set that posts."""
-        record = mapping.posting_record(posting, self._plant)
-        misfits = fields.faults(record)
-        if misfits:
-            return Rejected("does_not_fit", "; ".join(misfits))
-        with self._locks.of(posting.ref):
-            try:
-                exchange, outcome = self._odata.call.send(
-                    "POST",
-                    f"{self._service}/postings",
-                    body=to_bytes(record),
-                    headers={"content-type": "application/json", **self._odata.headers},
-                )
-            except ErpUnreachable as fault:
-                return before_sending(fault)
-            outcome = outcome or common(exchange)
-            if outcome is not None:
-                return outcome
-            if exchange.status == 201:
-                return self._posted(posting.ref, exchange)
-            return self._refused(posting, exchange)
+    def find(self, ref: str) -> list[DocumentRef]:
+        standing = self._standing(ref)
+        return list(standing.documents) if standing else []
 
-    def _posted(self, ref: str, exchange: Exchange) -> Outcome:
-        try:
-            made = from_json(exchange.body)
-            document, period = mapping.document_of(made), made["postingDate"][:7]
-            answered = made["reference"]
-        except (ValueError, KeyError, TypeError) as fault:
-            return Unknown(f"answer not readable: {fault}", exchange)
-        if answered != ref:
-            return Unknown("answer is for another reference", exchange)
-        return Posted((document,), period, exchange=exchange)
+    def ahead(self, posting: Posting) -> Outcome | None:
+        return None  # the reference is the service's own key
 
-    def _refused(self, posting: Posting, exchange: Exchange) -> Outcome:
-        """Return what a refusal means: the reference stands already, or something is not there."""
+    def request(self, posting: Posting) -> Request | Outcome:
+        record = mapping.posting_record(posting, self.plant)
+        headers = {**JSON_BODY, **self.odata.headers}
+        path = f"{self.service}/postings"
+        wrong = misfit(fields.faults(record))
+        return wrong or Request(path=path, body=to_bytes(record), headers=headers)
+
+    def send(self, posting: Posting, request: Request) -> Outcome:
+        return sent(self.odata.call, request, partial(self._read, posting))
+
+    def _read(self, posting: Posting, exchange: Exchange) -> Outcome:
+        if exchange.status == 201:
+            body = exchange.body
+            return made(posting.ref, exchange, lambda: keyed.answered(DOCUMENT, from_json(body)))
         code, words = error_of(exchange.body)
         try:
-            found, read = self._standing(posting.ref)
-            if not found:
-                return Rejected(self._why(posting) or f"odata {code}", words, exchange)
-            if found[0]["digest"] != posting.digest:
-                detail = f"{found[0]['entryNumber']} has {posting.ref} for other bytes."
-                return Rejected("key_reused", detail, read)
-            document = mapping.document_of(found[0])
-            return Duplicate((document,), found[0]["postingDate"][:7], exchange=read)
+            standing = self._standing(posting.ref, posting.digest)
+            if standing is not None:
+                return standing.told(posting.ref)
+            return checks.explained(
+                self, posting, code=f"odata {code}", words=words, exchange=exchange
+            )
         except (ErpUnreachable, *UNREADABLE) as fault:
             # Refused for a reason that cannot be told from a key that is taken.
             return Unknown(f"{code} {words} ({fault})", exchange)
 
-    def _why(self, posting: Posting) -> str | None:
-        """Return what of date, original, order, item and lot is not there, None if all is."""
-        period = self.period(posting.posting_date)
-        if period is not PeriodState.OPEN:
-            return f"period_{period}"
-        if posting.corrects is not None:
-            original = quoted(erp_ref(posting.corrects))
-            if not self._rows("postings", f"reference eq {original}"):
-                return "original_unknown"
-            if self._rows("postings", f"corrects eq {original}"):
-                return "already_reversed"
-        orders = self._rows("orders", f"orderNumber eq {quoted(posting.order.erp)}")
-        if not orders:
-            return "order_unknown"
-        if mapping.STATES.get(orders[0]["state"]) is not ErpOrderState.RELEASED:
-            return "order_closed"
-        [line] = posting.lines
-        items = self._rows("items", f"itemNumber eq {quoted(line.item)}")
-        if not items:
-            return "item_unknown"
-        if items[0]["unitCode"] != self._plant.units[line.unit].code:
-            return "unit_wrong"
-        lot = f"itemNumber eq {quoted(line.item)} and lotNumber eq {quoted(line.lot or '')}"
-        known = line.movement == "receipt" or self._rows("lots", lot)
-        return None if known else "lot_unknown"
-
-    def reverse(self, doc: DocumentRef, key: str, on: date) -> Outcome:
-        """Refuse: a reversal is a message of its own, `mes.posting_reversed.v1`."""
-        return Rejected("reverse_by_message", f"{doc.id} on {on}, key {key}: post a reversal.")
-
     # books
 
-    def ledger(self, scope: Scope) -> Iterator[LedgerLine]:
-        """Return the inventory transactions of orders.
-
-        Raises:
-            ErpUnreachable: no answer, or one that cannot be read: a hole is no agreement.
-        """
-        which = f"eq {quoted(scope.order)}" if scope.order else "ne ''"
-        query = f"orderNumber {which} and entryNumber gt {scope.after}"
+    def books(self, order: str | None, after: int) -> Iterator[Entry]:
+        which = f"eq {quoted(order)}" if order else "ne ''"
+        query = f"orderNumber {which} and entryNumber gt {after}"
         for raw in self._rows("entries", query):
-            try:
-                line = mapping.ledger_line(raw, self._plant)
-            except UNREADABLE as fault:
-                number = raw.get("entryNumber")
-                raise ErpUnreachable(
-                    self.address, f"entry {number} is not readable: {fault}"
-                ) from fault
-            yield line
+            yield f"entry {raw.get('entryNumber')}", alone(mapping.ledger_line, raw, self.plant)

@@ -6,7 +6,7 @@ from config.adapters.modelled import IfsSetting, LnSetting
 from config.targets import SettingFaulty, web_address
 from erp.adapters.given import Given, SecretUnfit
 from erp.adapters.oauth import client_credentials
-from erp.adapters.odata.adapter import ODataErp
+from erp.adapters.odata.adapter import ODataWords
 from erp.adapters.odata.mapping import UNITS, ODataPlant
 from erp.adapters.odata.reached import (
     IonApi,
@@ -16,31 +16,24 @@ from erp.adapters.odata.reached import (
     ln_login,
     ln_service,
 )
-from erp.adapters.units import Unit
-from erp.port import ErpProfile
+from erp.adapters.spoken import SpokenErp
 
 NAMES = {"ifs-cloud": "IFS Cloud", "infor-ln": "Infor LN"}
 
 
 def plant(setting: IfsSetting | LnSetting, zone: ZoneInfo) -> ODataPlant:
     """Return the site that the plant posts to."""
-    named = {ours: Unit(it.code, it.per_ours) for ours, it in setting.units.items()}
     return ODataPlant(
         name=NAMES[setting.adapter],
         components_from=setting.components_from,
         goods_to=setting.goods_to,
         zone=zone,
-        units={**UNITS, **named},
+        units=UNITS.renamed(setting.units),
         gl_at_once=setting.gl_at_once,
     )
 
 
-def profile(setting: IfsSetting | LnSetting, zone: ZoneInfo) -> ErpProfile:
-    """Return what fits into it."""
-    return plant(setting, zone).profile()
-
-
-def connect_ifs(setting: IfsSetting, given: Given) -> ODataErp:
+def connect_ifs(setting: IfsSetting, site: ODataPlant, given: Given) -> SpokenErp[ODataWords]:
     """Return the adapter of an IFS Cloud."""
     login = client_credentials(
         setting.token_at,
@@ -48,24 +41,23 @@ def connect_ifs(setting: IfsSetting, given: Given) -> ODataErp:
         secret=given.secret(setting.secrets.client),
         scope=setting.scope,
     )
-    return ODataErp(
-        given.address,
-        login=login,
-        plant=plant(setting, given.zone),
-        service=ifs_service(setting.projection),
-        timeout_s=setting.timeout_s,
+    service, timeout_s = ifs_service(setting.projection), setting.timeout_s
+    return SpokenErp(
+        ODataWords(given.address, login=login, plant=site, service=service, timeout_s=timeout_s)
     )
 
 
-def connect_ln(setting: LnSetting, given: Given) -> ODataErp:
+def connect_ln(setting: LnSetting, site: ODataPlant, given: Given) -> SpokenErp[ODataWords]:
     """Return the adapter of an Infor LN."""
-    return ODataErp(
-        given.address,
-        login=ln_login(_kept_api(setting, given), timeout_s=setting.timeout_s),
-        plant=plant(setting, given.zone),
-        service=ln_service(setting.model),
-        headers=ln_headers(setting.company, setting.identity),
-        timeout_s=setting.timeout_s,
+    return SpokenErp(
+        ODataWords(
+            given.address,
+            login=ln_login(_kept_api(setting, given), timeout_s=setting.timeout_s),
+            plant=site,
+            service=ln_service(setting.model),
+            headers=ln_headers(setting.company, setting.identity),
+            timeout_s=setting.timeout_s,
+        )
     )
 
 

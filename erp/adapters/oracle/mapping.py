@@ -13,21 +13,20 @@ names of the inventory transaction types. Where the reference does not come back
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from erp.adapters import records
 from erp.adapters.movements import CONSUMED, PRODUCED, RETURNED, REVERSED
 from erp.adapters.oracle import fields
 from erp.adapters.units import Unit, Units
-from erp.messages import OUR_UNITS
 from erp.port import (
     DocumentRef,
     ErpBom,
-    ErpBomLine,
     ErpCustomer,
     ErpItem,
     ErpOrder,
@@ -48,7 +47,7 @@ STATES = {
     "ORA_CLOSED": ErpOrderState.CLOSED,
     "ORA_CANCELED": ErpOrderState.CANCELLED,
 }
-UNITS = {"KGM": Unit("Kilogram"), "LTR": Unit("Liter"), "C62": Unit("Each")}
+UNITS = Units({"KGM": Unit("Kilogram"), "LTR": Unit("Liter"), "C62": Unit("Each")}, digits=5)
 TYPES = {
     "issue": "Work in Process Material Issue",
     "return": "Work in Process Material Return",
@@ -75,18 +74,12 @@ class OraclePlant:
     source: str
     zone: ZoneInfo
     operation: int = 10
-    units: Mapping[str, Unit] = field(default_factory=lambda: dict(UNITS))
-    digits: int = 5
+    units: Units = UNITS
     types: Mapping[str, str] = field(default_factory=lambda: dict(TYPES))
     refusals: Mapping[str, str] = field(default_factory=dict)
     reference_to: str = "SourceHeaderReference"
     reference_from: str = "Reference"
     longest_s: int = LONGEST_S
-
-    @property
-    def known(self) -> Units:
-        """The plant's units with their digits."""
-        return Units(self.units, digits=self.digits)
 
     def profile(self) -> ErpProfile:
         """Return what fits."""
@@ -94,7 +87,7 @@ class OraclePlant:
         return ErpProfile(
             name="Oracle Fusion",
             supports=frozenset(supports),
-            scales=self.known.scales(),
+            scales=self.units.scales(),
             lengths={"ref": 16, "lot": 80},
             takes=frozenset({CONSUMED, RETURNED, PRODUCED, REVERSED}),
             signs_receipts=False,
@@ -133,7 +126,7 @@ def content_of(posting: Posting, plant: OraclePlant, at: datetime) -> tuple[str,
     """Return the resource that a posting goes to, and what is sent there."""
     [line] = posting.lines
     kind = kind_of(posting)
-    quantity = plant.known.theirs(abs(line.quantity), line.unit)
+    quantity = plant.units.theirs(abs(line.quantity), line.unit)
     made: dict[str, Any] = {
         "OrganizationCode": plant.organization,
         "WorkOrderNumber": posting.order.erp,
@@ -198,7 +191,7 @@ def document_of(row: Mapping[str, Any], plant: OraclePlant, n: int = 1) -> Docum
     return DocumentRef("inventory_transaction", number, year, str(n))
 
 
-def says(row: Mapping[str, Any], plant: OraclePlant) -> tuple[object, ...]:
+def says(row: Mapping[str, Any]) -> tuple[object, ...]:
     """Return what a transaction says of stock."""
     return (
         row["TransactionSourceName"],
@@ -211,7 +204,7 @@ def says(row: Mapping[str, Any], plant: OraclePlant) -> tuple[object, ...]:
 def asked(posting: Posting, plant: OraclePlant) -> tuple[object, ...]:
     """Return what a transaction must say that stands for a posting."""
     [line] = posting.lines
-    quantity = plant.known.theirs(abs(line.quantity), line.unit)
+    quantity = plant.units.theirs(abs(line.quantity), line.unit)
     return (
         posting.order.erp,
         plant.types[kind_of(posting)],
@@ -235,61 +228,52 @@ def ledger_lines(row: Mapping[str, Any], plant: OraclePlant) -> Iterator[LedgerL
     movement = kind
     if is_undone:
         movement = "receipt" if kind == "unreceipt" else OPPOSITE[kind]
-    on = day_of(row, plant)
     moved = datetime.fromisoformat(row.get("CreationDate") or row["TransactionDate"])
     for n, (lot, theirs) in enumerate(lots_of(row), 1):
-        value, unit = plant.known.ours(theirs, row["TransactionUOM"])
-        yield LedgerLine(
+        yield records.stock_line(
+            plant.units,
+            document_of(row, plant, n),
             seq=int(row["TransactionId"]) * 100 + n,
-            kind="stock",
-            reference=None,
-            ref=found[1] if found else None,
-            document=document_of(row, plant, n),
-            order=row["TransactionSourceName"] or None,
+            named=(None, found[1] if found else None),
+            order=row["TransactionSourceName"],
             item=row["ItemNumber"],
             lot=lot,
             movement=movement,
-            quantity=-value if is_undone else value,
-            unit=unit,
-            posting_date=on,
-            period=f"{on:%Y-%m}",
-            gl_document=None,
-            gl_period=None,
-            posted_at=moved.astimezone(UTC),
+            quantity=-theirs if is_undone else theirs,
+            unit=row["TransactionUOM"],
+            on=day_of(row, plant),
+            posted_at=moved,
         )
 
 
 def order(row: Mapping[str, Any], plant: OraclePlant, units: Mapping[str, str]) -> ErpOrder:
     """Return a work order in our words; `units` are the primary units of items."""
-    quantity, unit = plant.known.ours(row["PlannedStartQuantity"], units[row["ItemNumber"]])
     due = row.get("PlannedCompletionDate")
-    return ErpOrder(
-        id=row["WorkOrderNumber"],
-        product=row["ItemNumber"],
-        quantity=quantity,
-        unit=OUR_UNITS[unit],
+    return records.order(
+        plant.units,
+        row["WorkOrderNumber"],
+        row["ItemNumber"],
+        quantity=row["PlannedStartQuantity"],
+        unit=units[row["ItemNumber"]],
         state=STATES[row["WorkOrderStatusCode"]],
-        due_at=datetime.fromisoformat(due).astimezone(UTC) if due else None,
+        due_at=datetime.fromisoformat(due) if due else None,
     )
 
 
 def item(row: Mapping[str, Any], plant: OraclePlant) -> ErpItem:
     """Return an item in our words."""
-    _, unit = plant.known.ours("1", row["PrimaryUOMValue"])
-    name = row.get("ItemDescription") or row["ItemNumber"]
-    return ErpItem(row["ItemNumber"], name, OUR_UNITS[unit], None)
+    name = row.get("ItemDescription") or ""
+    return records.item(plant.units, row["ItemNumber"], name, unit=row["PrimaryUOMValue"])
 
 
 def bom(row: Mapping[str, Any], plant: OraclePlant, units: Mapping[str, str]) -> ErpBom:
     """Return an item structure: what one of the product takes, in the components' own units."""
-    lines = []
-    for part in row["Component"]:
-        if part.get("EndDateTime"):
-            continue
-        value, unit = plant.known.ours(part["Quantity"], units[part["ComponentItemNumber"]])
-        lines.append(ErpBomLine(part["ComponentItemNumber"], value, OUR_UNITS[unit]))
-    _, unit = plant.known.ours("1", units[row["ItemNumber"]])
-    return ErpBom(row["ItemNumber"], Decimal(1), OUR_UNITS[unit], tuple(lines))
+    lines = [
+        (part["ComponentItemNumber"], part["Quantity"], units[part["ComponentItemNumber"]])
+        for part in row["Component"]
+        if not part.get("EndDateTime")
+    ]
+    return records.bom(plant.units, row["ItemNumber"], lines, unit=units[row["ItemNumber"]])
 
 
 def customer(row: Mapping[str, Any]) -> ErpCustomer:

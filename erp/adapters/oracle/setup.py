@@ -5,10 +5,9 @@ from zoneinfo import ZoneInfo
 from config.adapters.oracle import OracleSetting
 from erp.adapters.given import Given
 from erp.adapters.oauth import client_credentials
-from erp.adapters.oracle.adapter import OracleErp
+from erp.adapters.oracle.adapter import OracleWords
 from erp.adapters.oracle.mapping import TYPES, UNITS, OraclePlant
-from erp.adapters.units import renamed
-from erp.port import ErpProfile
+from erp.adapters.spoken import SpokenErp
 
 
 def plant(setting: OracleSetting, zone: ZoneInfo) -> OraclePlant:
@@ -20,8 +19,7 @@ def plant(setting: OracleSetting, zone: ZoneInfo) -> OraclePlant:
         source=setting.source,
         zone=zone,
         operation=setting.operation,
-        units=renamed(UNITS, setting.units),
-        digits=setting.digits,
+        units=UNITS.renamed(setting.units, setting.digits),
         types={**TYPES, **dict[str, str](setting.types.items())},
         refusals=setting.refusals,
         reference_to=setting.reference_to,
@@ -29,12 +27,9 @@ def plant(setting: OracleSetting, zone: ZoneInfo) -> OraclePlant:
     )
 
 
-def profile(setting: OracleSetting, zone: ZoneInfo) -> ErpProfile:
-    """Return what fits into it."""
-    return plant(setting, zone).profile()
-
-
-def connect(setting: OracleSetting, given: Given) -> OracleErp:
+def connect(
+    setting: OracleSetting, organization: OraclePlant, given: Given
+) -> SpokenErp[OracleWords]:
     """Return its adapter; the token is of the customer's identity domain."""
     login = client_credentials(
         setting.token_at,
@@ -43,6 +38,6 @@ def connect(setting: OracleSetting, given: Given) -> OracleErp:
         scope=setting.scope,
         in_header=True,
     )
-    return OracleErp(
-        given.address, login=login, plant=plant(setting, given.zone), timeout_s=setting.timeout_s
+    return SpokenErp(
+        OracleWords(given.address, login=login, plant=organization, timeout_s=setting.timeout_s)
     )

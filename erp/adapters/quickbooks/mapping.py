@@ -11,21 +11,20 @@ Lengths and the order of elements are from public copies of Intuit's reference; 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from qbwc_kit.qbxml import add
 
 from core.clock import parse_iso
+from erp.adapters import records
 from erp.adapters.units import Unit, Units
 from erp.contract import quantity_text
-from erp.messages import OUR_UNITS
 from erp.port import (
     DocumentRef,
     ErpBom,
-    ErpBomLine,
     ErpCustomer,
     ErpItem,
     ErpOrder,
@@ -43,7 +42,7 @@ MEMO = re.compile(r"(evt_[0-9A-Z]{26}) ([0-9A-HJKMNP-TV-Z]{16}) ([0-9a-f]{64}) (
 CODES = {3140: "item_unknown", 3171: "period_closed"}
 IN_USE = frozenset({3175, 3176})  # somebody works on it: the next poll tries again
 
-UNITS = {"KGM": Unit("Kilogram"), "LTR": Unit("Liter"), "C62": Unit("Each")}
+UNITS = Units({"KGM": Unit("Kilogram"), "LTR": Unit("Liter"), "C62": Unit("Each")}, digits=DIGITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +54,17 @@ class QbPlant:
     """
 
     zone: ZoneInfo
-    units: Mapping[str, Unit] = field(default_factory=lambda: dict(UNITS))
+    units: Units = UNITS
     orders: bool = True
     poll_s: int = 900
     builds_since_days: int = 400
-
-    def measures(self) -> Units:
-        """Return the units with the digits of a quantity."""
-        return Units(self.units, digits=DIGITS)
 
     def profile(self) -> ErpProfile:
         """Return what fits: builds, and nothing else."""
         return ErpProfile(
             name="QuickBooks Desktop",
             supports=frozenset({"async_accept", "read_back", "polls_us"}),
-            scales=self.measures().scales(),
+            scales=self.units.scales(),
             lengths={"ref": 16, "item": 159, "lot": 40, "order": NUMBER_LENGTH},
             takes=frozenset({RELEASED}),
             signs_receipts=False,
@@ -99,7 +94,7 @@ def build_request(posting: Posting, plant: QbPlant, tries: int) -> str:
     the old one back.
     """
     [line] = posting.lines
-    quantity = plant.measures().theirs(line.quantity, line.unit)
+    quantity = plant.units.theirs(line.quantity, line.unit)
     request = add(
         "BuildAssembly",
         {
@@ -168,7 +163,7 @@ def ledger_line(
     """
     mark = mark_of(build)
     item = build["ItemInventoryAssemblyRef"]["FullName"]
-    value, unit = plant.measures().ours(build["QuantityToBuild"], item_units[item])
+    value, unit = plant.units.ours(build["QuantityToBuild"], item_units[item])
     on = date.fromisoformat(build["TxnDate"])
     return LedgerLine(
         seq=int(build["TxnNumber"]),
@@ -192,19 +187,17 @@ def ledger_line(
 
 def item(raw: Mapping[str, Any], plant: QbPlant) -> ErpItem:
     """Return an item in our words."""
-    _, unit = plant.measures().ours("1", unit_of(raw))
-    return ErpItem(raw["FullName"], raw.get("SalesDesc") or raw["FullName"], OUR_UNITS[unit], None)
+    name = raw.get("SalesDesc") or ""
+    return records.item(plant.units, raw["FullName"], name, unit=unit_of(raw))
 
 
 def bom(raw: Mapping[str, Any], plant: QbPlant, item_units: Mapping[str, str]) -> ErpBom:
     """Return an assembly in our words: for one of it."""
-    measures, lines = plant.measures(), []
+    lines = []
     for line in many(raw["ItemInventoryAssemblyLine"]):
         component = line["ItemInventoryRef"]["FullName"]
-        value, unit = measures.ours(line["Quantity"], item_units[component])
-        lines.append(ErpBomLine(component, value, OUR_UNITS[unit]))
-    value, unit = measures.ours("1", unit_of(raw))
-    return ErpBom(raw["FullName"], value, OUR_UNITS[unit], tuple(lines))
+        lines.append((component, line["Quantity"], item_units[component]))
+    return records.bom(plant.units, raw["FullName"], lines, unit=unit_of(raw))
 
 
 def order_state(raw: Mapping[str, Any]) -> ErpOrderState:
@@ -229,22 +222,17 @@ def order(raw: Mapping[str, Any], plant: QbPlant, item_units: Mapping[str, str])
     ]
     if len(lines) != 1:
         raise ValueError(f"has {len(lines)} lines of stock items; one is an order of ours")
-    name = lines[0]["ItemRef"]["FullName"]
-    value, unit = plant.measures().ours(lines[0]["Quantity"], item_units[name])
-    due = raw.get("DueDate")
-    return ErpOrder(
-        id=raw["RefNumber"],
-        product=name,
-        quantity=value,
-        unit=OUR_UNITS[unit],
+    name, due = lines[0]["ItemRef"]["FullName"], raw.get("DueDate")
+    return records.order(
+        plant.units,
+        raw["RefNumber"],
+        name,
+        quantity=lines[0]["Quantity"],
+        unit=item_units[name],
         state=order_state(raw),
-        due_at=_midnight(due, plant.zone) if due else None,
+        due_at=records.moment(date.fromisoformat(due), plant.zone) if due else None,
         customer=(raw.get("CustomerRef") or {}).get("FullName"),
     )
-
-
-def _midnight(day: str, zone: ZoneInfo) -> datetime:
-    return datetime.combine(date.fromisoformat(day), time(), zone).astimezone(UTC)
 
 
 def customer(raw: Mapping[str, Any]) -> ErpCustomer:

@@ -8,30 +8,22 @@ from erp.adapters.quickbooks.adapter import QuickBooksErp
 from erp.adapters.quickbooks.mapping import UNITS, QbPlant
 from erp.adapters.quickbooks.queue import Queue
 from erp.adapters.quickbooks.service import PATH, Conversation, introduction
-from erp.adapters.units import renamed
-from erp.port import ErpProfile
 
 
 def plant(setting: QuickBooksSetting, zone: ZoneInfo) -> QbPlant:
     """Return how the customer keeps the company file."""
     return QbPlant(
-        zone=zone, units=renamed(UNITS, setting.units), orders=setting.orders, poll_s=setting.poll_s
+        zone=zone, units=UNITS.renamed(setting.units), orders=setting.orders, poll_s=setting.poll_s
     )
 
 
-def profile(setting: QuickBooksSetting, zone: ZoneInfo) -> ErpProfile:
-    """Return what fits into it."""
-    return plant(setting, zone).profile()
-
-
-def connect(setting: QuickBooksSetting, given: Given) -> QuickBooksErp:
+def connect(setting: QuickBooksSetting, company: QbPlant, given: Given) -> QuickBooksErp:
     """Return its adapter, with the door that the Web Connector comes to."""
-    kept = plant(setting, given.zone)
     given.data.mkdir(parents=True, exist_ok=True)
     queue = Queue(f"sqlite:///{given.data / 'erp_quickbooks.db'}")
     secret = given.secret(setting.secrets.connector)
-    talk = Conversation(queue, kept, user=setting.user, secret=secret)
-    return QuickBooksErp(queue, kept, address=given.address, talk=talk)
+    talk = Conversation(queue, company, user=setting.user, secret=secret)
+    return QuickBooksErp(queue, company, address=given.address, talk=talk)
 
 
 def web_connector_file(setting: QuickBooksSetting, address: str) -> str:

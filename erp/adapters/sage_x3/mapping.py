@@ -1,22 +1,22 @@
 """Between our messages and the parameters and lines of the two subprograms, both ways; pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.clock import parse_iso
-from erp.adapters.movements import MATERIAL
+from erp.adapters import keyed, records
+from erp.adapters.answers import Standing
+from erp.adapters.movements import SIGNS
 from erp.adapters.sage_x3 import fields
 from erp.adapters.units import Unit, Units
 from erp.contract import erp_ref, quantity_text
-from erp.messages import OUR_UNITS
 from erp.port import (
     DocumentRef,
     ErpBom,
-    ErpBomLine,
     ErpCustomer,
     ErpItem,
     ErpOrder,
@@ -34,13 +34,11 @@ STATES = {
     "3": ErpOrderState.PLANNED,
     "4": ErpOrderState.CLOSED,
 }
-# what leaves stock is negative in the stock journal
-SIGNS = {"issue": -1, "return": 1, "scrap": -1, "receipt": 1}
 # 1 not open yet, 2 open, 3 closed
 PERIODS = {"1": PeriodState.CLOSED, "2": PeriodState.OPEN, "3": PeriodState.CLOSED}
 NO_DATE = "00000000"
 
-UNITS = {"KGM": Unit("KG"), "LTR": Unit("L"), "C62": Unit("UN")}
+UNITS = Units({"KGM": Unit("KG"), "LTR": Unit("L"), "C62": Unit("UN")}, digits=fields.DIGITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,29 +54,16 @@ class X3Plant:
     components_from: str
     goods_to: str
     zone: ZoneInfo
-    units: Mapping[str, Unit] = field(default_factory=lambda: dict(UNITS))
+    units: Units = UNITS
     language: str = "ENG"
     post: str = fields.POST
     read: str = fields.READ
     gl_at_once: bool = False
 
-    def measures(self) -> Units:
-        """Return the units with the digits of a quantity."""
-        return Units(self.units, digits=fields.DIGITS)
-
     def profile(self) -> ErpProfile:
         """Return what fits."""
-        supports = {"reversal", "partial_fg", "lot_on_issue", "native_key", "read_back"}
-        return ErpProfile(
-            name="Sage X3",
-            supports=frozenset(supports | {"future_dates"}),
-            scales=self.measures().scales(),
-            lengths={"ref": 20, "item": 20, "lot": 15, "order": 20},
-            asks_period_first=True,
-            takes=MATERIAL,
-            signs_receipts=False,
-            reads_gl=self.gl_at_once,
-        )
+        lengths = {"ref": 20, "item": 20, "lot": 15, "order": 20}
+        return keyed.profile("Sage X3", self.units, lengths, gl_at_once=self.gl_at_once)
 
 
 def posting_parameters(posting: Posting, plant: X3Plant) -> dict[str, str]:
@@ -96,7 +81,7 @@ def posting_parameters(posting: Posting, plant: X3Plant) -> dict[str, str]:
         "I_LOT": line.lot or "",
         "I_LOC": plant.goods_to if receipt else plant.components_from,
         "I_DAT": f"{posting.posting_date:%Y%m%d}",
-        "I_QTY": quantity_text(plant.measures().theirs(line.quantity, line.unit)),
+        "I_QTY": quantity_text(plant.units.theirs(line.quantity, line.unit)),
         "I_STU": plant.units[line.unit].code,
         "I_COR": erp_ref(posting.corrects) if posting.corrects else "",
     }
@@ -116,6 +101,13 @@ def document_of(line: Mapping[str, Any]) -> DocumentRef:
     return DocumentRef("tracking", line["VCRNUM"], line["IPTDAT"][:4], str(line["VCRLIN"]))
 
 
+def standing(told: Mapping[str, Any], digest: str) -> Standing:
+    """Return what an answer says that is booked; another digest is another message."""
+    period = records.month(day(told["IPTDAT"]))
+    documents = (document_of(told),)
+    return Standing(documents=documents, period=period, is_same=told.get("O_DIG") == digest)
+
+
 def ledger_line(line: Mapping[str, Any], plant: X3Plant) -> LedgerLine:
     """Return one line of the stock journal, in the stock unit.
 
@@ -129,57 +121,55 @@ def ledger_line(line: Mapping[str, Any], plant: X3Plant) -> LedgerLine:
     movement = (
         line["MVT"] or {"5": "receipt", "6": "issue" if raw < 0 else "return"}[str(line["TRSTYP"])]
     )
-    value, unit = plant.measures().ours(raw * SIGNS[movement], line["STU"])
-    on, booked = day(line["IPTDAT"]), line["ACCDAT"]
-    return LedgerLine(
+    booked = line["ACCDAT"]
+    has_period = line["NUMVCR"] and booked != NO_DATE
+    return records.stock_line(
+        plant.units,
+        document_of(line),
         seq=int(line["MVTSEQ"]),
-        kind="stock",
-        reference=line["MSG"] or None,
-        ref=line["REF"] or None,
-        document=document_of(line),
-        order=line["VCRNUMORI"] or None,
+        named=(line["MSG"], line["REF"]),
+        order=line["VCRNUMORI"],
         item=line["ITMREF"],
-        lot=line["LOT"] or None,
+        lot=line["LOT"],
         movement=movement,
-        quantity=value,
-        unit=unit,
-        posting_date=on,
-        period=f"{on:%Y-%m}",
-        gl_document=line["NUMVCR"] or None,
-        gl_period=f"{day(booked):%Y-%m}" if line["NUMVCR"] and booked != NO_DATE else None,
+        quantity=raw * SIGNS[movement],
+        unit=line["STU"],
+        on=day(line["IPTDAT"]),
         posted_at=parse_iso(line["CREDATTIM"]),
+        gl=(line["NUMVCR"] or None, records.month(day(booked)) if has_period else None),
     )
 
 
 def order(raw: Mapping[str, Any], plant: X3Plant) -> ErpOrder:
     """Return a work order in our words."""
-    value, unit = plant.measures().ours(raw["EXTQTY"], raw["STU"])
     due = raw["ENDDAT"]
-    at = None if due == NO_DATE else datetime.combine(day(due), time(), plant.zone)
-    return ErpOrder(
-        id=raw["MFGNUM"],
-        product=raw["ITMREF"],
-        quantity=value,
-        unit=OUR_UNITS[unit],
+    return records.order(
+        plant.units,
+        raw["MFGNUM"],
+        raw["ITMREF"],
+        quantity=raw["EXTQTY"],
+        unit=raw["STU"],
         state=STATES[str(raw["MFGSTA"])],
-        due_at=at.astimezone(UTC) if at else None,
+        due_at=None if due == NO_DATE else records.moment(day(due), plant.zone),
     )
 
 
 def item(raw: Mapping[str, Any], plant: X3Plant) -> ErpItem:
     """Return an item in our words."""
-    _, unit = plant.measures().ours("1", raw["STU"])
-    return ErpItem(raw["ITMREF"], raw["ITMDES1"], OUR_UNITS[unit], raw.get("EANCOD") or None)
+    gtin = raw.get("EANCOD")
+    return records.item(plant.units, raw["ITMREF"], raw["ITMDES1"], unit=raw["STU"], gtin=gtin)
 
 
 def bom(lines: list[Mapping[str, Any]], plant: X3Plant) -> ErpBom:
     """Return a BOM from its lines: for its base quantity, in stock units."""
-    measures, made = plant.measures(), []
-    for line in lines:
-        value, unit = measures.ours(line["BOMQTY"], line["CPNSTU"])
-        made.append(ErpBomLine(line["CPNITMREF"], value, OUR_UNITS[unit]))
-    value, unit = measures.ours(lines[0]["BASQTY"], lines[0]["STU"])
-    return ErpBom(lines[0]["ITMREF"], value, OUR_UNITS[unit], tuple(made))
+    head = lines[0]
+    return records.bom(
+        plant.units,
+        head["ITMREF"],
+        [(it["CPNITMREF"], it["BOMQTY"], it["CPNSTU"]) for it in lines],
+        quantity=head["BASQTY"],
+        unit=head["STU"],
+    )
 
 
 def customer(raw: Mapping[str, Any], _plant: X3Plant) -> ErpCustomer:

@@ -5,10 +5,9 @@ from zoneinfo import ZoneInfo
 from config.adapters.sage_x3 import SageX3Setting
 from erp.adapters.calling import Basic
 from erp.adapters.given import Given
-from erp.adapters.sage_x3.adapter import X3Erp
+from erp.adapters.sage_x3.adapter import X3Words
 from erp.adapters.sage_x3.mapping import UNITS, X3Plant
-from erp.adapters.units import renamed
-from erp.port import ErpProfile
+from erp.adapters.spoken import SpokenErp
 
 
 def plant(setting: SageX3Setting, zone: ZoneInfo) -> X3Plant:
@@ -19,7 +18,7 @@ def plant(setting: SageX3Setting, zone: ZoneInfo) -> X3Plant:
         components_from=setting.components_from,
         goods_to=setting.goods_to,
         zone=zone,
-        units=renamed(UNITS, setting.units),
+        units=UNITS.renamed(setting.units),
         language=setting.language,
         post=setting.post,
         read=setting.read,
@@ -27,16 +26,7 @@ def plant(setting: SageX3Setting, zone: ZoneInfo) -> X3Plant:
     )
 
 
-def profile(setting: SageX3Setting, zone: ZoneInfo) -> ErpProfile:
-    """Return what fits into it."""
-    return plant(setting, zone).profile()
-
-
-def connect(setting: SageX3Setting, given: Given) -> X3Erp:
+def connect(setting: SageX3Setting, site: X3Plant, given: Given) -> SpokenErp[X3Words]:
     """Return its adapter."""
-    return X3Erp(
-        given.address,
-        login=Basic(setting.user, given.secret(setting.secrets.password)),
-        plant=plant(setting, given.zone),
-        timeout_s=setting.timeout_s,
-    )
+    login = Basic(setting.user, given.secret(setting.secrets.password))
+    return SpokenErp(X3Words(given.address, login=login, plant=site, timeout_s=setting.timeout_s))

@@ -7,34 +7,33 @@ message's bytes, so that a reference that comes with other bytes is noticed.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from erp.adapters import records
+from erp.adapters.answers import Standing
+from erp.adapters.movements import MATERIAL
 from erp.adapters.sap import fields
-from erp.contract import crockford, erp_ref, quantity_text
-from erp.messages import OUR_UNITS
+from erp.adapters.units import Unit, Units
+from erp.contract import digest_text, erp_ref, quantity_text
 from erp.port import (
     DocumentRef,
     ErpBom,
-    ErpBomLine,
     ErpCustomer,
     ErpItem,
     ErpOrder,
     ErpOrderState,
     ErpProfile,
+    Exchange,
     LedgerLine,
     Posting,
     PostingLine,
 )
 
-CONSUMED, RETURNED = "mes.material_consumed.v1", "mes.material_returned.v1"
-SCRAPPED, PRODUCED = "mes.scrap_recorded.v1", "mes.finished_goods_produced.v1"
-REVERSED = "mes.posting_reversed.v1"
-TAKES = frozenset({CONSUMED, RETURNED, SCRAPPED, PRODUCED, REVERSED})
 # movement of ours -> (goods movement code, goods movement type)
 MOVES = {
     "issue": ("03", "261"),
@@ -52,19 +51,10 @@ MEANS = {
     "102": ("receipt", -1),
 }
 TEXT = re.compile(r"(evt_[0-9A-Z]{26})(?: ([0-9A-HJKMNP-TV-Z]{16}))?")
-REF = re.compile(r"[0-9A-HJKMNP-TV-Z]{16}")
 TIME = re.compile(r"PT(\d+)H(\d+)M(\d+)S")
 
 
-@dataclass(frozen=True, slots=True)
-class SapUnit:
-    """A unit of measure as SAP spells it; `per_ours` of it are one of our wire unit."""
-
-    code: str
-    per_ours: Decimal = Decimal(1)
-
-
-UNITS = {"KGM": SapUnit("KG"), "LTR": SapUnit("L"), "C62": SapUnit("PC")}
+UNITS = Units({"KGM": Unit("KG"), "LTR": Unit("L"), "C62": Unit("PC")}, digits=fields.SCALE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +71,7 @@ class SapPlant:
     components_from: str
     goods_to: str
     zone: ZoneInfo
-    units: Mapping[str, SapUnit] = field(default_factory=lambda: dict(UNITS))
+    units: Units = UNITS
     scrap: Mapping[str, str] = field(default_factory=dict)
     order_service: str = "API_PRODUCTION_ORDER_2_SRV"
     order_set: str = "A_ProductionOrder_2"
@@ -95,29 +85,13 @@ class SapPlant:
         return ErpProfile(
             name="SAP S/4HANA",
             supports=frozenset(supports | ({"native_key"} if self.repeatability else set())),
-            scales={ours: _scale(ours, unit) for ours, unit in self.units.items()},
+            scales=self.units.scales(),
             lengths={"ref": 16, "item": 40, "lot": 10, "order": 12},
-            takes=TAKES,
+            takes=MATERIAL,
             signs_receipts=False,
             reads_gl=False,
             longest_s=0 if self.repeatability else self.longest_s,
         )
-
-    def ours(self, value: str, code: str) -> tuple[Decimal, str]:
-        """Return a quantity of SAP in the unit of the wire.
-
-        Raises:
-            ValueError: the unit is not one of the plant's.
-        """
-        for ours, unit in self.units.items():
-            if unit.code == code:
-                return Decimal(quantity_text(Decimal(value) / unit.per_ours)), ours
-        raise ValueError(f"unit {code}: not one of {sorted(it.code for it in self.units.values())}")
-
-
-def _scale(ours: str, unit: SapUnit) -> int:
-    # per_ours is a power of ten: the unit only moves the point.
-    return 0 if ours == "C62" else fields.SCALE + unit.per_ours.adjusted()
 
 
 def sap_date(day: date) -> str:
@@ -140,11 +114,6 @@ def instant(text: str) -> datetime:
     if found is None:
         raise ValueError(f"{text!r}: no OData date")
     return datetime.fromtimestamp(int(found[1]) / 1000, UTC)
-
-
-def digest_text(digest: str) -> str:
-    """Return the first 125 bits of a SHA-256 as the 25 characters of a header text."""
-    return crockford(int(digest, 16) >> (256 - 125), 25)
 
 
 def item_text(posting: Posting) -> str:
@@ -175,7 +144,7 @@ def document(posting: Posting, plant: SapPlant) -> dict[str, Any]:
 
 def _item(line: PostingLine, posting: Posting, *, plant: SapPlant, back: bool) -> dict[str, str]:
     kind = MOVES["return" if back else line.movement][1]
-    unit = plant.units[line.unit]
+    quantity = plant.units.theirs(abs(line.quantity), line.unit)
     made = {
         "Material": line.item,
         "Plant": plant.plant,
@@ -183,8 +152,8 @@ def _item(line: PostingLine, posting: Posting, *, plant: SapPlant, back: bool) -
         "Batch": line.lot or "",
         "GoodsMovementType": kind,
         "ManufacturingOrder": posting.order.erp,
-        "EntryUnit": unit.code,
-        "QuantityInEntryUnit": quantity_text(abs(line.quantity) * unit.per_ours),
+        "EntryUnit": plant.units[line.unit].code,
+        "QuantityInEntryUnit": quantity_text(quantity),
         "MaterialDocumentItemText": item_text(posting),
     }
     if kind == "101":
@@ -247,6 +216,16 @@ def _ref(record: Mapping[str, Any], line: str) -> DocumentRef:
     return DocumentRef("material_document", number, year, line)
 
 
+def standing(headers: Sequence[Mapping[str, Any]], digest: str, exchange: Exchange) -> Standing:
+    """Return what documents say that is booked; another digest is another message."""
+    return Standing(
+        documents=documents_of(headers),
+        period=period_of(headers),
+        is_same=headers[0].get("MaterialDocumentHeaderText") == digest_text(digest),
+        exchange=exchange,
+    )
+
+
 def period_of(headers: Iterable[Mapping[str, Any]]) -> str | None:
     """Return the posting period of documents, None where SAP does not say."""
     for header in headers:
@@ -278,28 +257,24 @@ def ledger_line(item: Mapping[str, Any], plant: SapPlant) -> LedgerLine:
         movement, sign = "issue", -1  # it undoes an issue under its own reference
     elif movement == "return" and item.get("ReversedMaterialDocument"):
         movement, sign = "issue", -1
-    value, unit = plant.ours(item["QuantityInBaseUnit"], item["MaterialBaseUnit"])
-    ref = header.get("ReferenceDocument") or ""
+    ref = records.our_ref(header.get("ReferenceDocument"))
     on, written = instant(header["PostingDate"]).date(), instant(header["CreationDate"])
     year, number = item["MaterialDocumentYear"], item["MaterialDocument"]
-    period = _period(item["FiscalYearPeriod"]) if item.get("FiscalYearPeriod") else f"{on:%Y-%m}"
-    cancels = bool(item.get("ReversedMaterialDocument"))
-    return LedgerLine(
+    is_ours = not item.get("ReversedMaterialDocument")
+    key = text[1] if text and is_ours else None
+    return records.stock_line(
+        plant.units,
+        _ref(item, item["MaterialDocumentItem"]),
         seq=int(f"{year}{number:0>10}{item['MaterialDocumentItem']:0>4}"),
-        kind="stock",
-        reference=text[1] if text and not cancels else None,
-        ref=ref if REF.fullmatch(ref) and not cancels else None,
-        document=_ref(item, item["MaterialDocumentItem"]),
-        order=item.get("ManufacturingOrder") or None,
+        named=(key, ref if is_ours else None),
+        order=item.get("ManufacturingOrder"),
         item=item["Material"],
-        lot=item.get("Batch") or None,
+        lot=item.get("Batch"),
         movement=movement,
-        quantity=sign * value,
-        unit=unit,
-        posting_date=on,
-        period=period,
-        gl_document=None,
-        gl_period=None,
+        quantity=sign * Decimal(item["QuantityInBaseUnit"]),
+        unit=item["MaterialBaseUnit"],
+        on=on,
+        period=_period(item["FiscalYearPeriod"]) if item.get("FiscalYearPeriod") else None,
         posted_at=_moment(written, header.get("CreationTime") or "PT00H00M00S", plant.zone),
     )
 
@@ -331,14 +306,14 @@ def order_state(raw: Mapping[str, Any]) -> ErpOrderState:
 
 def order(raw: Mapping[str, Any], plant: SapPlant) -> ErpOrder:
     """Return an order in our words."""
-    quantity, unit = plant.ours(raw["TotalQuantity"], raw["ProductionUnit"])
     end = raw.get("MfgOrderPlannedEndDate")
     clock = raw.get("MfgOrderPlannedEndTime") or "PT00H00M00S"
-    return ErpOrder(
-        id=raw["ManufacturingOrder"],
-        product=raw["Material"],
-        quantity=quantity,
-        unit=OUR_UNITS[unit],
+    return records.order(
+        plant.units,
+        raw["ManufacturingOrder"],
+        raw["Material"],
+        quantity=raw["TotalQuantity"],
+        unit=raw["ProductionUnit"],
         state=order_state(raw),
         due_at=_moment(instant(end), clock, plant.zone) if end else None,
     )
@@ -346,20 +321,22 @@ def order(raw: Mapping[str, Any], plant: SapPlant) -> ErpOrder:
 
 def item(raw: Mapping[str, Any], plant: SapPlant) -> ErpItem:
     """Return a material in our words."""
-    _, unit = plant.ours("1", raw["BaseUnit"])
     texts = (raw.get("to_Description") or {}).get("results") or [{}]
-    name = texts[0].get("ProductDescription") or raw["Product"]
-    return ErpItem(raw["Product"], name, OUR_UNITS[unit], raw.get("ProductStandardID") or None)
+    name, gtin = texts[0].get("ProductDescription"), raw.get("ProductStandardID")
+    return records.item(plant.units, raw["Product"], name, unit=raw["BaseUnit"], gtin=gtin)
 
 
 def bom(raw: Mapping[str, Any], plant: SapPlant) -> ErpBom:
     """Return a bill of material in our words."""
-    lines = []
-    for line in raw["to_BillOfMaterialItem"]["results"]:
-        value, unit = plant.ours(line["BillOfMaterialItemQuantity"], line["BillOfMaterialItemUnit"])
-        lines.append(ErpBomLine(line["BillOfMaterialComponent"], value, OUR_UNITS[unit]))
-    value, unit = plant.ours(raw["BOMHeaderQuantityInBaseUnit"], raw["BOMHeaderBaseUnit"])
-    return ErpBom(raw["Material"], value, OUR_UNITS[unit], tuple(lines))
+    lines = raw["to_BillOfMaterialItem"]["results"]
+    names = ("BillOfMaterialComponent", "BillOfMaterialItemQuantity", "BillOfMaterialItemUnit")
+    return records.bom(
+        plant.units,
+        raw["Material"],
+        [(it[names[0]], it[names[1]], it[names[2]]) for it in lines],
+        quantity=raw["BOMHeaderQuantityInBaseUnit"],
+        unit=raw["BOMHeaderBaseUnit"],
+    )
 
 
 def customer(raw: Mapping[str, Any], _plant: SapPlant) -> ErpCustomer:

@@ -16,15 +16,6 @@ DOCUMENTS = f"{ODATA}/API_MATERIAL_DOCUMENT_SRV"
 PAGE = 1000
 
 
-def quoted(text: str) -> str:
-    """Return a text as an OData literal.
-
-    >>> quoted("O'Neill")
-    "'O''Neill'"
-    """
-    return "'" + text.replace("'", "''") + "'"
-
-
 class SapService:
     """All I/O with SAP; safe to use from several threads."""
 
@@ -40,13 +31,16 @@ class SapService:
         path: str,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        *,
+        timeout_s: float | None = None,
     ) -> httpx.Response:
         """Return the answer to a question.
 
         Raises:
             ErpUnreachable: no answer, or no useful one.
         """
-        return self.call.ask(path, {**(query or {}), **self._client}, headers=headers)
+        asked = {**(query or {}), **self._client}
+        return self.call.ask(path, asked, headers=headers, timeout_s=timeout_s)
 
     def rows(self, path: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """Return the records of all pages of a question."""
