@@ -15,6 +15,8 @@ from playwright.sync_api import expect
 
 from core.access import LinkIdentity
 from core.clock import parse_iso
+from core.ledger.entry import Entry
+from core.ledger.export import export_streams
 from core.manifest import Vouched
 from core.material import LotStatus
 from core.people import ChangeRoles, RetirePerson
@@ -33,11 +35,14 @@ from tests.accounts_plant import accounts_plant, seed_folder
 from tests.browser import Screen, grave_findings
 from tests.hands import refusal
 from tests.identity_provider import IdentityProvider, identity_provider, log_in
+from tests.ledgers import KEY, reading
 from tests.plant import LivingPlant, running_plant
 from tests.plant_data import PIN
+from tests.relogged import relogged
 from tests.reviewing import over_weighed
 from tests.test_dashboards_oidc import link_to
-from tests.vouched_signer import Signer
+from tests.verifier import stand_alone
+from tests.vouched_signer import LOT, Signer
 
 
 @pytest.fixture
@@ -334,3 +339,42 @@ def test_disposition_is_signed_in_the_providers_window(
     assert entry.data["components"] == ["provider"]
     assert check_proof(entry).startswith("account s-quinn at ")
     assert PIN not in str(entry.data)
+
+
+@pytest.mark.requirement("H3", "H8")
+def test_bundle_proves_the_providers_word_without_server_and_provider(
+    quinn: Signer, tmp_path: Path
+) -> None:
+    seq = quinn.signed().seq
+    entries = quinn.plant.execution.ledger.entries(0, 10_000)
+    streams = [f"lot/{LOT}", *{one.stream for one in entries if one.stream.startswith("identity/")}]
+
+    def said(changed: Callable[[dict[str, Any]], None], name: str) -> str:
+        def change(one: Entry) -> dict[str, Any]:
+            data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(one.data))
+            if one.seq == seq:
+                changed(data["vouched"])
+            return data
+
+        folder = tmp_path / name
+        folder.mkdir()
+        with reading(relogged(entries, folder / "ledger.db", change)) as ledger:
+            export_streams(ledger, streams, folder / "out", vkey=KEY.vkey)
+        try:
+            return str(stand_alone.verify(str(folder / "out"), KEY.vkey, None))
+        except stand_alone.Broken as fault:
+            return str(fault)
+
+    def flip(vouched: dict[str, Any]) -> None:
+        at = vouched["token"].rindex(".") + 40
+        other = "A" if vouched["token"][at] != "A" else "B"
+        vouched["token"] = vouched["token"][:at] + other + vouched["token"][at + 1 :]
+
+    assert said(lambda _: None, "whole").startswith("OK: ")
+    assert said(flip, "flipped") == (
+        f"entry {seq}: is a signature, and the token of its sign-in provider is not signed by the"
+        " key it is kept with"
+    )
+    assert said(lambda it: it.update(subject="s-x"), "subject") == (
+        f"entry {seq}: is a signature, and the token of its sign-in provider names another sign-in"
+    )

@@ -1,16 +1,21 @@
 """Which streams belong to a batch's evidence when it is handed to somebody outside."""
 
+from collections.abc import Iterator
+
+from core.access import ProviderIdentity, identity_name
 from core.batch.amendment import amendments
 from core.batch.state import Batch
 from core.equipment import Equipment
 from core.errors import Unknown
 from core.ledger.store import Ledger
+from core.passkey import Passkey
 from core.projections.nouns import Nouns
+from core.signature_check import SIGNED, signature_in
 
 
 def batch_streams(ledger: Ledger, name: str) -> list[str]:
     """Return a batch's streams: itself, its amendments, order, recipe, deviations, lots, scale,
-    refusals, prints.
+    refusals, prints, and the passkeys and accounts that signed in them.
 
     A stream that has no entry is left out.
 
@@ -35,4 +40,16 @@ def batch_streams(ledger: Ledger, name: str) -> list[str]:
         f"refusal/batch/{name}",
         f"record/{name}",
     ]
-    return [stream for stream in wanted if ledger.head(stream) is not None]
+    there = [stream for stream in wanted if ledger.head(stream) is not None]
+    return [*there, *sorted({one for stream in there for one in _means(ledger, stream)})]
+
+
+def _means(ledger: Ledger, stream: str) -> Iterator[str]:
+    """Yield the streams that say whose the passkeys and accounts are that signed in a stream."""
+    for entry in ledger.stream(stream):
+        if entry.type == SIGNED:
+            signature = signature_in(entry)
+            if signature.assertion is not None:
+                yield f"{Passkey.KIND}/{signature.assertion.credential}"
+            if (said := signature.vouched) is not None:
+                yield f"{ProviderIdentity.KIND}/{identity_name(said.issuer, said.subject)}"

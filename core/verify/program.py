@@ -21,8 +21,9 @@ with size and root, or the first broken entry and why, and ends with 1. Its plan
 7. Every file has its SHA-256 in `manifest-sha256.txt`. Files that the entries do not prove, the
    record, count only where `manifest-sha256.sig` holds; a closed record is what its entry says.
 8. In a batch bundle the digest of each signature is that of its statement, and it names its own
-   record and the hash of the entry that its signer saw. Of a whole log the server checks this. What
-   a passkey or a sign-in provider signed is kept in the entry and needs more than Python to check.
+   record and the hash of the entry that its signer saw. Of a whole log the server checks this. In
+   both, what a passkey or a sign-in provider signed is over that statement and holds under the key
+   kept with it, and an earlier entry gave that passkey or account to the signer.
 """
 
 from __future__ import annotations

@@ -13,11 +13,15 @@ from typing import IO, Any, NamedTuple
 from core.verify.bundle import DECODER, MANIFEST, PROVEN, SIGNED, Broken, Bundle, base64_of
 from core.verify.entries import LINES, SEQ, read_entry, settle
 from core.verify.log_keys import SIGNATURE, Checkpoint, Key, parse_vkey, read_checkpoint, read_keys
+from core.verify.outside_words import proof_fault
 from core.verify.public_keys import signature_holds
-from core.verify.signatures import signature_fault
+from core.verify.signatures import APPLIED, MEANS, Means, means_fault, means_in, signature_fault
 from core.verify.tree import climb, is_prefix, push, root_of
 
 STEP = 1 << 13  # entries in a part: a power of two, so that it is one subtree of the tree
+
+
+LOOKED_AT = {"key.rotated", APPLIED, *MEANS}
 
 
 class Part(NamedTuple):
@@ -26,12 +30,21 @@ class Part(NamedTuple):
     firsts: dict[str, Any]  # seq, ver and prev of each stream's first entry here
     heads: dict[str, Any]  # ver and leaf of each stream's last entry here
     rotations: list[Any]
+    means: list[Means]  # passkeys and accounts, and signatures by them
     faults: list[tuple[int, str]]  # the first that shows without the parts before, with its seq
+
+
+def look_at(entry: dict[str, Any], rotations: list[Any], means: list[Means]) -> None:
+    """Keep what other entries are judged by."""
+    if entry["type"] == "key.rotated":
+        rotations.append((entry["seq"], entry["data"]["note"]))
+    elif (found := means_in(entry)) is not None:
+        means.append(found)
 
 
 def read_part(entries: IO[bytes], leaves: IO[bytes], first: int, *, size: int, old: int) -> Part:
     """What the entries from `first` on are by themselves: STEP of them, or those that are left."""
-    part, count, seq = Part([], [], {}, {}, [], []), min(STEP, size + 1 - first), first
+    part, count, seq = Part([], [], {}, {}, [], [], []), min(STEP, size + 1 - first), first
     is_last = first + count > size
     hashes = leaves.read(65 * count + is_last).decode("latin-1").split("\n")
     if list(map(len, hashes)) != [64] * count + [0]:
@@ -57,8 +70,10 @@ def read_part(entries: IO[bytes], leaves: IO[bytes], first: int, *, size: int, o
             elif last != (ver - 1, prev):
                 raise Broken(f"entry {seq}: does not follow version {last[0]} of {stream}")
             part.heads[stream] = ver, leaf
-            if entry["type"] == "key.rotated":
-                part.rotations.append((seq, entry["data"]["note"]))
+            if entry["type"] in LOOKED_AT:
+                look_at(entry, part.rotations, part.means)
+                if entry["type"] == APPLIED and (why := proof_fault(entry)):  # 8.
+                    raise Broken(f"entry {seq}: is a signature, and {why}")
             if len(later) == LINES:
                 part.faults.extend(settle(later))
         if is_last and entries.read(1):
@@ -100,6 +115,7 @@ def parts(bundle: Bundle, size: int, old: int, *, jobs: int) -> Iterator[Part]:
 def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, *, jobs: int) -> str:
     nodes: list[bytes] = []
     heads: dict[str, Any] = {}
+    means: list[Means] = []
     old, old_root, why = anchor or newest, root_of([]), ""
     for index, part in enumerate(parts(bundle, newest.size, old.size, jobs=jobs)):
         for stream, (seq, ver, prev) in part.firsts.items():
@@ -110,6 +126,7 @@ def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, *,
         why = why or min(part.faults, default=(0, ""))[1]
         heads.update(part.heads)
         bundle.rotations += part.rotations
+        means += part.means
         old_root = root_of(nodes + part.old_nodes) if part.old_nodes else old_root
         if (index + 1) * STEP <= newest.size:
             push(nodes, part.nodes[0], index)
@@ -119,6 +136,8 @@ def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, *,
         why = f"{why or 'its entries are others'}; leaves.txt does not lead to the signed root"
     elif not why and old_root != old.root:  # 6.
         why = f"the first {old.size} entries are not those of the anchor"
+    elif not why and (fault := means_fault(means)):  # 8.
+        why = f"entry {fault[0]}: {fault[1]}"
     if why:
         raise Broken(why)
     return f"{newest.size} entries"
@@ -129,6 +148,7 @@ def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None
     lasts = {item["stream"]: item for item in proofs["streams"]}
     found: dict[str, list[Any]] = {name: [] for name in lasts}
     later: list[Any] = []
+    means: list[Means] = []
     seq = 0
     with bundle.open("entries.jsonl") as file:
         for line in file:
@@ -141,12 +161,13 @@ def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None
             found[entry["stream"]].append((entry, hashlib.sha256(b"\x00" + line[:-1]).digest()))
             if entry["type"] == "record.closed":
                 bundle.closings.append(entry)
-            if entry["type"] == "key.rotated":
-                bundle.rotations.append((seq, entry["data"]["note"]))
+            if entry["type"] in LOOKED_AT:
+                look_at(entry, bundle.rotations, means)
     faults = [chain_fault(found[name], lasts[name], newest) for name in lasts]
     own = (entry for entries in found.values() for entry, _ in entries)
-    signed = [entry for entry in own if entry["type"] == "signature.applied"]
+    signed = [entry for entry in own if entry["type"] == APPLIED]
     faults = list(filter(None, faults)) or [signature_fault(entry, found) for entry in signed]
+    faults = list(filter(None, faults)) or [means_fault(means)]
     for seq, why in sorted(filter(None, faults))[:1]:
         raise Broken(f"entry {seq}: {why}")
     if anchor is not None and anchor != newest:  # 6.

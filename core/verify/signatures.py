@@ -1,11 +1,16 @@
-"""The signatures that entries hold: what each was made over, and by whom."""
+"""The signatures that entries hold: what each was made over, by whom, and with whose means."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from core.verify.bundle import ENCODER
+from core.verify.outside_words import proof_fault
+
+APPLIED = "signature.applied"
+MEANS = ("passkey.registered", "passkey.revoked", "person.identity-linked")
 
 
 def signature_fault(entry: Any, found: dict[str, list[Any]]) -> Any:  # 8.
@@ -19,4 +24,49 @@ def signature_fault(entry: Any, found: dict[str, list[Any]]) -> Any:  # 8.
     head = seen[-1][1].hex() if seen else ""
     if (signed["record"] != entry["stream"] and not reopens) or head != signed["head"]:
         return seq, "is a signature over other content than its record's"
+    why = proof_fault(entry)
+    return (seq, f"is a signature, and {why}") if why else None
+
+
+class Means(NamedTuple):
+    """A passkey or an account at a sign-in provider: when it became whose, or signed for whom."""
+
+    seq: int
+    kind: str
+    stream: str  # the means' own
+    person: str
+    key: str  # the passkey's public key
+
+
+def means_in(entry: dict[str, Any]) -> Means | None:
+    """What an entry says of a passkey or an account; None where it says nothing of any."""
+    data, kind, seq = entry["data"], entry["type"], entry["seq"]
+    if kind in MEANS:
+        return Means(seq, kind, entry["stream"], data["person"], data.get("public_key", ""))
+    if kind != APPLIED:
+        return None
+    said, signer = data.get("assertion"), data["manifest"]["signer"]
+    if said is not None:
+        return Means(seq, kind, f"passkey/{said['credential']}", signer, said["public_key"])
+    said = data.get("vouched")
+    if said is not None:
+        named = f"{said['issuer']}\n{said['subject']}".encode()
+        stream = f"identity/{hashlib.sha256(named).hexdigest()[:40]}"
+        return Means(seq, kind, stream, signer, "")
+    return None
+
+
+def means_fault(found: Iterable[Means]) -> Any:
+    """The first signature whose means were not its signer's when it was made; in order of seq."""
+    owners: dict[str, Means] = {}
+    for it in found:
+        owner = owners.get(it.stream)
+        if it.kind == "passkey.revoked":
+            owners.pop(it.stream, None)
+        elif it.kind != APPLIED:
+            owners.setdefault(it.stream, it)
+        elif owner is None:
+            return it.seq, f"is a signature by {it.stream}, which nobody holds at that entry"
+        elif (owner.person, owner.key) != (it.person, it.key):
+            return it.seq, f"is a signature by {it.stream}, which entry {owner.seq} gave to another"
     return None
