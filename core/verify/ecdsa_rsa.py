@@ -88,7 +88,9 @@ def curve_add(curve: Curve, one: Any, other: Any) -> Any:
     return x3, (slope * (x - x3) - y) % p
 
 
-def ecdsa_holds(curve: Curve, key: tuple[int, int], pair: tuple[int, int], digest: bytes) -> bool:
+def ecdsa_holds(
+    curve: Curve, key: tuple[int, int], pair: tuple[int, int], *, digest: bytes
+) -> bool:
     """Whether r, s were made over this digest with the private half of a point."""
     (x, y), (r, s) = key, pair
     on_curve = (y * y - x * x * x + 3 * x - curve.b) % curve.p == 0

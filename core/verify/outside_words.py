@@ -65,7 +65,7 @@ def device_signed(key: dict[Any, Any], signature: bytes, message: bytes) -> bool
     if (key[1], key[3]) == (2, -7) and key[-1] == 1:
         point = int.from_bytes(key[-2], "big"), int.from_bytes(key[-3], "big")
         digest = hashlib.sha256(message).digest()
-        return ecdsa_holds(P256, point, der_pair(signature), digest)
+        return ecdsa_holds(P256, point, der_pair(signature), digest=digest)
     if (key[1], key[3]) == (3, -257):
         n, e = int.from_bytes(key[-1], "big"), int.from_bytes(key[-2], "big")
         return rsa_holds(n, e, signature, message=message, hashed="sha256")
@@ -85,7 +85,8 @@ def token_signed(key: dict[str, str], alg: str, signature: bytes, *, message: by
             return False
         pair = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
         point = url_number(key["x"]), url_number(key["y"])
-        return ecdsa_holds(CURVES[name], point, pair, hashlib.new(hashed, message).digest())
+        digest = hashlib.new(hashed, message).digest()
+        return ecdsa_holds(CURVES[name], point, pair, digest=digest)
     n, e = url_number(key["n"]), url_number(key["e"])
     holds = rsa_holds if alg[:2] == "RS" else pss_holds
     return key["kty"] == "RSA" and holds(n, e, signature, message=message, hashed=hashed)
