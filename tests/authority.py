@@ -102,7 +102,7 @@ def serving(authority: LocalAuthority) -> Iterator[LocalAuthority]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     authority.address = f"http://127.0.0.1:{server.server_address[1]}/tsa"
     try:

@@ -11,7 +11,11 @@ between two plants.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
+import shutil
+import tempfile
 import threading
 import time
 import uuid
@@ -283,18 +287,33 @@ def _recipe(execution: Execution, do: Callable[..., None]) -> None:
     do(MakeRecipeEffective(recipe="PARA500@1"), "quinn")
 
 
+def _opened(data: Path) -> Execution:
+    secrets = Secrets(f"sqlite:///{data / 'accounts.db'}")
+    return Execution(data / "ledger.db", LOG_KEY, plant="test", secrets=secrets)
+
+
+@functools.cache
+def _seeded() -> Path:
+    """Return a folder with a seeded plant: made once a process, since its secrets are slow."""
+    folder = Path(tempfile.mkdtemp(prefix="seeded-plant-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    execution = _opened(folder)
+    execution.start()
+    try:
+        seed(execution)
+    finally:
+        execution.close()
+    return folder
+
+
 @contextlib.contextmanager
 def running_plant(data: Path, **more: Any) -> Iterator[LivingPlant]:
     """Build a plant in a folder, serve it with more services, and take it down again."""
-    data.mkdir(parents=True, exist_ok=True)
-    execution = Execution(
-        data / "ledger.db", LOG_KEY, plant="test",
-        secrets=Secrets(f"sqlite:///{data / 'accounts.db'}"),
-    )  # fmt: skip
+    shutil.copytree(_seeded(), data, dirs_exist_ok=True)
+    execution = _opened(data)
     with contextlib.ExitStack() as stack:
         stack.callback(execution.close)
         execution.start()
-        seed(execution)
         hub = Hub()
         stack.callback(hub.close)
         simulated = {name: SimulatedScale(ScaleModel(serial=s)) for name, s in SCALES.items()}

@@ -92,7 +92,8 @@ class Network:
         self._server = _Server(("127.0.0.1", 0), Handler)
         host, port = self._server.server_address[:2]
         self.address = f"http://{host!s}:{port}{self._upstream.path}".rstrip("/")
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        serving = {"target": self._server.serve_forever, "kwargs": {"poll_interval": 0.05}}
+        threading.Thread(**serving, daemon=True).start()
 
     def clear(self) -> None:
         """Let everything through from now on."""
