@@ -20,6 +20,7 @@ from core.errors import LedgerBroken, MesError
 from core.ledger.answer import Answer
 from core.ledger.store import Ledger
 from core.ledger.timestamp import PREFIX, question, stamped_at, to_receipt
+from erp.trust import trusted
 
 ANSWER_LIMIT = 64 * 1024
 TIMEOUT_S = 20.0
@@ -96,7 +97,9 @@ class Stamping:
     ) -> None:
         self._ledger, self._records, self._authority = ledger, records, authority
         self._clock = clock
-        self._client = httpx.Client(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False)
+        self._client = httpx.Client(
+            timeout=TIMEOUT_S, verify=trusted(), trust_env=False, follow_redirects=False
+        )
         self._ending = threading.Event()
         self._retry_at: datetime | None = None
         self._thread = threading.Thread(target=self._run, name="time-stamps", daemon=True)

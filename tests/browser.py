@@ -25,7 +25,9 @@ from typing import Any
 from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
+
+from tests.patience import PATIENCE_MS, PATIENCE_S
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CACHED = (
@@ -47,6 +49,9 @@ ABSENT = (
     "NO BROWSER: nothing that a person sees was tested. "
     "Install chromium, or set BATCHWRIGHT_CHROMIUM to its path."
 )
+
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def is_root() -> bool:
@@ -169,7 +174,7 @@ class Screen:
         self.page.wait_for_url(lambda url: urlparse(url).path != "/login")
 
 
-def ready(page: Page, seconds: float = 20) -> None:
+def ready(page: Page, seconds: float = PATIENCE_S) -> None:
     """Wait until every Bokeh document of the page is idle."""
     end = time.monotonic() + seconds
     while not page.evaluate(IDLE):
@@ -207,6 +212,7 @@ def open_screen(browser: Browser) -> Iterator[Callable[..., Screen]]:
             color_scheme="dark" if dark else "light",
             **more,
         )
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         screens.append(Screen(context.new_page(), base_url.rstrip("/")))
         return screens[-1]

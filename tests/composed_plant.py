@@ -32,11 +32,11 @@ from dashboards.compose import Plant, Wiring, open_execution
 from dashboards.demo.client import Account, Person, Said
 from dashboards.web import Web
 from tests.browser import Screen
-from tests.erp_plant import Sandbox, eventually, free_port
+from tests.erp_plant import Sandbox, free_port
+from tests.patience import eventually
 
 STATION, SCALE = "kiosk-B1", "B1-S1"
 TARE_G = Decimal(412)
-PATIENCE_S = 60
 
 
 @dataclass(eq=False)
@@ -82,7 +82,6 @@ class ComposedPlant:
         """Return a fresh browser page on which the person is signed in."""
         screen = open_screen(self.web.base)
         page = screen.page
-        page.set_default_timeout(PATIENCE_S * 1000)
         page.goto(self.web.base + "/login")
         page.get_by_label("User").first.fill(person)
         page.get_by_label("Password").first.fill(self.secret(person))
@@ -200,7 +199,7 @@ def composed_plant(data: Path) -> Iterator[ComposedPlant]:
         web.start()
         stack.callback(web.stop)
         wanted = len(pack.erp.orders)
-        eventually(lambda: len(execution.nouns.all(Order)) == wanted, within_s=PATIENCE_S)
+        eventually(lambda: len(execution.nouns.all(Order)) == wanted)
         yield ComposedPlant(plant, web, erp, accounts, scales)
 
 

@@ -38,8 +38,16 @@ def living_plant(tmp_path: Path) -> Iterator[LivingPlant]:
         yield plant
 
 
+# What runs for a minute by itself begins first: at the end of a run the other workers would wait.
+LONGEST = ("test_demo.py", "test_story_browser.py", "test_erp_drill.py", "test_dashboards_bench.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a requirement marker without an id, and mark the users of a server by its fixture."""
+    """Order the longest first, and see to markers.
+
+    A requirement marker without an id is refused; the users of a server are marked by its fixture.
+    """
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else 9)
     for item in items:
         for marker in item.iter_markers("requirement"):
             if not marker.args or not all(isinstance(name, str) for name in marker.args):

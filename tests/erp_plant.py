@@ -23,6 +23,7 @@ from erp.adapters.webhook import WebhookErp
 from erp.contract import Message, SentCheckpoint
 from erp.messages import Known, Site, translate
 from erp.signing import Keys, new_secret
+from erp.trust import trusted
 
 ROOT = Path(__file__).resolve().parent.parent
 AT = parse_iso("2026-11-23T05:44:40.123456Z")
@@ -216,7 +217,12 @@ class Sandbox:
         while time.monotonic() < until:
             assert self.process.poll() is None, "the sandbox ended at once"
             try:
-                if httpx.get(f"{self.address}/health", trust_env=False).status_code == 200:
+                if (
+                    httpx.get(
+                        f"{self.address}/health", verify=trusted(), trust_env=False
+                    ).status_code
+                    == 200
+                ):
                     return
             except httpx.HTTPError:
                 time.sleep(0.05)
@@ -237,7 +243,9 @@ class Sandbox:
         )
 
     def admin(self, path: str, **call: object) -> None:
-        answer = httpx.post(f"{self.address}/admin/{path}", json=call, trust_env=False)
+        answer = httpx.post(
+            f"{self.address}/admin/{path}", json=call, verify=trusted(), trust_env=False
+        )
         answer.raise_for_status()
 
     def tampered(self, sql: str, *values: object) -> int:
@@ -250,7 +258,9 @@ class Sandbox:
         return changed
 
     def get(self, path: str, **query: str) -> Any:
-        return httpx.get(f"{self.address}/{path}", params=query, trust_env=False).json()
+        return httpx.get(
+            f"{self.address}/{path}", params=query, verify=trusted(), trust_env=False
+        ).json()
 
     def lines(self, order: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.get("ledger", order=order)["lines"]
@@ -266,14 +276,6 @@ def sandbox_running(folder: Path) -> Iterator[Sandbox]:
         yield sandbox
     finally:
         sandbox.stop()
-
-
-def eventually(holds: Any, *, within_s: float = 10) -> None:
-    """Wait until something holds."""
-    until = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < until, "did not come to hold in time"
-        time.sleep(0.02)
 
 
 @dataclass

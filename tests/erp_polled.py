@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,9 +24,11 @@ from erp.adapters.units import Unit, Units
 from erp.contract import Message
 from erp.drill.network import Network
 from erp.port import Accepted, Outcome
+from erp.trust import trusted
 from tests.erp_peers import posting
 from tests.erp_plant import free_port
 from tests.erp_simulated import SECRET, USER, SimulatedPeer
+from tests.patience import eventually
 
 LEASE_S = 0.3
 QB_PLANT = QbPlant(
@@ -58,7 +59,7 @@ class Door:
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
-        wait(lambda: self.server.started)
+        eventually(lambda: self.server.started)
 
     @property
     def url(self) -> str:
@@ -76,7 +77,10 @@ class PolledPeer(SimulatedPeer):
 
     def connect(self, url: str | None, secret: str = SECRET) -> None:
         httpx.post(
-            f"{self.address}/webconnector", json={"url": url, "secret": secret}, trust_env=False
+            f"{self.address}/webconnector",
+            json={"url": url, "secret": secret},
+            verify=trusted(),
+            trust_env=False,
         ).raise_for_status()
 
     @contextmanager
@@ -86,7 +90,7 @@ class PolledPeer(SimulatedPeer):
         made = Door(folder, plant=plant)
         self.connect(made.url)
         try:
-            wait(lambda: made.queue.seen_at(tasks.BUILDS) is not None)
+            eventually(lambda: made.queue.seen_at(tasks.BUILDS) is not None)
             yield made
         finally:
             self.connect(None)
@@ -102,7 +106,7 @@ class PolledPeer(SimulatedPeer):
         )
         self.connect(f"{between.address}{PATH}")
         try:
-            wait(lambda: between.heard)  # the visit that was under way is over
+            eventually(lambda: between.heard)  # the visit that was under way is over
             yield between
         finally:
             self.connect(door.url)
@@ -128,24 +132,13 @@ def quickbooks(folder: Path) -> Iterator[PolledPeer]:
         peer.crash()
 
 
-def wait(condition: Any, seconds: float = 20) -> Any:
-    """Return the condition's first true value."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("did not come true in time")
-
-
 def settled(door: Door, made: Message) -> Outcome:
     """Hand a message to the port and return its end, after the polls that it takes."""
     given = posting(made)
     outcome = door.port.post(given)
     if not isinstance(outcome, Accepted):
         return outcome
-    end: Outcome = wait(lambda: door.port.accepted(outcome.ticket))
+    end: Outcome = eventually(lambda: door.port.accepted(outcome.ticket))
     fresh = door.queue.seen_at(tasks.BUILDS)
-    wait(lambda: door.queue.seen_at(tasks.BUILDS) != fresh)  # the mirror shows it, too
+    eventually(lambda: door.queue.seen_at(tasks.BUILDS) != fresh)  # the mirror shows it, too
     return end

@@ -36,6 +36,7 @@ from erp.simulated import business_central as simulated_bc
 from erp.simulated import dynamics as simulated_dynamics
 from erp.simulated import oracle as simulated_oracle
 from erp.simulated import sage_x3 as simulated_x3
+from erp.trust import trusted
 from tests import modelled_peer, netsuite_peer
 from tests.erp_peers import PEER_SEED, Port
 from tests.erp_plant import ROOT, free_port
@@ -91,7 +92,9 @@ class SimulatedPeer:
         self.process.wait()
 
     def admin(self, what: str, **call: object) -> Any:
-        answer = httpx.post(f"{self.address}/admin/{what}", json=call, trust_env=False, timeout=10)
+        answer = httpx.post(
+            f"{self.address}/admin/{what}", json=call, verify=trusted(), trust_env=False, timeout=10
+        )
         answer.raise_for_status()
         return answer.json()
 

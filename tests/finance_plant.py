@@ -25,7 +25,8 @@ from dashboards.link_state import LinkReader
 from erp import evidence
 from erp.adapters.webhook import WebhookErp
 from erp.rows import State
-from tests.erp_plant import Sandbox, eventually
+from tests.erp_plant import Sandbox
+from tests.patience import eventually
 from tests.plant import MATRIX, PIN, ZONE, LivingPlant
 from tests.plant_data import ERP_SEED
 

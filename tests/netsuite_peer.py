@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from joserfc.jwk import RSAKey
+from joserfc.jwk import Key, RSAKey
 
 from erp.adapters.netsuite.adapter import NetSuiteWords
 from erp.adapters.netsuite.login import key_of, signed_login
@@ -20,6 +20,11 @@ PLANT = "the plant's"
 @cache
 def private_key(whose: str) -> str:
     return RSAKey.generate_key(2048, private=True).as_pem(private=True).decode()
+
+
+@cache
+def signs_with(whose: str) -> Key:
+    return key_of("erp-netsuite-key", private_key(whose))
 
 
 @cache
@@ -53,7 +58,7 @@ def connect(
         token_at,
         client_id=CLIENT,
         certificate=netsuite.CERTIFICATE,
-        key=key_of("erp-netsuite-key", private_key(whose)),
+        key=signs_with(whose),
         timeout_s=10,
     )
     account = plant(asynchronous=asynchronous)

@@ -17,7 +17,6 @@ import functools
 import shutil
 import tempfile
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -77,6 +76,7 @@ from dashboards.live import Hub, Tailer
 from dashboards.plant import PlantServices
 from dashboards.server import create_app, serve
 from tests.browser import Screen
+from tests.patience import eventually
 from tests.plant_data import LOTS, MATERIALS, MATRIX, PEOPLE, PIN, SCALES, STEPS, ZONE
 
 LOG_KEY = LogKey("batchwright.test/plant", bytes(range(32)))
@@ -349,11 +349,8 @@ def _started(server: uvicorn.Server) -> Callable[[], None]:
     """Run a server in a thread; return what stops it."""
     thread = threading.Thread(target=server.run, name="uvicorn", daemon=True)
     thread.start()
-    end = time.monotonic() + 20
-    while not server.started:
-        assert thread.is_alive(), "the server ended before it was ready"
-        assert time.monotonic() < end, "the server is not ready after 20 s"
-        time.sleep(0.02)
+    eventually(lambda: server.started or not thread.is_alive())
+    assert server.started, "the server ended before it was ready"
 
     def stop() -> None:
         server.should_exit = True

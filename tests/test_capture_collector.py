@@ -1,7 +1,5 @@
 """The collector: from samples, or a PLC on the wire, to rows that cover the time once."""
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from itertools import groupby
@@ -28,6 +26,7 @@ from tests.capture_lines import (
     seen,
     source,
 )
+from tests.patience import eventually
 
 
 @pytest.mark.requirement("J3")
@@ -209,15 +208,6 @@ def test_failed_write_keeps_the_facts_for_the_next(tmp_path: Path) -> None:
     store.close()
 
 
-def eventually(holds: Callable[[], bool], limit_s: float = 8.0) -> bool:
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.02)
-    return holds()
-
-
 @pytest.mark.requirement("J6")
 @pytest.mark.parametrize("word_order", ["big", "little"])
 def test_line_from_plc_to_rows_over_a_wrap_and_a_pulled_cable(
@@ -239,21 +229,19 @@ def test_line_from_plc_to_rows_over_a_wrap_and_a_pulled_cable(
     )
     lines.start()
     try:
-        assert eventually(
-            lambda: store.current()[0][1:2] == ("idle",) if store.current() else False
-        )
+        eventually(lambda: store.current()[0][1:2] == ("idle",) if store.current() else False)
         plc.start_order("1000178")
-        assert eventually(lambda: store.current()[0][1] == "execute")
-        assert eventually(lambda: plc.counters()[0] < 1_000)
+        eventually(lambda: store.current()[0][1] == "execute")
+        eventually(lambda: plc.counters()[0] < 1_000)
         plc.disturb("breakdown", 60)
-        assert eventually(lambda: store.current()[0][1] == "held")
+        eventually(lambda: store.current()[0][1] == "held")
         assert lines.live()[0].reason == "mechanical"
         plc.drop(0.6)
-        assert eventually(lambda: store.current()[0][1] == UNKNOWN)
+        eventually(lambda: store.current()[0][1] == UNKNOWN)
         assert lines.live()[0].fault
-        assert eventually(lambda: store.current()[0][1] == "held")
+        eventually(lambda: store.current()[0][1] == "held")
         plc.stop_order()
-        assert eventually(lambda: store.current()[0][1] == "idle")
+        eventually(lambda: store.current()[0][1] == "idle")
         assert lines.fault is None
     finally:
         lines.stop()

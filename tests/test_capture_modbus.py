@@ -1,8 +1,7 @@
 """Registers, counters that wrap, and polling a real Modbus TCP server."""
 
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -15,6 +14,7 @@ from capture.modbus.decode import Tag, decode, encode_uint32, span, value_of
 from capture.simulated import control
 from capture.simulated.line import EXECUTE, HELD, IDLE, SETUP, WRAP, Line, LineModel
 from capture.simulated.plc import SimulatedPlc, tag_map
+from tests.patience import eventually
 
 words = st.integers(0, 0xFFFF)
 FOREIGN = AsyncModbusTcpClient.DATATYPE
@@ -100,15 +100,6 @@ def test_no_step_is_more_than_the_line_can_make(before: int, after: int, elapsed
     assert 0 <= step.count <= limits.most(elapsed_us)
 
 
-def eventually(holds: Callable[[], bool], limit_s: float = 5.0) -> bool:
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.01)
-    return holds()
-
-
 @pytest.fixture
 def plc() -> Iterator[SimulatedPlc]:
     server = SimulatedPlc(LineModel(rate_per_min=60_000, run_s=10_000))
@@ -126,11 +117,11 @@ def test_poller_reads_gets_faults_as_blocks_and_comes_back(plc: SimulatedPlc) ->
     poller = Poller([unit(plc)], blocks.append)
     poller.start()
     try:
-        assert eventually(lambda: any(b.words for b in blocks))
+        eventually(lambda: any(b.words for b in blocks))
         plc.drop(0.4)
-        assert eventually(lambda: blocks[-1].words is None)
+        eventually(lambda: blocks[-1].words is None)
         assert blocks[-1].fault
-        assert eventually(lambda: blocks[-1].words is not None)
+        eventually(lambda: blocks[-1].words is not None)
     finally:
         poller.stop()
     assert [b.at_us for b in blocks] == sorted(b.at_us for b in blocks)
@@ -142,7 +133,7 @@ def test_address_that_does_not_exist_is_a_fault_not_a_value(plc: SimulatedPlc) -
     poller = Poller([unit(plc, start=500), unit(plc, name="L2")], blocks.append)
     poller.start()
     try:
-        assert eventually(lambda: {"L1", "L2"} <= {b.unit for b in blocks})
+        eventually(lambda: {"L1", "L2"} <= {b.unit for b in blocks})
     finally:
         poller.stop()
     assert {b.fault for b in blocks if b.unit == "L1"} == {"exception code 2"}
@@ -156,7 +147,7 @@ def test_nobody_listening_is_a_fault_every_turn(plc: SimulatedPlc) -> None:
     poller = Poller([nobody], blocks.append)
     poller.start()
     try:
-        assert eventually(lambda: len(blocks) >= 4)
+        eventually(lambda: len(blocks) >= 4)
     finally:
         poller.stop()
     assert {b.fault for b in blocks} == {"no connection"}

@@ -15,15 +15,7 @@ from capture.simulated import control
 from capture.simulated.pan import Pan
 from capture.simulated.scale import ScaleModel, SimulatedScale
 from capture.transport import LinkLost, Port, SerialPort
-
-
-def eventually(holds: Callable[[], bool], limit_s: float = 5.0) -> bool:
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.01)
-    return holds()
+from tests.patience import eventually
 
 
 @pytest.fixture
@@ -64,7 +56,7 @@ def test_stable_weight_arrives_with_raw_line_serial_and_both_clocks(plate: Simul
 def test_moving_pan_is_dynamic_and_never_usable(plate: SimulatedScale) -> None:
     with polling(plate.url) as scale:
         plate.pour(Decimal(500), 3.0)
-        assert eventually(lambda: scale.latest.status is Status.DYNAMIC)
+        eventually(lambda: scale.latest.status is Status.DYNAMIC)
         reading = scale.read_stable(0.4)
         assert not reading.usable
         assert scale.link is LinkState.LINKED
@@ -86,10 +78,10 @@ def test_pour_is_read_once_it_has_come_to_rest(plate: SimulatedScale) -> None:
 def test_overload_and_underload_have_no_value(plate: SimulatedScale) -> None:
     with polling(plate.url) as scale:
         plate.overload()
-        assert eventually(lambda: scale.latest.status is Status.OVERLOAD)
+        eventually(lambda: scale.latest.status is Status.OVERLOAD)
         assert (scale.read_stable(0.3).value, scale.latest.grams()) == (None, None)
         plate.underload()
-        assert eventually(lambda: scale.latest.status is Status.UNDERLOAD)
+        eventually(lambda: scale.latest.status is Status.UNDERLOAD)
         assert scale.latest.value is None
 
 
@@ -100,12 +92,12 @@ def test_lost_link_shows_no_value_and_comes_back_by_itself(plate: SimulatedScale
     scale = Scale(settings, lambda: SerialPort(plate.url), on_reading=seen.append)
     scale.start()
     try:
-        assert eventually(lambda: scale.latest.usable)
+        eventually(lambda: scale.latest.usable)
         plate.drop(0.5)
-        assert eventually(lambda: scale.latest.status is Status.NO_LINK)
+        eventually(lambda: scale.latest.status is Status.NO_LINK)
         assert scale.latest.value is None
         assert not scale.read_stable(0.1).usable
-        assert eventually(lambda: scale.latest.usable)
+        eventually(lambda: scale.latest.usable)
     finally:
         scale.stop()
     assert scale.latest.status is Status.NO_LINK
@@ -125,7 +117,7 @@ def test_scale_that_is_not_there_is_no_link(plate: SimulatedScale) -> None:
 @pytest.mark.requirement("D1")
 def test_device_with_another_serial_number_is_kept_out(plate: SimulatedScale) -> None:
     with polling(plate.url, serial="B0002") as scale:
-        assert eventually(lambda: scale.link is LinkState.WRONG_DEVICE)
+        eventually(lambda: scale.link is LinkState.WRONG_DEVICE)
         reading = scale.latest
         assert (reading.status, reading.value) == (Status.ERROR, None)
         assert scale.fault == (
@@ -168,7 +160,7 @@ def test_faulty_listener_does_not_stop_the_polling(plate: SimulatedScale) -> Non
     scale.start()
     try:
         first = scale.latest.seq
-        assert eventually(lambda: scale.latest.seq > first + 3)
+        eventually(lambda: scale.latest.seq > first + 3)
         assert scale.fault == "listener: RuntimeError: the screen is gone"
     finally:
         scale.stop()
@@ -321,5 +313,5 @@ def test_foreign_simulator_is_weighed_through_the_same_path() -> None:
         assert scale.zero()
         assert scale.read_stable(6).grams() == Decimal("0.0000")
         balance.load_g = 400.0
-        assert eventually(lambda: scale.latest.status is Status.OVERLOAD)
+        eventually(lambda: scale.latest.status is Status.OVERLOAD)
         assert not scale.read_stable(0.3).usable

@@ -11,7 +11,7 @@ from core.access import IssueEnrolment, RevokeBadge
 from core.client import CLIENT, Client
 from core.people import Person, RecordFailedAuthentication, RetirePerson
 from tests.accounts_plant import AccountsPlant, accounts_plant, seed_folder, ticket_of
-from tests.erp_plant import eventually
+from tests.patience import eventually
 
 CHOSEN = "nine quiet lamps by the door"
 

@@ -11,6 +11,7 @@ from core.execution import Actor, Execution
 from core.ledger.checkpoint import LogKey
 from core.people import INSTALLER, ROLES, RegisterPerson
 from dashboards.accounts import PlantAccounts, viewer_of
+from tests.patience import eventually
 from tests.ui_plant import create_app, plant_of, running
 
 SECRET = "482913"
@@ -247,16 +248,12 @@ def test_signing_in_and_out_are_entries(url: str, execution: Execution) -> None:
         form = ada.get("/logout").text
         csrf = form.split('name="csrf" value="')[1].split('"')[0]
         ada.post("/logout", data={"csrf": csrf})
-    import time
 
-    end = time.monotonic() + 5
-    while "person.signed-out" not in [
-        entry.type for entry in execution.ledger.stream("person/ada")
-    ]:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    types = [entry.type for entry in execution.ledger.stream("person/ada")]
-    assert types == [
+    def types() -> list[str]:
+        return [entry.type for entry in execution.ledger.stream("person/ada")]
+
+    eventually(lambda: "person.signed-out" in types())
+    assert types() == [
         "person.registered", "person.secret-changed", "person.signed-in", "person.signed-out",
     ]  # fmt: skip
 

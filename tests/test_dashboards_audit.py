@@ -355,7 +355,7 @@ def test_search_open_and_verify_in_a_browser(
     page.get_by_text("Canonical body").click()
     expect(page.get_by_test_id("body")).to_contain_text('"type":"weighing.weight-recorded"')
     page.get_by_role("button", name="Verify the whole ledger").click()
-    expect(page.get_by_test_id("verdict")).to_contain_text("It holds.", timeout=20_000)
+    expect(page.get_by_test_id("verdict")).to_contain_text("It holds.")
     root = plant.execution.ledger.root(plant.execution.ledger.checkpoint().size).hex()  # type: ignore[union-attr]
     expect(page.get_by_test_id("verdict")).to_contain_text(root)
 

@@ -1,4 +1,3 @@
-import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import partial
@@ -12,6 +11,7 @@ from dashboards.components.live_weight import Link, LiveWeight, judge
 from dashboards.components.refusal_bar import RefusalBar
 from dashboards.components.scan_field import ScanField
 from tests.browser import Screen, grave_findings
+from tests.patience import eventually
 from tests.ui_bench import HEARD, LIMITS, PAGES, PLANT, WEIGHTS, WRONG_LOT, forget
 from tests.ui_plant import SECRET, create_app, running
 
@@ -33,13 +33,6 @@ def page(url: str, open_screen: Callable[..., Screen]) -> Page:
     return opened
 
 
-def until(holds: Callable[[], bool], seconds: float = 8) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, HEARD
-        time.sleep(0.02)
-
-
 @pytest.mark.requirement("E2")
 @pytest.mark.parametrize("delay_ms", [0, 2, 10])
 def test_twenty_of_twenty_scans_arrive_whole(page: Page, delay_ms: int) -> None:
@@ -50,7 +43,7 @@ def test_twenty_of_twenty_scans_arrive_whole(page: Page, delay_ms: int) -> None:
             page.keyboard.type(code, delay=delay_ms)
             page.keyboard.press("Enter")
             page.wait_for_timeout(gap_ms)
-        until(lambda: len(HEARD) >= 20)
+        eventually(lambda: len(HEARD) >= 20)
         assert codes == HEARD
 
 
@@ -58,7 +51,7 @@ def test_scan_right_after_a_tap_on_a_button_arrives_and_presses_nothing(page: Pa
     page.get_by_role("button", name="Tap").click()
     page.keyboard.type("L-4711")
     page.keyboard.press("Enter")
-    until(lambda: "L-4711" in HEARD)
+    eventually(lambda: "L-4711" in HEARD)
     assert HEARD == ["tap", "L-4711"]
 
 
@@ -76,7 +69,7 @@ def test_group_separator_of_a_reader_is_kept(page: Page) -> None:
     page.keyboard.press("Control+]")
     page.keyboard.type("3103009950")
     page.keyboard.press("Enter")
-    until(lambda: bool(HEARD))
+    eventually(lambda: bool(HEARD))
     assert HEARD == ["10L-1\x1d3103009950"]
 
 
@@ -87,7 +80,7 @@ def test_keypad_handles_keys_in_the_browser_and_sends_one_number(page: Page) -> 
     expect(pad.get_by_label("Tare")).to_have_value("1.25")
     assert HEARD == []
     pad.get_by_test_id("keypad-ok").dblclick()
-    until(lambda: bool(HEARD))
+    eventually(lambda: bool(HEARD))
     page.wait_for_timeout(300)
     assert HEARD == ["1.25"]
 
@@ -99,7 +92,7 @@ def test_keypad_keeps_digits_typed_before_the_server_has_answered(page: Page) ->
             .find(b => b.textContent === text).click();
           for (const text of ['1', '2', 'OK', '3', 'OK', '4']) press(text); }"""
     )
-    until(lambda: len(HEARD) == 2)
+    eventually(lambda: len(HEARD) == 2)
     page.wait_for_timeout(300)
     assert HEARD == ["12", "3"]
     expect(pad.get_by_label("Tare")).to_have_value("4")
@@ -113,7 +106,7 @@ def test_keypad_takes_a_comma_from_keys_and_no_letters(page: Page) -> None:
     page.keyboard.type("1,5e9x")
     expect(field).to_have_value("1.59")
     page.keyboard.press("Enter")
-    until(lambda: bool(HEARD))
+    eventually(lambda: bool(HEARD))
     assert HEARD == ["1.59"]
 
 
@@ -123,7 +116,7 @@ def test_keypad_hides_a_secret_number_and_keeps_none(page: Page) -> None:
         pad.get_by_role("button", name=key, exact=True).click()
     assert pad.get_by_label("Secret number").get_attribute("type") == "password"
     pad.get_by_test_id("keypad-ok").click()
-    until(lambda: bool(HEARD))
+    eventually(lambda: bool(HEARD))
     assert HEARD == ["4711"]
     expect(pad.get_by_label("Secret number")).to_have_value("")
 
@@ -190,9 +183,7 @@ def test_live_weight_tells_by_word_and_state(page: Page) -> None:
 
 @pytest.mark.requirement("E3")
 def test_live_weight_without_news_says_so(page: Page) -> None:
-    expect(page.get_by_test_id("live-weight")).to_have_attribute(
-        "data-state", "stale", timeout=8000
-    )
+    expect(page.get_by_test_id("live-weight")).to_have_attribute("data-state", "stale")
     expect(page.get_by_test_id("weight-state")).to_have_text("NO NEW READING")
 
 
@@ -213,7 +204,7 @@ def test_wrong_lot_stops_everything_until_it_is_understood(page: Page) -> None:
     assert box["height"] >= 72
     understood.click()
     expect(stop).to_be_hidden()
-    until(lambda: "understood" in HEARD)
+    eventually(lambda: "understood" in HEARD)
     assert HEARD == ["L-77", "understood"]
 
 
@@ -268,7 +259,7 @@ def test_signing_out_in_one_tab_takes_the_other_to_the_form(
     other = screen.page.context.new_page()
     other.goto(url + "/logout")
     other.get_by_role("button", name="Sign out now").click()
-    kept.wait_for_url(lambda address: "/login?next=%2Fkiosk" in address, timeout=10_000)
+    kept.wait_for_url(lambda address: "/login?next=%2Fkiosk" in address)
     screen.errors.clear()  # the browser logs the 401 by which the page learned it
 
 
@@ -280,9 +271,7 @@ def test_a_page_says_when_the_server_is_gone_and_comes_back(
         screen.sign_in("ama", SECRET)
         page = screen.go("/kiosk")
         expect(page.locator("#bw-lost")).to_be_hidden()
-    expect(page.locator("#bw-lost")).to_contain_text(
-        "Nothing entered now is recorded", timeout=9000
-    )
+    expect(page.locator("#bw-lost")).to_contain_text("Nothing entered now is recorded")
     expect(page.locator("#bw-lost")).to_contain_text("Last data at ")
     screen.errors.clear()
 

@@ -12,7 +12,7 @@ from core.fact import Command
 from core.people import ChangeRoles, Person, RetirePerson
 from dashboards.accounts import viewer_of
 from dashboards.compose import Plant, Wiring, open_execution
-from tests.erp_plant import eventually
+from tests.patience import eventually
 
 
 @pytest.mark.requirement("H7")

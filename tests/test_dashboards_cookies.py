@@ -2,7 +2,6 @@
 
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -19,6 +18,7 @@ from dashboards import cookies
 from dashboards.security import Gate
 from dashboards.server import serve
 from dashboards.session import COOKIE, Sessions
+from tests.patience import eventually
 from tests.sockets import knock, token_of
 from tests.test_dashboards_security import PAGES
 from tests.ui_plant import SECRET, create_app, free_port, plant_of, running, signed_in
@@ -128,9 +128,7 @@ def secure(certificate: tuple[Path, Path]) -> Iterator[tuple[str, ssl.SSLContext
     server = serve(create_app(plant_of(), pages=PAGES), port=port, tls=certificate)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    end = time.monotonic() + 20
-    while not server.started and time.monotonic() < end:
-        time.sleep(0.05)
+    eventually(lambda: server.started or not thread.is_alive())
     yield f"https://127.0.0.1:{port}", ssl.create_default_context(cafile=certificate[0])
     server.should_exit = True
     thread.join(15)

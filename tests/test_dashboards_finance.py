@@ -20,8 +20,8 @@ from dashboards.finance.reading import Scope, Snapshot
 from dashboards.finance.view import Ask, ask_of, overview
 from erp.rows import State
 from tests.browser import Screen, grave_findings, ready
-from tests.erp_plant import eventually
 from tests.finance_plant import FinancePlant, finance_plant
+from tests.patience import eventually
 from tests.plant import ZONE, LivingPlant
 
 
@@ -247,7 +247,7 @@ def test_finance_follows_a_difference_to_its_proof_and_resends(
     page.get_by_text("Resend, same key").click()
     page.get_by_label("Why it is sent again").fill("The order is unlocked.")
     page.get_by_role("button", name="Resend now").click()
-    expect(page.get_by_test_id("drawer-class")).to_have_text("Matched", timeout=20_000)
+    expect(page.get_by_test_id("drawer-class")).to_have_text("Matched")
     assert "ask=" not in page.url
 
 

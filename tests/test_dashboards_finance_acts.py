@@ -18,8 +18,8 @@ from dashboards.finance.compare import MatchRow
 from dashboards.finance.owned import to_clear
 from erp import evidence
 from erp.rows import State
-from tests.erp_plant import eventually
 from tests.finance_plant import Client, FinancePlant, finance_plant
+from tests.patience import eventually
 from tests.plant import LivingPlant
 
 

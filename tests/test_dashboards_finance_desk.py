@@ -19,9 +19,9 @@ from dashboards.finance.desk import FinanceDesk, Looked, NotFilled
 from dashboards.finance.row_state import row_state
 from erp import evidence
 from erp.rows import State
-from tests.erp_plant import eventually
 from tests.finance_plant import FinancePlant, finance_plant
 from tests.hands import refusal
+from tests.patience import eventually
 from tests.plant import LivingPlant
 from tests.plant_data import PEOPLE, PIN, ZONE
 from tests.test_dashboards_finance_acts import locked, row_of

@@ -20,8 +20,8 @@ from dashboards.finance.kept_rows import KeptRows
 from dashboards.finance.paper import pdf
 from dashboards.finance.workbook import workbook
 from tests.browser import Screen, grave_findings, ready
-from tests.erp_plant import eventually
 from tests.finance_plant import Client, FinancePlant, finance_plant
+from tests.patience import eventually
 from tests.plant import LivingPlant
 from tests.plant_data import PIN, ZONE
 from tests.records import holding, squeezed, text_of
@@ -199,13 +199,13 @@ def test_signed_period_is_for_finance(finance: FinancePlant, form: str) -> None:
 def sign(page: Page, *, badge: str) -> None:
     """Sign what the dialog shows."""
     dialog = page.get_by_test_id("signature")
-    expect(dialog).to_be_visible(timeout=20_000)
+    expect(dialog).to_be_visible()
     page.get_by_test_id("signature-badge").fill(badge)
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("signature-words")).to_contain_text("Rows SHA-256")
     page.get_by_test_id("signature-pin").fill(PIN)
     page.get_by_test_id("signature-sign").click()
-    expect(dialog).to_be_hidden(timeout=20_000)
+    expect(dialog).to_be_hidden()
 
 
 @pytest.mark.requirement("L1", "L8", "K1")
@@ -226,13 +226,13 @@ def test_finance_assigns_resends_and_signs_the_day_on_screens(
     drawer.get_by_label("Reason").select_option("refused_by_erp")
     drawer.get_by_label("Note: what is known").fill("The order is locked in the ERP.")
     drawer.get_by_role("button", name="Assign").click()
-    expect(drawer.get_by_test_id("owner")).to_contain_text("Finn Fuchs (finn)", timeout=20_000)
+    expect(drawer.get_by_test_id("owner")).to_contain_text("Finn Fuchs (finn)")
     assert grave_findings(page) == []
     finance.erp.admin("orders", id="1002", state="released")
     drawer.get_by_text("Resend, same key").click()
     drawer.get_by_label("Why it is sent again").fill("The planner released the order.")
     drawer.get_by_role("button", name="Resend now").click()
-    expect(page.get_by_test_id("drawer-class")).to_have_text("Matched", timeout=20_000)
+    expect(page.get_by_test_id("drawer-class")).to_have_text("Matched")
     expect(drawer.get_by_test_id("decided")).to_contain_text("The planner released the order.")
     page.keyboard.press("Escape")
     until(finance, matched=3)
@@ -255,7 +255,7 @@ def test_finance_assigns_resends_and_signs_the_day_on_screens(
         f"/reconcile?view=periods&period={day}"
     )
     ready(page)
-    expect(page.get_by_text("Changed after sign-off: 1 row.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Changed after sign-off: 1 row.")).to_be_visible()
     expect(page.get_by_test_id("changed")).to_contain_text("ERP 2.04 kg")
     expect(page.get_by_test_id("frozen")).to_contain_text("Matched")
     assert grave_findings(page) == []

@@ -50,7 +50,6 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingPlant]:
 def olga(plant: LivingPlant, open_screen: Open) -> Screen:
     plant.scales["SC-B1"].remove()
     screen = plant.screen(open_screen, "olga", station="K-B1")
-    screen.page.set_default_timeout(15_000)
     return screen
 
 
@@ -63,7 +62,7 @@ def at_step(plant: LivingPlant, screen: Screen, step: str) -> tuple[str, Page]:
 def ask(page: Page, sentence: str) -> None:
     # While one step gives way to the next, both stand on the page for a moment.
     asked = page.get_by_test_id("ask").filter(has_text=sentence)
-    expect(asked).to_be_visible(timeout=15_000)
+    expect(asked).to_be_visible()
 
 
 def scan(page: Page, text: str) -> None:
@@ -91,14 +90,14 @@ def poured(plant: LivingPlant, page: Page, label: str, *, gross_g: str) -> None:
     scan(page, label)
     ask(page, "Put the empty container")
     plant.scales["SC-B1"].place_g(Decimal(412))
-    expect(page.get_by_test_id("net")).to_contain_text("0.412", timeout=15_000)
+    expect(page.get_by_test_id("net")).to_contain_text("0.412")
     press_when_ready(page)
     ask(page, "Pour until")
     plant.scales["SC-B1"].place_g(Decimal(gross_g))
 
 
 def press_when_ready(page: Page) -> None:
-    expect(page.get_by_test_id("primary")).to_be_enabled(timeout=15_000)
+    expect(page.get_by_test_id("primary")).to_be_enabled()
     page.get_by_test_id("primary").click()
 
 
@@ -169,7 +168,7 @@ def test_overweight_holds_the_batch_until_quality_frees_it(
 ) -> None:
     batch, page = at_step(plant, olga, "40")
     poured(plant, page, CROSCARMELLOSE, gross_g="2879")
-    expect(page.get_by_text("Too much: at most 2.424 kg.")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Too much: at most 2.424 kg.")).to_be_visible()
     expect(page.get_by_test_id("primary")).to_be_disabled()
     page.get_by_test_id("deviate").click()
     expect(page.get_by_test_id("primary")).to_be_disabled()
@@ -200,7 +199,7 @@ def test_overweight_holds_the_batch_until_quality_frees_it(
 def test_two_containers_make_one_weight(plant: LivingPlant, olga: Screen) -> None:
     batch, page = at_step(plant, olga, "30")
     poured(plant, page, POVIDONE, gross_g="1212")
-    expect(page.get_by_test_id("more")).to_be_enabled(timeout=15_000)
+    expect(page.get_by_test_id("more")).to_be_enabled()
     page.get_by_test_id("more").click()
     ask(page, "Scan a container of Povidone K30.")
     expect(page.get_by_test_id("pours")).to_contain_text("0.800 kg")
@@ -295,7 +294,7 @@ def test_daily_check_fails_then_passes(plant: LivingPlant, open_screen: Open) ->
     plant.scales["SC-B2"].place_g(Decimal(5006))
     press_when_ready(page)
     expect(page.get_by_test_id("refusal")).to_contain_text(
-        "Scale SC-B2: shows 5.006 kg, must show 4.995 kg to 5.005 kg.", timeout=15_000
+        "Scale SC-B2: shows 5.006 kg, must show 4.995 kg to 5.005 kg."
     )
     plant.scales["SC-B2"].place_g(Decimal(5005))
     expect(page.get_by_test_id("net")).to_contain_text("5.005")
@@ -332,9 +331,9 @@ def test_operator_sees_gates_and_cannot_dispatch(plant: LivingPlant, olga: Scree
 def test_lost_link_shows_no_old_weight(plant: LivingPlant, olga: Screen) -> None:
     _, page = at_step(plant, olga, "30")
     poured(plant, page, POVIDONE, gross_g="2212")
-    expect(page.get_by_test_id("primary")).to_be_enabled(timeout=15_000)
+    expect(page.get_by_test_id("primary")).to_be_enabled()
     plant.scales["SC-B1"].drop(3)
-    expect(page.get_by_test_id("weight-state")).to_contain_text("NO LINK", timeout=10_000)
+    expect(page.get_by_test_id("weight-state")).to_contain_text("NO LINK")
     expect(page.get_by_test_id("net")).not_to_contain_text("1.800")
     expect(page.get_by_test_id("primary")).to_be_disabled()
 

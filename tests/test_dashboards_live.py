@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dashboards.live import Hub, News, Tailer, pace_s
+from tests.patience import eventually
 
 
 class Page:
@@ -41,20 +42,13 @@ def hub() -> Iterator[Hub]:
     made.close()
 
 
-def until(holds: Callable[[], Any], seconds: float = 3) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
 def test_news_between_two_turns_are_one_and_the_newest(hub: Hub, page: Page) -> None:
     told: list[Mapping[str, News]] = []
     hub.attach(page, ["batch/1", "ledger"], told.append)
     for value in range(50):
         hub.publish("batch/1", value)
         hub.publish("other", value)
-    until(lambda: page.turns)
+    eventually(lambda: page.turns)
     assert page.run() == 1
     assert [{topic: news.value for topic, news in one.items()} for one in told] == [{"batch/1": 49}]
 
@@ -78,9 +72,9 @@ def test_the_last_news_arrive_although_nothing_follows(hub: Hub, page: Page) -> 
     values: list[Any] = []
     hub.attach(page, ["ledger"], lambda news: values.append(news["ledger"].value))
     hub.publish("ledger", 1)
-    until(page.run)
+    eventually(page.run)
     hub.publish("ledger", 2)  # inside the pause
-    until(page.run)
+    eventually(page.run)
     assert values == [1, 2]
 
 
@@ -89,12 +83,12 @@ def test_a_slow_topic_does_not_hold_up_the_scale(hub: Hub, page: Page) -> None:
     hub.attach(page, ["ledger", "scale/SC-1"], lambda news: seen.append(set(news)))
     hub.publish("ledger", 1)
     hub.publish("scale/SC-1", 1)
-    until(page.run)
+    eventually(page.run)
     hub.publish("ledger", 2)
     hub.publish("scale/SC-1", 2)
-    until(page.run)
+    eventually(page.run)
     assert seen == [{"ledger", "scale/SC-1"}, {"scale/SC-1"}]
-    until(page.run)
+    eventually(page.run)
     assert seen[-1] == {"ledger"}
 
 
@@ -102,7 +96,7 @@ def test_a_page_that_leaves_is_told_no_more(hub: Hub, page: Page) -> None:
     told: list[Any] = []
     number = hub.attach(page, ["ledger"], told.append)
     hub.publish("ledger", 1)
-    until(lambda: page.turns)
+    eventually(lambda: page.turns)
     hub.unsubscribe(number)
     page.run()
     assert (told, len(hub)) == ([], 0)
@@ -112,7 +106,7 @@ def test_a_document_that_is_gone_is_forgotten(hub: Hub, page: Page) -> None:
     hub.attach(page, ["ledger"], lambda news: None)
     page.gone = True
     hub.publish("ledger", 1)
-    until(lambda: len(hub) == 0)
+    eventually(lambda: len(hub) == 0)
 
 
 @dataclass
@@ -141,7 +135,7 @@ def test_the_tailer_starts_at_the_end_and_publishes_by_kind_and_stream(hub: Hub)
     with ledger.lock:
         ledger.lines += [Line(6, "batch/1"), Line(7, "lot/L-1"), Line(8, "batch/2")]
     tailer.wake()
-    until(lambda: hub.latest("ledger"))
+    eventually(lambda: hub.latest("ledger"))
     tailer.stop()
     topics = ("ledger", "kind/batch", "kind/lot", "batch/1", "batch/2", "lot/L-1")
     assert {topic: hub.latest(topic).value.seq for topic in topics} == {  # type: ignore[union-attr]
@@ -168,8 +162,8 @@ def test_the_tailer_goes_on_after_a_fault(hub: Hub) -> None:
     ledger = Flaky()
     tailer = Tailer(ledger, hub, poll_s=0.02)
     tailer.start()
-    until(ledger.broken.is_set)
+    eventually(ledger.broken.is_set)
     with ledger.lock:
         ledger.lines.append(Line(6, "batch/9"))
-    until(lambda: hub.latest("batch/9"), 5)
+    eventually(lambda: hub.latest("batch/9"))
     tailer.stop()

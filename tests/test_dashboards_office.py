@@ -35,8 +35,8 @@ from dashboards.office.policy import (
     ready_profiles,
 )
 from tests.browser import Screen, grave_findings, ready
-from tests.erp_plant import eventually
 from tests.finance_plant import FinancePlant, finance_plant
+from tests.patience import eventually
 from tests.plant import PEOPLE, PIN, ZONE, LivingPlant
 
 AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -262,7 +262,7 @@ def test_link_and_metrics_tell_of_a_refusal_an_outage_and_its_end(
     finance.erp.stop()
     finance.made("1002")
     eventually(lambda: figure(httpx.get(metrics).text, "erp_endpoint_up") == 0, within_s=20)
-    expect(page.get_by_text("The ERP does not answer.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("The ERP does not answer.")).to_be_visible()
 
 
 def test_a_clock_that_is_too_far_away_is_named_before_signatures_fail(
@@ -314,7 +314,7 @@ def test_a_changed_bom_blocks_new_batches_says_where_and_is_a_version(
     expect(page.get_by_test_id("pulls").locator("tbody tr")).to_have_count(4)
     finance.made("1001")
     bom_in_the_erp(finance, "1.9")
-    expect(page.get_by_text("The ERP's BOM differs from the recipe.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("The ERP's BOM differs from the recipe.")).to_be_visible()
     expect(page.get_by_test_id("drift")).to_contain_text(
         "PVP: recipe has 1800 g for 60 kg, ERP has 1900 g for 60 kg"
     )
@@ -330,7 +330,7 @@ def test_a_changed_bom_blocks_new_batches_says_where_and_is_a_version(
     expect(rows.last).to_contain_text("the first statement")
     assert grave_findings(page) == []
     bom_in_the_erp(finance, "1.8")
-    expect(rows).to_have_count(3, timeout=20_000)
+    expect(rows).to_have_count(3)
     finance.plant.do(DispatchOrder(order="1002", room="B2"), "sana")
 
 
@@ -350,7 +350,7 @@ def test_items_and_customers_have_versions_and_what_vanished_is_told(
     eventually(lambda: nouns.get(ErpMaterial, "PVP").version == 2, within_s=20)  # type: ignore[union-attr]
     page = finance.plant.screen(open_screen, "quinn", dark=True).go("/office?view=master")
     ready(page)
-    expect(page.get_by_test_id("vanished")).to_contain_text("1004", timeout=20_000)
+    expect(page.get_by_test_id("vanished")).to_contain_text("1004")
     page.get_by_role("link", name="Customers").click()
     expect(page.get_by_test_id("records")).to_contain_text("Clinic <b>")
     page.get_by_role("link", name="Items").click()

@@ -330,7 +330,7 @@ def test_oee_page_draws_and_its_numbers_open(plant: Plant, open_screen: Any, dar
             page.get_by_text("stops as a table").click()
             page.get_by_test_id("stops").get_by_text("Unlabelled stop").wait_for()
             plant.book.label(minutes(120), minutes(129), "breakdown", reason="feeder_blocked")
-            page.get_by_test_id("stops").get_by_text("Feeder blocked").wait_for(timeout=5000)
+            page.get_by_test_id("stops").get_by_text("Feeder blocked").wait_for()
 
 
 def test_deviation_page_draws_with_little_data(open_screen: Any) -> None:

@@ -13,7 +13,7 @@ from core.access import ProviderIdentity, identity_name
 from core.people import Person, RecordFailedAuthentication
 from core.secret_rules import AccountPolicy
 from tests.accounts_plant import AccountsPlant, accounts_plant, seed_folder, ticket_of
-from tests.erp_plant import eventually
+from tests.patience import eventually
 
 CHECK = {
     "document": "passport", "checked_by": "H. Roth", "checked_on": "2026-11-20", "why": "First.",

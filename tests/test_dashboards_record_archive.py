@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -14,8 +12,7 @@ from core.record_print import Closing, Prints
 from dashboards.record.closing import Archive, closed_json
 from tests.floor import Floor
 from tests.hands import ORDER, PACK
-
-WAIT_S = 30
+from tests.patience import eventually
 
 
 def released(floor: Floor, order: str = ORDER) -> str:
@@ -28,13 +25,6 @@ def released(floor: Floor, order: str = ORDER) -> str:
 def closings(floor: Floor, batch: str) -> tuple[Closing, ...]:
     prints = floor.get(Prints, batch)
     return () if prints is None else prints.closings
-
-
-def until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def decision(floor: Floor, batch: str) -> Entry:
@@ -55,7 +45,7 @@ def test_record_that_was_decided_before_the_start_is_closed_at_the_start(floor: 
     assert closings(floor, batch) == ()
     archive = Archive(floor.execution)
     archive.start()
-    until(lambda: closings(floor, batch))
+    eventually(lambda: closings(floor, batch))
     archive.stop()
     [closing] = closings(floor, batch)
     assert (closing.revision, closing.size) == (1, decision(floor, batch).seq)
@@ -72,7 +62,7 @@ def test_decision_that_is_heard_closes_the_record_once_however_often_it_is_heard
     batch = released(floor)
     for entry in floor.execution.ledger.stream(f"batch/{batch}"):
         archive.heard(entry)  # all others are no decision
-    until(lambda: closings(floor, batch))
+    eventually(lambda: closings(floor, batch))
     for _ in range(3):
         archive.heard(decision(floor, batch))
     archive.stop()

@@ -17,8 +17,8 @@ from dashboards.cli import app
 from dashboards.cli.asking import ask_ledger
 from dashboards.compose import open_execution
 from erp import evidence
-from tests.erp_plant import eventually
 from tests.finance_plant import FinancePlant, finance_plant
+from tests.patience import eventually
 from tests.plant import MATRIX, PIN, ZONE, LivingPlant, seed
 
 

@@ -1,7 +1,8 @@
 """The demo as anybody starts it: one command, and its report against its own databases.
 
-The command runs once. Everything is then read again without the product's code:
-the ledger and the ERP's books with sqlite3, the tree with hashlib, the bundle by its own verifier.
+The command runs until the crew's first batches are released. Everything is then read again without
+the product's code: the ledger and the ERP's books with sqlite3, the tree with hashlib, the bundle
+by its own verifier.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -26,9 +28,10 @@ import httpx
 import pytest
 
 from erp.events import BY_FACT
+from tests.patience import eventually
 
-SECONDS = 75  # twice what the crew takes to its first release on two busy processors
 PATIENCE_S = 240
+CLI = [sys.executable, "-P", "-m", "dashboards.cli"]
 CONTRACT = {
     "entries", "checkpoint", "orders", "batches_released", "deviations", "refusals", "signatures",
     "erp", "reconciliation", "oee",
@@ -65,7 +68,7 @@ def rows(database: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
 
 def command(*arguments: str, within_s: float = 60) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-P", "-m", "dashboards.cli", *arguments],
+        [*CLI, *arguments],
         capture_output=True, encoding="utf-8", timeout=within_s, check=False,
     )  # fmt: skip
 
@@ -96,14 +99,27 @@ def alone(lock: Path) -> Iterator[None]:
 
 
 def ran(data: Path, report: Path) -> dict[str, Any]:
-    """Start the demo as a person does, wait for its end, and return what it gave."""
-    done = command(
-        "demo", "--data", str(data), "--reset", "--port", "0", "--for", str(SECONDS),
-        "--report", str(report), within_s=PATIENCE_S,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(report.read_text("utf-8"))
-    return {"report": found, "printed": done.stdout + done.stderr}
+    """Start the demo as a person does, end it once a batch is released, return what it gave."""
+    asked = ["--data", str(data), "--reset", "--port", "0", "--report", str(report)]
+    words = report.with_suffix(".txt")
+    with words.open("w", encoding="utf-8") as to:
+        running = subprocess.Popen([*CLI, "demo", *asked], stdout=to, stderr=to)
+    try:
+        eventually(lambda: running.poll() is not None or released(data), within_s=PATIENCE_S)
+        running.send_signal(signal.SIGINT)
+        code = running.wait(PATIENCE_S)
+    finally:
+        running.kill()
+    printed = words.read_text("utf-8")
+    assert code == 0, printed
+    return {"report": json.loads(report.read_text("utf-8")), "printed": printed}
+
+
+def released(data: Path) -> bool:
+    """Say whether the ledger of a running plant has a released batch."""
+    with suppress(sqlite3.OperationalError):  # there is no ledger yet
+        return bool(rows(data / "ledger.db", "SELECT 1 FROM entry WHERE type = 'batch.released'"))
+    return False
 
 
 def test_report_keeps_its_contract(demo: Ran) -> None:
@@ -224,6 +240,18 @@ def test_nothing_broke_on_the_way(demo: Ran) -> None:
     for name, text in (logs | {"the command": demo.printed}).items():
         assert "Traceback" not in text, f"{name}: {text[-3000:]}"
     assert "was accepted and should not be" not in logs["crew.log"]
+
+
+def test_demo_started_again_goes_on_and_ends_by_itself(demo: Ran, tmp_path: Path) -> None:
+    data, report = tmp_path / "data", tmp_path / "report.json"
+    shutil.copytree(demo.data, data)
+    asked = ["--data", str(data), "--port", "0", "--for", "2", "--report", str(report)]
+    done = command("demo", *asked, within_s=PATIENCE_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    kept = "SELECT body FROM entry ORDER BY seq"
+    before, after = rows(demo.data / "ledger.db", kept), rows(data / "ledger.db", kept)
+    assert after[: len(before)] == before
+    assert len(after) >= json.loads(report.read_text("utf-8"))["entries"] > len(before)
 
 
 @pytest.fixture(scope="module")

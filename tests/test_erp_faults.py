@@ -11,7 +11,8 @@ from core.clock import now
 from erp import evidence
 from erp.outbox import Outbox
 from erp.rows import State
-from tests.erp_plant import Clock, Sandbox, eventually, sandbox_running
+from tests.erp_plant import Clock, Sandbox, sandbox_running
+from tests.patience import eventually
 from tests.test_erp_relay import orders, relaying
 
 
@@ -53,7 +54,7 @@ def test_a_message_that_another_one_overtakes_loses_nothing(erp: Sandbox, outbox
     with relaying(ledger, outbox, erp) as relay:
         relay.start()
         done = [State.DONE] * 4
-        eventually(lambda: [row.state for row in evidence.messages(outbox)] == done, within_s=30)
+        eventually(lambda: [row.state for row in evidence.messages(outbox)] == done)
     for n in (402, 403):
         booked = [line["reference"] for line in erp.lines(f"PO-{n}")]
         assert booked == [row.event_id for row in evidence.messages(outbox, lane=f"W{n}")]

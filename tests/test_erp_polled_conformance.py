@@ -29,8 +29,9 @@ from erp.port import (
     Scope,
 )
 from tests.erp_peers import ORDERS, Story, last_month, posting
-from tests.erp_polled import Door, PolledPeer, quickbooks, settled, wait
+from tests.erp_polled import Door, PolledPeer, quickbooks, settled
 from tests.erp_simulated import SECRET
+from tests.patience import eventually
 
 TODAY = now().date()
 NUMBERS = iter(ORDERS)
@@ -106,7 +107,7 @@ def test_a_request_that_never_arrived_is_booked_once_by_the_next(
     assert isinstance(door.port.post(posting(made)), Accepted)
     assert door.port.accepted(made.data.erp_ref) is None
     peer.connect(door.url)
-    wait(lambda: door.port.accepted(made.data.erp_ref))
+    eventually(lambda: door.port.accepted(made.data.erp_ref))
     assert peer.builds(made) == 1
 
 
@@ -232,10 +233,10 @@ def test_a_secret_that_ran_out_pauses_and_books_nothing(
     made = story.released()
     peer.connect(door.url, secret="another")
     assert isinstance(door.port.post(posting(made)), Accepted)
-    wait(lambda: not door.port.health().up)
+    eventually(lambda: not door.port.health().up)
     assert door.port.accepted(made.data.erp_ref) is None
     peer.connect(door.url, secret=SECRET)
-    wait(lambda: door.port.accepted(made.data.erp_ref))
+    eventually(lambda: door.port.accepted(made.data.erp_ref))
     assert peer.builds(made) == 1
 
 
@@ -265,9 +266,9 @@ def test_a_crash_of_the_erp_between_two_facts_loses_and_doubles_nothing(
     assert isinstance(settled(door, first), Posted)
     peer.crash()
     assert isinstance(door.port.post(posting(second)), Accepted)
-    wait(lambda: not door.port.health().up)
+    eventually(lambda: not door.port.health().up)
     peer.restart()
-    wait(lambda: door.port.accepted(second.data.erp_ref))
+    eventually(lambda: door.port.accepted(second.data.erp_ref))
     assert isinstance(door.port.post(posting(first)), Duplicate)
-    wait(lambda: door.queue.seen_at(tasks.BUILDS) and door.port.health().up)
+    eventually(lambda: door.queue.seen_at(tasks.BUILDS) and door.port.health().up)
     assert (peer.builds(first), peer.builds(second)) == (1, 1)

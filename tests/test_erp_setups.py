@@ -26,10 +26,11 @@ from erp.simulated import modelled
 from erp.simulated import sage_x3 as x3
 from tests.erp_peers import ORDERS, Story, posting
 from tests.erp_plant import free_port
-from tests.erp_polled import quickbooks, wait
+from tests.erp_polled import quickbooks
 from tests.erp_simulated import SECRET, USER, SimulatedPeer
 from tests.hands import refusal
 from tests.modelled_peer import TOKEN_PATH, ionapi
+from tests.patience import eventually
 from tests.test_config_adapters import pack
 
 CLIENT = "11111111-2222-3333-4444-555555555555"
@@ -170,9 +171,9 @@ def test_a_served_plant_opens_its_door_to_the_web_connector(tmp_path: Path) -> N
         assert f'location="{base}/erp/qbwc"' in httpx.get(f"{base}/erp/qbwc", trust_env=False).text
         peer.connect(f"{base}/erp/qbwc")
         made = Story(ORDERS[0]).released()
-        wait(lambda: link.port.health().up)
+        eventually(lambda: link.port.health().up)
         assert isinstance(link.port.post(posting(made)), Accepted)
-        wait(lambda: link.port.find_posting(made.data.erp_ref))
+        eventually(lambda: link.port.find_posting(made.data.erp_ref))
         assert peer.builds(made) == 1
         peer.connect(None)
 

@@ -17,7 +17,8 @@ from erp import evidence
 from erp.derive import Deriver
 from erp.outbox import Outbox
 from erp.stream import Publisher, subject_of
-from tests.erp_plant import AT, SITE, Written, eventually, free_port
+from tests.erp_plant import AT, SITE, Written, free_port
+from tests.patience import eventually
 
 SERVER = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which(
     "nats-server"
@@ -116,13 +117,13 @@ def test_the_same_bytes_are_published_once_in_the_order_of_the_facts(
     derive(ledger, outbox)
     publisher = publishing(outbox, stream)
     publisher.start()
-    eventually(lambda: publisher.status().upto_seq == 12, within_s=30)
+    eventually(lambda: publisher.status().upto_seq == 12)
     publisher.stop()
     again = publishing(outbox, stream)  # a new process finds nothing left to do
     again.start()
     ledger.batch(3)
     derive(ledger, outbox)
-    eventually(lambda: again.status().upto_seq == 18, within_s=30)
+    eventually(lambda: again.status().upto_seq == 18)
     again.stop()
     rows = evidence.messages(outbox)
     assert stream.received() == [
@@ -140,14 +141,14 @@ def test_a_stream_that_is_away_loses_nothing_and_counts_no_receipt(
     derive(ledger, outbox)
     publisher = publishing(outbox, stream)
     publisher.start()
-    eventually(lambda: publisher.status().upto_seq == 6, within_s=30)
+    eventually(lambda: publisher.status().upto_seq == 6)
     stream.kill()
     ledger.batch(2)
     derive(ledger, outbox)
-    eventually(lambda: publisher.status().fault is not None, within_s=30)
+    eventually(lambda: publisher.status().fault is not None)
     assert publisher.status().waiting == 6
     stream.start()
-    eventually(lambda: publisher.status().upto_seq == 12, within_s=30)
+    eventually(lambda: publisher.status().upto_seq == 12)
     publisher.stop()
     assert len(stream.received()) == 12
     assert {row.state for row in evidence.messages(outbox)} == {"pending"}
@@ -162,12 +163,12 @@ def test_an_acknowledgement_that_was_lost_makes_no_second_message(
     derive(ledger, outbox)
     publisher = publishing(outbox, stream)
     publisher.start()
-    eventually(lambda: publisher.status().upto_seq == 6, within_s=30)
+    eventually(lambda: publisher.status().upto_seq == 6)
     publisher.stop()
     with outbox.engine.begin() as connection:
         connection.exec_driver_sql("update erp_relay_cursor set upto_seq = 3 where target = 'nats'")
     again = publishing(outbox, stream)
     again.start()
-    eventually(lambda: again.status().upto_seq == 6, within_s=30)
+    eventually(lambda: again.status().upto_seq == 6)
     again.stop()
     assert len(stream.received()) == 6

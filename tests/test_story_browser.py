@@ -21,15 +21,13 @@ from core.execution import Actor
 from core.order import Order, OrderState
 from core.projections.nouns import differences
 from tests.browser import Screen
-from tests.erp_plant import eventually
+from tests.patience import eventually
 
 if TYPE_CHECKING:
     from tests.composed_plant import ComposedPlant
 
 type Open = Callable[..., Screen]
 
-PATIENCE_S = 60
-MS = PATIENCE_S * 1000
 ORDER = "1000178"
 SAYS = "croscarmellose: net 2.467 kg is over the limits 2.376 kg to 2.424 kg."
 ASSESSMENT = "4.11 % of disintegrant is within the proven range of 4 to 4.5 %."
@@ -80,11 +78,11 @@ def batch_of(plant: ComposedPlant, name: str) -> Batch:
 def ask(page: Page, sentence: str) -> None:
     # While one step gives way to the next, both stand on the page for a moment.
     asked = page.get_by_test_id("ask").filter(has_text=sentence)
-    expect(asked).to_be_visible(timeout=MS)
+    expect(asked).to_be_visible()
 
 
 def press(page: Page) -> None:
-    expect(page.get_by_test_id("primary")).to_be_enabled(timeout=MS)
+    expect(page.get_by_test_id("primary")).to_be_enabled()
     page.get_by_test_id("primary").click()
 
 
@@ -95,11 +93,11 @@ def scan(page: Page, text: str) -> None:
 
 def sign(page: Page, badge: str, secret: str) -> None:
     """Scan a badge, where one is asked, read what is signed, and enter the secret."""
-    expect(page.get_by_test_id("signature")).to_be_visible(timeout=MS)
+    expect(page.get_by_test_id("signature")).to_be_visible()
     if page.get_by_test_id("signature-badge").is_visible():
         page.get_by_test_id("signature-badge").fill(badge)
         page.keyboard.press("Enter")
-    expect(page.get_by_test_id("signature-words")).to_be_visible(timeout=MS)
+    expect(page.get_by_test_id("signature-words")).to_be_visible()
     page.get_by_test_id("signature-pin").fill(secret)
     page.get_by_test_id("signature-sign").click()
 
@@ -113,7 +111,7 @@ def poured(plant: ComposedPlant, page: Page, lot: str, *, net_g: str) -> None:
     scan(page, plant.label(lot))
     ask(page, "Put the empty container on scale B1-S1.")
     plant.pan("PLACE 412")
-    expect(page.get_by_test_id("net")).to_contain_text("0.412", timeout=MS)
+    expect(page.get_by_test_id("net")).to_contain_text("0.412")
     press(page)
     ask(page, "Pour until the weight is in tolerance.")
     plant.pan(f"POUR {net_g} 1")
@@ -141,7 +139,7 @@ def the_booth_is_cleared_and_the_scale_checked(plant: ComposedPlant, page: Page)
     ask(page, "Put the 5.000 kg check weight on scale B1-S1, nothing else.")
     expect(page.get_by_test_id("primary")).to_be_disabled()
     plant.pan("PLACE 5000.2")
-    expect(page.get_by_test_id("net")).to_contain_text("5.0002", timeout=MS)
+    expect(page.get_by_test_id("net")).to_contain_text("5.0002")
     press(page)
     ask(page, "Scan a container of povidone.")
     plant.pan("REMOVE")
@@ -153,8 +151,7 @@ def olga_weighs_povidone_and_viktor_verifies(plant: ComposedPlant, page: Page, b
     scan(page, plant.label("LA-2291"))
     stop = page.get_by_test_id("refusal-stop")
     expect(stop).to_contain_text(
-        "This is lactose, lot LA-2291. Step 3 needs povidone. Scan a povidone container.",
-        timeout=MS,
+        "This is lactose, lot LA-2291. Step 3 needs povidone. Scan a povidone container."
     )
     box = stop.bounding_box()
     assert box is not None
@@ -164,7 +161,7 @@ def olga_weighs_povidone_and_viktor_verifies(plant: ComposedPlant, page: Page, b
     assert attempt.data["rule"] == "WrongMaterial"
     page.get_by_role("button", name="Understood").click()
     poured(plant, page, "PV-1107", net_g="1809")
-    expect(page.get_by_test_id("weight-state")).to_contain_text("TOLERANCE", timeout=MS)
+    expect(page.get_by_test_id("weight-state")).to_contain_text("TOLERANCE")
     press(page)
     ask(page, "A second person checks, then signs.")
     plant.pan("REMOVE")
@@ -172,7 +169,7 @@ def olga_weighs_povidone_and_viktor_verifies(plant: ComposedPlant, page: Page, b
     page.get_by_test_id("signature-badge").fill(plant.accounts["olga"].badge)
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("signature-refusal")).to_have_text(
-        "Olga Brandt did this step (3); a second person must verify.", timeout=MS
+        "Olga Brandt did this step (3); a second person must verify."
     )
     signs(plant, page, "viktor")
     ask(page, "Scan a container of croscarmellose.")
@@ -183,14 +180,14 @@ def olga_weighs_povidone_and_viktor_verifies(plant: ComposedPlant, page: Page, b
 
 def olga_pours_too_much(plant: ComposedPlant, page: Page, batch: str) -> None:
     poured(plant, page, "CC-3044", net_g="2467")
-    expect(page.get_by_text("Too much: at most 2.424 kg.")).to_be_visible(timeout=MS)
+    expect(page.get_by_text("Too much: at most 2.424 kg.")).to_be_visible()
     expect(page.get_by_test_id("primary")).to_be_disabled()
-    expect(page.get_by_test_id("deviate")).to_be_enabled(timeout=MS)
+    expect(page.get_by_test_id("deviate")).to_be_enabled()
     page.get_by_test_id("deviate").click()
     page.get_by_test_id("choice-mixed").click()
     press(page)
     held = page.get_by_test_id("held")
-    expect(held).to_contain_text("net 2.467 kg is over the limits 2.376 kg to 2.424 kg", timeout=MS)
+    expect(held).to_contain_text("net 2.467 kg is over the limits 2.376 kg to 2.424 kg")
     expect(page.get_by_test_id("facts")).to_contain_text("Quinn Marsh")
     plant.pan("REMOVE")
     assert batch_of(plant, batch).state is BatchState.HELD
@@ -203,19 +200,19 @@ def quinn_dispositions_and_the_kiosk_is_free(
 ) -> None:
     page = office.go("/review")
     row = page.get_by_test_id("open-deviations").get_by_role("row").filter(has_text=batch)
-    expect(row).to_contain_text(SAYS, timeout=MS)
+    expect(row).to_contain_text(SAYS)
     row.get_by_role("link", name="D26").first.click()
     page.wait_for_url(f"**/review/batch/{batch}*")
     evidence = page.get_by_test_id("evidence")
-    expect(evidence).to_contain_text(SAYS, timeout=MS)
+    expect(evidence).to_contain_text(SAYS)
     expect(evidence).to_contain_text("CAL-2291-B1")
     page.get_by_test_id("pick-use_as_is").click()
     page.get_by_label("Assessment of the deviation").fill(ASSESSMENT)
     page.get_by_role("button", name="Sign the disposition …").click()
-    expect(page.get_by_test_id("signature-what")).to_contain_text(ASSESSMENT, timeout=MS)
+    expect(page.get_by_test_id("signature-what")).to_contain_text(ASSESSMENT)
     signs(plant, page, "quinn")
-    expect(page.get_by_test_id("answer")).to_contain_text("use as is", timeout=MS)
-    kiosk.get_by_test_id("verify").click(timeout=MS)
+    expect(page.get_by_test_id("answer")).to_contain_text("use as is")
+    kiosk.get_by_test_id("verify").click()
     signs(plant, kiosk, "viktor")
     ask(kiosk, "Scan a container of magnesium stearate.")
 
@@ -229,23 +226,23 @@ def the_rest_is_made(plant: ComposedPlant, kiosk: Page, batch: str) -> None:
 
 
 def quinn_reviews_and_releases(plant: ComposedPlant, page: Page, batch: str) -> None:
-    expect(page.get_by_test_id("batch-state")).to_have_text("Complete, to review", timeout=MS)
+    expect(page.get_by_test_id("batch-state")).to_have_text("Complete, to review")
     page.get_by_label("Assessment", exact=True).fill("Covered by the deviation.")
     page.get_by_role("button", name="Mark as reviewed").click()
-    expect(page.get_by_test_id("item-X1")).to_contain_text("Reviewed", timeout=MS)
+    expect(page.get_by_test_id("item-X1")).to_contain_text("Reviewed")
     page.get_by_test_id("item-decision").click()
     release = page.get_by_role("button", name="Sign the release …")
-    expect(release).to_be_disabled(timeout=MS)
+    expect(release).to_be_disabled()
     page.get_by_test_id("item-trail").click()
     page.get_by_role("button", name="Sign the audit-trail review …").click()
     signs(plant, page, "quinn")
-    expect(page.get_by_test_id("item-trail")).to_contain_text("Reviewed", timeout=MS)
+    expect(page.get_by_test_id("item-trail")).to_contain_text("Reviewed")
     page.get_by_test_id("item-decision").click()
     expect(page.get_by_test_id("gates")).to_contain_text("Yield 59.2 kg of 60 kg, 98.7 %.")
-    expect(release).to_be_enabled(timeout=MS)
+    expect(release).to_be_enabled()
     release.click()
     signs(plant, page, "quinn")
-    expect(page.get_by_test_id("batch-state")).to_have_text("Released", timeout=MS)
+    expect(page.get_by_test_id("batch-state")).to_have_text("Released")
     assert batch_of(plant, batch).closed
 
 
@@ -253,7 +250,7 @@ def finn_finds_everything_matched(plant: ComposedPlant, screen: Screen) -> None:
     facts = [one for one in plant.entries() if one.type in FACTS]
     page = screen.go("/reconcile")
     matched = page.get_by_test_id("class-matched")
-    expect(matched).to_have_attribute("data-count", str(len(facts)), timeout=MS)
+    expect(matched).to_have_attribute("data-count", str(len(facts)))
     cards = page.locator("[data-testid^=class-]").all()
     counts = [int(card.get_attribute("data-count") or 0) for card in cards]
     rows = page.get_by_test_id("rows").locator("tbody tr")
@@ -284,5 +281,5 @@ def what_the_ledger_holds(plant: ComposedPlant, batch: str) -> None:
     }  # fmt: skip
     signatures = batch_of(plant, batch).signatures
     assert [one.person for one in signatures] == ["viktor"] * 8 + ["quinn"] * 2
-    eventually(lambda: bool(plant.execution.ledger.anchors()), within_s=PATIENCE_S)
+    eventually(lambda: bool(plant.execution.ledger.anchors()))
     assert differences(plant.execution.ledger) == []

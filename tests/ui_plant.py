@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
@@ -15,6 +14,7 @@ from dashboards.live import Hub
 from dashboards.plant import PlantServices
 from dashboards.server import create_app, serve
 from dashboards.session import Viewer
+from tests.patience import eventually
 
 SECRET = "tablet-7"
 PEOPLE = {
@@ -77,11 +77,8 @@ def running(app: FastAPI) -> Iterator[str]:
     server = serve(app, port=port)
     thread = threading.Thread(target=server.run, name="server", daemon=True)
     thread.start()
-    end = time.monotonic() + 20
-    while not server.started:
-        assert thread.is_alive()
-        assert time.monotonic() < end, "the server did not start"
-        time.sleep(0.05)
+    eventually(lambda: server.started or not thread.is_alive())
+    assert server.started, "the server ended before it was ready"
     try:
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -15,6 +15,7 @@ import httpx
 
 from erp.errors import ErpUnreachable
 from erp.port import Exchange, Outcome, Rejected, Retry, Unknown
+from erp.trust import trusted
 from erp.webhook import retry_after
 
 KEPT_BACK = frozenset({"authorization", "cookie", "x-csrf-token", "set-cookie"})
@@ -112,7 +113,9 @@ class Caller:
         self.address = address.rstrip("/")
         self._login = login
         # trust_env off: a proxy in somebody's environment must not see a plant's messages.
-        self._client = httpx.Client(timeout=timeout_s, trust_env=False, follow_redirects=False)
+        self._client = httpx.Client(
+            timeout=timeout_s, verify=trusted(), trust_env=False, follow_redirects=False
+        )
 
     def close(self) -> None:
         """Give the connections back."""

@@ -12,6 +12,7 @@ import httpx
 
 from erp.adapters.calling import LoginRefused, Throttled
 from erp.errors import ErpUnreachable
+from erp.trust import trusted
 from erp.webhook import TIMEOUT_S, retry_after
 
 EARLY_S = 60  # a token that ends under way would be refused half-way through a posting
@@ -66,6 +67,7 @@ class Token:
                 headers={"accept": "application/json"},
                 auth=self._client,
                 timeout=self._timeout_s,
+                verify=trusted(),
                 trust_env=False,
             )
         except httpx.HTTPError as fault:

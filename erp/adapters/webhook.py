@@ -40,6 +40,7 @@ from erp.port import (
 from erp.profile import SANDBOX
 from erp.signing import Keys
 from erp.stock import StockLine
+from erp.trust import trusted
 from erp.webhook import TIMEOUT_S, deliver
 
 HEALTH_S = 3.0
@@ -130,6 +131,7 @@ class WebhookErp:
         # trust_env off: a proxy in somebody's environment must not see a plant's messages.
         self._client = httpx.Client(
             timeout=timeout_s,
+            verify=trusted(),
             trust_env=False,
             follow_redirects=False,
             headers={} if token is None else {"authorization": f"Bearer {token}"},

@@ -26,6 +26,7 @@ from core.clock import now
 from erp.adapters.webhook import WebhookErp
 from erp.profile import TRYTON
 from erp.signing import Keys, new_secret
+from erp.trust import trusted
 
 BRIDGE = Path(__file__).parent / "tryton"
 DATABASE = "erp"
@@ -312,7 +313,11 @@ class TrytonServer:
                 break
             with suppress(httpx.HTTPError):
                 answer = httpx.get(
-                    f"{self.address}/health", headers=headers, timeout=60, trust_env=False
+                    f"{self.address}/health",
+                    headers=headers,
+                    timeout=60,
+                    verify=trusted(),
+                    trust_env=False,
                 )
                 if answer.status_code == 200:
                     return

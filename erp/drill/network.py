@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from erp.trust import trusted
+
 WRITES = ("POST", "PUT")
 HOP = frozenset({
     "host", "content-length", "connection", "keep-alive", "transfer-encoding",
@@ -74,7 +76,7 @@ class Network:
         self._upstream = httpx.URL(upstream)
         self._weather, self._dice = weather or Weather(), random.Random(seed)  # noqa: S311
         self._lock = threading.Lock()
-        self._client = httpx.Client(timeout=60, trust_env=False)
+        self._client = httpx.Client(timeout=60, verify=trusted(), trust_env=False)
         network = self
 
         class Handler(BaseHTTPRequestHandler):

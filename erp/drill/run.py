@@ -37,6 +37,7 @@ from erp.outbox import Outbox
 from erp.port import Scope
 from erp.rows import State
 from erp.signing import Keys, new_secret
+from erp.trust import trusted
 
 KILLS = 2
 CONTROL_MESSAGES = 100
@@ -100,7 +101,7 @@ def _wait_for(peers: Peers, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
         try:
-            httpx.get(f"{peers.address}/health", trust_env=False, timeout=5)
+            httpx.get(f"{peers.address}/health", verify=trusted(), trust_env=False, timeout=5)
         except httpx.HTTPError:
             time.sleep(0.05)
         else:

@@ -14,6 +14,7 @@ from qbwc_kit.soap import build_request, localname
 
 from erp.simulated.quickbooks import PARSE_ERROR, QuickBooks, Unreadable
 from erp.simulated.records import Records
+from erp.trust import trusted
 
 POLL_S = 0.05
 COMPANY = r"C:\QuickBooks\Plant.QBW"
@@ -27,7 +28,7 @@ class WebConnector:
     def __init__(self, records: Records, company: QuickBooks) -> None:
         self._records = records
         self._company = company
-        self._client = httpx.Client(timeout=10, trust_env=False)
+        self._client = httpx.Client(timeout=10, verify=trusted(), trust_env=False)
 
     def start(self) -> None:
         """Poll in a thread of its own."""
