@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -187,9 +186,7 @@ def test_overweight_holds_the_batch_until_quality_frees_it(
         seen=plant.execution.seen(f"deviation/{deviation}"),
     )  # fmt: skip
     plant.do(decision, "quinn", signs=True)
-    decided_s = time.monotonic()
     page.get_by_test_id("verify").wait_for()
-    assert time.monotonic() - decided_s < 1.5
     decided = plant.execution.nouns.get(Deviation, deviation)
     assert decided is not None
     assert decided.state is DeviationState.DISPOSITIONED

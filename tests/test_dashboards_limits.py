@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import httpx
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from dashboards import limits
 from dashboards.limits import Limits, Rate
 from dashboards.session import COOKIE, Viewer
+from tests.patience import PATIENCE_S, eventually
 from tests.ui_plant import SECRET, Crowd, create_app, plant_of, running, signed_in
 
-SMALL = Limits(body=2000, body_s=1.0, sign_ins=(12, 0.5), commands=(5, 2.0), at_once=4)
+SMALL = Limits(body=2000, body_s=1.0, sign_ins=(12, 0.05), commands=(5, 2.0), at_once=4)
 COMMAND = "/api/v1/commands/order.open"
 
 
@@ -26,7 +28,7 @@ def url() -> Iterator[str]:
 def raw(url: str, *pieces: bytes, pause_s: float = 0) -> bytes:
     """Send bytes as they are and return all that comes back until the server closes."""
     host, _, port = url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=15) as line:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as line:
         for piece in pieces:
             line.sendall(piece)
             time.sleep(pause_s)
@@ -78,10 +80,8 @@ def test_a_length_that_lies_or_is_no_number_opens_nothing(url: str) -> None:
 @pytest.mark.requirement("H7")
 def test_a_body_that_drips_is_given_up(url: str) -> None:
     head = b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n"
-    start = time.monotonic()
-    answer = raw(url, head, b"user=ama")
+    answer = raw(url, head, b"user=ama")  # which gives up where the server does not
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - start < 10
 
 
 @pytest.mark.requirement("H7")
@@ -90,9 +90,7 @@ def test_headers_that_do_not_come_hold_no_connection(
     url: str, sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "HEADERS_S", 0.5)
-    start = time.monotonic()
-    raw(url, sent)
-    assert time.monotonic() - start < 8
+    raw(url, sent)  # which gives up where the server does not
     half = b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n"  # a whole one, then half of the next
     assert raw(url, half, b"GET /login HTT").startswith(b"HTTP/1.1 200 ")
 
@@ -112,25 +110,24 @@ def test_one_address_signs_in_only_so_often(url: str) -> None:
     codes = [one.status_code for one in answers]
     assert codes[:12] == [401] * 12
     assert codes[-1] == 429
-    assert 1 <= int(answers[-1].headers["retry-after"]) <= 3
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
     assert answers[-1].text.startswith("Sign-in: more than 12 tries from this address.")
 
 
 @pytest.mark.requirement("H7")
 def test_one_login_sends_only_so_many_commands_and_holds_up_no_other(url: str) -> None:
     ama, quinn = signed_in(url, "ama"), signed_in(url, "quinn")
-    answers = [ama.post(COMMAND, json={}) for _ in range(9)]
-    assert answers[0].status_code == 400  # no key: it was let through
-    last = answers[-1]
-    assert last.status_code == 429
+    assert ama.post(COMMAND, json={}).status_code == 400  # no key: it was let through
+    with ThreadPoolExecutor(8) as hands:
+        answers = list(hands.map(lambda _: ama.post(COMMAND, json={}), range(24)))
+    last = next(one for one in answers if one.status_code == 429)
     assert last.headers["content-type"] == "application/problem+json"
     assert last.json()["detail"] == (
         "Commands: more than 5 at once or 2 a second. Send it again in 1 s."
     )
     assert last.headers["retry-after"] == "1"
     assert quinn.post(COMMAND, json={}).status_code == 400
-    time.sleep(1.1)
-    assert ama.post(COMMAND, json={}).status_code == 400
+    eventually(lambda: ama.post(COMMAND, json={}).status_code == 400)
 
 
 @pytest.mark.requirement("H7")
@@ -197,17 +194,22 @@ def test_nothing_is_changed_from_another_site(url: str, path: str, sent: dict[st
 
 @pytest.mark.requirement("H7")
 def test_sign_ins_that_wait_for_their_hash_are_bounded() -> None:
+    refused = Event()
+
     class Slow(Crowd):
         def authenticate(self, user: str, secret: str, station: str | None) -> Viewer:
-            time.sleep(1.5)
+            assert refused.wait(PATIENCE_S)
             return super().authenticate(user, secret, station)
 
     form = {"user": "ama", "password": SECRET}
     app = create_app(plant_of(accounts=Slow()), pages={}, limits=Limits(at_once=2))
     with running(app) as address, ThreadPoolExecutor(6) as crowd:
         asked = [
-            crowd.submit(httpx.post, address + "/login", data=form, timeout=20) for _ in range(6)
+            crowd.submit(httpx.post, address + "/login", data=form, timeout=PATIENCE_S)
+            for _ in range(6)
         ]
+        eventually(lambda: sum(one.done() for one in asked) == 4)
+        refused.set()
         answers = [one.result() for one in asked]
         codes = sorted(one.status_code for one in answers)
         assert codes == [303, 303, 429, 429, 429, 429]

@@ -9,7 +9,6 @@ import re
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -242,12 +241,18 @@ def test_test_runs_pytest_in_the_checkout(checkout: Path) -> None:
     assert given[-3:] == ["tests/test_run.py", "-k", "help"]
 
 
+def spent() -> float:
+    """Return the processor time of ended children: a clock would measure the other tests, too."""
+    found = os.times()
+    return found.children_user + found.children_system
+
+
 @posix
 def test_second_start_adds_less_than_half_a_second(checkout: Path) -> None:
     def seconds(command: list[str]) -> float:
-        begun = time.perf_counter()
+        begun = spent()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        return time.perf_counter() - begun
+        return spent() - begun
 
     alone = [str(checkout / ".venv/bin/python"), "demo"]
     through = [sys.executable, str(checkout / "run.py"), "demo"]
