@@ -94,8 +94,9 @@ class Network:
         self._server = _Server(("127.0.0.1", 0), Handler)
         host, port = self._server.server_address[:2]
         self.address = f"http://{host!s}:{port}{self._upstream.path}".rstrip("/")
-        serving = {"target": self._server.serve_forever, "kwargs": {"poll_interval": 0.05}}
-        threading.Thread(**serving, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
 
     def clear(self) -> None:
         """Let everything through from now on."""
