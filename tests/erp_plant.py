@@ -24,6 +24,7 @@ from erp.contract import Message, SentCheckpoint
 from erp.messages import Known, Site, translate
 from erp.signing import Keys, new_secret
 from erp.trust import trusted
+from tests.patience import eventually as eventually  # who has an ERP beside, waits for it
 
 ROOT = Path(__file__).resolve().parent.parent
 AT = parse_iso("2026-11-23T05:44:40.123456Z")

@@ -16,8 +16,8 @@ from core.difference import Difference
 from dashboards.finance.compare import MatchRow
 from erp import evidence
 from erp.rows import State
-from tests.erp_plant import eventually
 from tests.finance_plant import Client, FinancePlant, finance_plant
+from tests.patience import eventually
 from tests.plant import LivingPlant
 
 WRONG = {

@@ -26,8 +26,8 @@ from erp.judging import posting_of
 from erp.port import Duplicate, Scope
 from erp.rows import State
 from tests.erp_peers import TRYTON_SEED, last_month
-from tests.erp_plant import eventually
 from tests.finance_plant import Client, Connected, connected
+from tests.patience import eventually
 from tests.plant import running_plant
 from tests.plant_data import LOTS
 from tests.tryton_hands import TrytonHands

@@ -18,7 +18,8 @@ from erp.messages import identifier
 from erp.outbox import Lease, Outbox
 from erp.relay import Relay
 from erp.rows import Row, State
-from tests.erp_plant import SITE, Clock, Sandbox, Written, eventually, sandbox_running
+from tests.erp_plant import SITE, Clock, Sandbox, Written, sandbox_running
+from tests.patience import eventually
 
 
 @pytest.fixture(scope="module")
