@@ -318,10 +318,9 @@ def tests(arguments: list[str]) -> list[str]:
         for argument in arguments
     )
     spread = any(argument.startswith(("-n", "--numprocesses", "--pdb")) for argument in arguments)
-    processors = os.cpu_count() or 1
-    if chosen or spread or processors < 2:
+    workers = min(4, (os.cpu_count() or 1) + 1)  # one more: tests of servers wait half their time
+    if chosen or spread or workers < 3:
         return ["-m", "pytest", *arguments]
-    workers = min(4, processors + 1)  # one more: a test of servers or screens waits half its time
     return ["-m", "pytest", "-n", str(workers), "--dist", "worksteal", *arguments]
 
 
