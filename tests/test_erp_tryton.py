@@ -198,3 +198,26 @@ def test_key_that_tryton_no_longer_takes_pauses_and_books_nothing(tryton: Tryton
     assert isinstance(put(port, made), Posted)
     assert len([one for one in port.ledger(Scope(order=story.order)) if one.item]) == 1
     port.close()
+
+
+@pytest.mark.requirement("K8")
+def test_people_of_tryton_see_which_message_made_a_move_and_which_move_undoes_it(
+    tryton: TrytonPeer,
+) -> None:
+    port, hands, story = opened(tryton)
+    put(port, story.started())
+    used = story.consumed()
+    put(port, used)
+    put(port, story.reversed(used))
+    move, _ = (int(one.document.id) for one in port.ledger(Scope(order=story.order)) if one.item)
+    [shown] = hands.find("stock.move", [["id", "=", move]], "mes_posting.key")
+    assert shown["mes_posting"]["key"] == used.id
+    [undoing] = hands.find("mes.posting", [["reverses.key", "=", used.id]], "production.number")
+    assert undoing["production"]["number"] == story.order
+    form = {"view_type": "form", "view_id": hands.view("stock", "move_form")}
+    drawn = hands.ask("POST", "stock.move/fields_view_get", data=form)["arch"]
+    assert 'name="mes_posting"' in drawn
+    assert 'name="mes_undoes"' in drawn
+    menu = hands.find("ir.ui.menu", [["name", "=", "MES Postings"]], "complete_name")
+    assert [one["complete_name"] for one in menu] == ["Inventory & Stock / MES Postings"]
+    port.close()

@@ -84,6 +84,10 @@ class TrytonHands:
         """Press a button on a record."""
         self.ask("POST", f"{model}/{number}/{action}")
 
+    def view(self, module: str, name: str) -> int:
+        """Return the number of a form or list of Tryton's client."""
+        return self.one("ir.ui.view", [["module", "=", module], ["name", "=", name]])
+
     def place(self, kind: str) -> int:
         """Return the place of a type; of storage, the one that goods lie in."""
         domain: list[Any] = [["type", "=", kind]]

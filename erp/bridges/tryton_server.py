@@ -138,7 +138,7 @@ def environment(cache: Path, say: Callable[[str], None]) -> Installed:
             _run("environment", [sys.executable, "-m", "venv", folder])
         _run("installation", [*install, "-r", BRIDGE / "requirements.txt"])
         (folder / "ready").touch()
-    sources = _sources("pyproject.toml", "trytond_mes_bridge/*.*")
+    sources = _sources("pyproject.toml", "trytond_mes_bridge/*.*", "trytond_mes_bridge/view/*")
     bridge = cache / f"bridge-{_digest(python.as_posix().encode(), *sources)}"
     if not (bridge / "ready").exists():
         say("Tryton: installing the bridge")

@@ -9,7 +9,7 @@ import hashlib
 import json
 from datetime import date
 
-from trytond.model import ModelSQL, Unique, fields
+from trytond.model import ModelSQL, ModelView, Unique, fields
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
@@ -17,10 +17,11 @@ from .book import BOOKS, NOTICES, STATUS
 from .wire import Refusal, own
 
 
-class Posting(ModelSQL):
+class Posting(ModelSQL, ModelView):
     "MES Posting"
 
     __name__ = "mes.posting"
+    _rec_name = "key"
 
     key = fields.Char("Key", required=True)
     erp_ref = fields.Char("Reference", required=True)
@@ -38,6 +39,7 @@ class Posting(ModelSQL):
     @classmethod
     def __setup__(cls):
         super().__setup__()
+        cls._order.insert(0, ("id", "DESC"))
         t = cls.__table__()
         cls._sql_constraints += [
             ("key_unique", Unique(t, t.key), "mes_bridge.msg_key"),
