@@ -66,6 +66,7 @@ def _both(name: str) -> list[dict[str, Any]]:
 
 # One database of the real ERP serves every test of it: making it takes longest.
 TRYTON_SEED: dict[str, Any] = {name: _both(name) for name in PEER_SEED}
+TRYTON_SEED["zone"] = SITE.zone.key
 TRYTON_SEED["orders"] += [{**ERP_SEED["orders"][0], "id": f"100{n}"} for n in range(5, 9)]
 
 

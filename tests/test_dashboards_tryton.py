@@ -17,7 +17,7 @@ import pytest
 
 from analytics.reconciliation.rules import MatchRules
 from analytics.reconciliation.stock import StockRow
-from core.clock import now
+from core.clock import iso, now
 from core.material import Lot
 from dashboards.finance.compare import MatchRow
 from erp import evidence
@@ -26,6 +26,7 @@ from erp.judging import posting_of
 from erp.port import Duplicate, Scope
 from erp.rows import State
 from tests.erp_peers import TRYTON_SEED, last_month
+from tests.erp_plant import SITE
 from tests.finance_plant import Client, Connected, connected
 from tests.patience import eventually
 from tests.plant import running_plant
@@ -33,7 +34,7 @@ from tests.plant_data import LOTS
 from tests.tryton_hands import TrytonHands
 
 pytestmark = pytest.mark.timeout(900)  # the first real ERP of a machine takes minutes to make
-TODAY = now().date()
+TODAY = SITE.posting_date(iso(now()))
 
 
 @dataclass(kw_only=True)

@@ -10,7 +10,7 @@ import httpx
 import jsonschema
 import pytest
 
-from core.clock import now
+from core.clock import iso, now
 from erp.adapters.webhook import WebhookErp
 from erp.agreement.pages import RECORDS
 from erp.agreement.schemas import components
@@ -19,10 +19,11 @@ from erp.errors import ErpUnreachable
 from erp.port import Outcome, PeriodState, Posted, Rejected, Retry, Scope
 from erp.reconcile import posting_row
 from tests.erp_peers import Story, TrytonPeer, last_month, put
+from tests.erp_plant import SITE
 from tests.tryton_hands import TrytonHands, day
 
 pytestmark = pytest.mark.timeout(900)  # the first real ERP of a machine takes minutes to make
-TODAY = now().date()
+TODAY = SITE.posting_date(iso(now()))
 
 
 def opened(tryton: TrytonPeer) -> tuple[WebhookErp, TrytonHands, Story]:

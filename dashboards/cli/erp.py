@@ -291,7 +291,9 @@ def tryton_up(
     from core.clock import now
     from erp.bridges.tryton_server import TrytonNotStarted, TrytonServer
 
-    seed = erp_seed(load_plant(plant), now().date())
+    pack = load_plant(plant)
+    zone = pack.plant.plant.zone
+    seed = {**erp_seed(pack, now().astimezone(ZoneInfo(zone)).date()), "zone": zone}
     server = TrytonServer(data, seed, port=port, say=say)
     try:
         server.start()

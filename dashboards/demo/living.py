@@ -183,7 +183,8 @@ class Demo:
     def _start_tryton(self, folder: Path, seed: dict[str, Any]) -> ErpLink:
         """Run a real ERP beside the plant; the first start makes its environment and database."""
         self._say("starting Tryton and the simulated devices")
-        server = TrytonServer(folder / "tryton", seed, say=self._say)
+        placed = {**seed, "zone": self.pack.plant.plant.zone}
+        server = TrytonServer(folder / "tryton", placed, say=self._say)
         server.start()
         self._stack.callback(server.stop)
         port = WebhookErp(

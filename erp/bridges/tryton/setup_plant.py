@@ -3,8 +3,8 @@
 
     setup_plant.py TRYTOND_CONF DATABASE SEED_JSON OUT_JSON
 
-SEED_JSON has `items`, `boms`, `orders`, `customers` and `lots`, as a plant pack's `erp.json`. The
-key for REST and what was made is written to OUT_JSON, which only its owner can read.
+SEED_JSON has `items`, `boms`, `orders`, `customers` and `lots`, as a plant pack's `erp.json`, and
+the plant's `zone`. The keys for REST are written to OUT_JSON, which only its owner can read.
 """
 
 import datetime
@@ -18,7 +18,7 @@ from proteus import Model, config
 from trytond import config as settings
 from trytond.modules.account.tests.tools import create_chart, create_fiscalyear, get_accounts
 from trytond.modules.account_stock_continental.tests.tools import add_stock_accounts
-from trytond.modules.company.tests.tools import create_company
+from trytond.modules.company.tests.tools import create_company, get_company
 from trytond.pool import Pool
 
 UNITS = {"KGM": "kg", "GRM": "g", "LTR": "l", "C62": "u"}
@@ -26,9 +26,16 @@ DIGITS = 4  # a kilogram to the tenth of a gram: finer than any scale of the pla
 GROUPS = ("Manufacturing execution",)  # the bridge asks for no other
 
 
-def company_and_books():
-    """Make company, chart, this year and the last with their months, and the stock accounts."""
+def company_and_books(zone):
+    """Make company, chart, this year and the last with their months, and the stock accounts.
+
+    The company's day turns where the plant's does; else its postings after midnight would be of
+    tomorrow, which Tryton refuses.
+    """
     create_company()
+    company = get_company()
+    company.timezone = zone
+    company.save()
     create_chart()
     today = datetime.date.today()
     for number in (today.year - 1, today.year):
@@ -192,7 +199,7 @@ def main(conf, database, seed, out):
     Pool(database).init(update=["mes_bridge"], activatedeps=True)
     config.set_trytond(database, config_file=conf)
     data = json.loads(Path(seed).read_text("utf-8"), parse_float=Decimal)
-    category = company_and_books()
+    category = company_and_books(data.get("zone"))
     uoms = units()
     found = products(data, category, uoms)
     boms(data, found, uoms)
