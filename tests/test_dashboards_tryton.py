@@ -18,7 +18,9 @@ import pytest
 from analytics.reconciliation.rules import MatchRules
 from analytics.reconciliation.stock import StockRow
 from core.clock import iso, now
+from core.dispatch import DispatchOrder
 from core.material import Lot
+from core.order import Order
 from dashboards.finance.compare import MatchRow
 from erp import evidence
 from erp.bridges.tryton_server import TrytonServer
@@ -306,8 +308,13 @@ def test_ledger_entries_without_goods_are_orphans_until_tryton_takes_them_back(
 def test_order_that_was_made_by_hand_stops_its_messages_and_shows_on_both_sides(
     beside: Beside,
 ) -> None:
+    plant = beside.plant.plant
+    plant.do(DispatchOrder(order="1007", room="B1"), "sana")
+    order = plant.execution.nouns.get(Order, "1007")
+    assert order is not None
+    assert order.batch is not None
     beside.hands.produced("1007", {"PVP": "PV-3302", "CCNA": "CC-4410"}, batch="BY-HAND")
-    beside.plant.made("1007")
+    plant.brought_to(order.batch, "50")
     begun = beside.row("1007", "start", "missing_in_erp")
     assert begun.cause.startswith("The ERP refused it: Order 1007 is done.")
     row = beside.row("1007", "PVP", "in_flight")
