@@ -1,13 +1,13 @@
 """The outbox: every message once, its exact bytes, its state, its attempts and its receipts."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     Engine,
     Select,
@@ -33,6 +33,7 @@ from erp.statements import Statements
 from erp.tables import open_engine
 
 message, receipt, attempt, aside = tables.message, tables.receipt, tables.attempt, tables.aside
+TEXT = msgspec.json.Encoder(order="sorted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +47,13 @@ class Lease:
 
 def row_of(found: Mapping[str, Any] | RowMapping) -> Row:
     """Return a message from its stored row."""
-    fields = {name: found[name] for name in Row.__slots__}
-    return Row(**{**fields, "state": State(found["state"]), "body": bytes(found["body"])})
+    return _row([found[name] for name in Row.__slots__])
+
+
+def _row(values: Sequence[Any]) -> Row:
+    fields = dict(zip(Row.__slots__, values, strict=True))
+    fields["state"], fields["body"] = State(fields["state"]), bytes(fields["body"])
+    return Row(**fields)
 
 
 class Derivation:
@@ -197,6 +203,11 @@ class Outbox:
         """Whether one process alone can send: SQLite."""
         return self.engine.dialect.name == "sqlite"
 
+    @property
+    def commits(self) -> int:
+        """How often this process has waited for the disk, since it opened the outbox."""
+        return self._commits.count
+
     def close(self) -> None:
         """Give the connections back."""
         self._commits.close()
@@ -243,7 +254,7 @@ class Outbox:
 
     def _take(self, connection: Connection, lane: str, lease: Lease) -> Row | None:
         found = self._do.head.run(connection, {"lane": lane}).fetchone()
-        row = None if found is None else row_of(dict(zip(Row.__slots__, found, strict=True)))
+        row = None if found is None else _row(found)
         if row is None or row.state not in DUE or row.due_at > iso(lease.at):
             return None
         mark = {"id": row.event_id, "was": str(row.state), "owner": lease.owner}
@@ -267,12 +278,19 @@ class Outbox:
         return self._commits.do(lambda connection: connection.execute(statement).rowcount)
 
     def finish(
-        self, row: Row, result: Result, *, at: datetime, then: Lease | None = None
+        self,
+        row: Row,
+        result: Result,
+        *,
+        at: datetime,
+        then: Lease | None = None,
+        beside: int = 0,
     ) -> Row | None:
         """Record one attempt, its receipt where there is one, and the new state, in one go.
 
         With `then` the lane's next message is taken in the same transaction, and returned as
-        `take` does: one wait for the disk a message, not two.
+        `take` does: one wait for the disk a message, not two. `beside` others are expected to
+        record theirs soon, and share that wait.
         """
         exchange = result.exchange or Exchange({})
         tried = {
@@ -282,7 +300,7 @@ class Outbox:
             "code": result.code,
             "status": exchange.status,
             "error": result.error,
-            "sent_headers": json.dumps(dict(exchange.sent_headers), sort_keys=True),
+            "sent_headers": _text(dict(exchange.sent_headers)),
         }
         stands = {
             "id": row.event_id,
@@ -302,7 +320,7 @@ class Outbox:
             self._do.finish.run(connection, stands)
             return None if then is None else self._take(connection, row.lane, then)
 
-        return self._commits.do(record)
+        return self._commits.do(record, beside=beside)
 
     def hasten(self, *, at: datetime) -> None:
         """Make everything due that waits after a try: the ERP is back.
@@ -318,6 +336,10 @@ class Outbox:
         )
 
 
+def _text(value: object) -> str:
+    return TEXT.encode(value).decode()
+
+
 def _receipt(row: Row, result: Result, *, at: datetime) -> dict[str, Any]:
     """Return the stored row of a receipt."""
     exchange = result.exchange or Exchange({})
@@ -328,8 +350,8 @@ def _receipt(row: Row, result: Result, *, at: datetime) -> dict[str, Any]:
         "at": iso(at),
         "status": result.outcome,
         "body": exchange.body,
-        "headers": json.dumps(dict(exchange.headers), sort_keys=True),
-        "documents": json.dumps(documents),
+        "headers": _text(dict(exchange.headers)),
+        "documents": _text(documents),
         "period": result.period,
         "checkpoint_size": size,
         "checkpoint_root": root,

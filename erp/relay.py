@@ -104,6 +104,7 @@ class Relay:
             books=port.profile.books,
         )
         # Twice as many threads as calls: while one waits for our disk, another one calls.
+        self._workers = workers
         self._pool = ThreadPoolExecutor(2 * workers, thread_name_prefix="erp-relay")
         self._calls = threading.Semaphore(workers)
         self._lock = threading.Lock()
@@ -231,11 +232,16 @@ class Relay:
         if not self._port.profile.signs_receipts:
             result = replace(result, exchange=evidence.unsigned(result.exchange))
         then = self._lease() if result.state is State.DONE and self._goes_on() else None
-        following = self._outbox.finish(row, result, at=at, then=then)
+        following = self._outbox.finish(row, result, at=at, then=then, beside=self._spare())
         if result.state is State.DEAD:
             log.warning("event=message-dead id=%s code=%s", row.event_id, result.code)
             self._on_dead(row, result)
         return following
+
+    def _spare(self) -> int:
+        """Return how many orders may wait for one commit while the others keep the ERP busy."""
+        with self._lock:
+            return min(len(self._busy), 2 * self._workers) - self._workers - 1
 
     def _ask(self, row: Row) -> Outcome:
         """Return what the ERP makes of a message; an unforeseen exception is `Unknown`."""

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-from core.ledger.driver import driving
+from core.ledger import driver
 from erp.rows import OPEN, Row, State
 from erp.tables import attempt, message, receipt
 
@@ -71,8 +71,8 @@ class Prepared:
     def run(self, connection: Connection, values: dict[str, Any]) -> Any:
         """Carry it out; return the driver's cursor."""
         names, values = self._names, {**self._fixed, **values}
-        with driving(connection) as raw:
-            return raw.execute(self._text, values if names is None else [values[n] for n in names])
+        given = values if names is None else [values[name] for name in names]
+        return driver.run(connection, self._text, given)
 
 
 class Statements:

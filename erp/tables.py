@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 
+from core.ledger import driver
 from core.migrations.schema import prepare
 
 PRAGMAS = (
@@ -150,4 +151,4 @@ def _prepare(raw: Any, _record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     reads = connection.get_execution_options().get("reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    driver.run(connection, "BEGIN" if reads else "BEGIN IMMEDIATE")

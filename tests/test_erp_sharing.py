@@ -1,7 +1,7 @@
 """Transactions of several threads that share a commit."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, Event
 
@@ -117,3 +117,47 @@ def test_what_is_done_alone_keeps_the_others_waiting(
             assert not other.done()
         assert other.result(10) == 2
     assert noted(engine) == [1, 2]
+
+
+def test_whose_work_is_on_the_disk_goes_on_while_the_next_commit_waits(
+    engine: Engine, commits: SharedCommits
+) -> None:
+    """Four callers: one writes, two share the next commit, the last one's commit is held up."""
+    begun, goes_on, last_queued, last_begun, ends = (Event() for _ in range(5))
+
+    def first(connection: Connection) -> int:
+        begun.set()
+        assert goes_on.wait(10)
+        return note(connection, 0)
+
+    def leads(connection: Connection) -> int:
+        assert last_queued.wait(10)
+        return note(connection, 1)
+
+    def last(connection: Connection) -> int:
+        last_begun.set()
+        assert ends.wait(10)
+        return note(connection, 3)
+
+    def queue(work: Callable[[Connection], int], place: int) -> Future[int]:
+        found = pool.submit(commits.do, work)
+        while len(commits._waiting) < place:
+            pass
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        writes = pool.submit(commits.do, first)
+        assert begun.wait(10)
+        shares = [queue(leads, 1), queue(lambda found: note(found, 2), 2)]
+        goes_on.set()
+        assert writes.result(10) == 0
+        while commits._waiting:  # the two are being written
+            pass
+        held = queue(last, 1)
+        last_queued.set()
+        assert last_begun.wait(10)
+        assert [one.result(10) for one in shares] == [1, 2]
+        assert not held.done()
+        ends.set()
+        assert held.result(10) == 3
+    assert (noted(engine), commits.count) == ([0, 1, 2, 3], 3)

@@ -6,7 +6,7 @@ driver leaves here as the engine's fault. A transaction of the hot path is begun
 here; where a job or a hook went through the engine, the engine hears of its end.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,11 +33,13 @@ def fetch(connection: Connection, statement: str, values: Sequence[object] = ())
     return found
 
 
-def run(connection: Connection, statement: str, values: Sequence[object]) -> None:
-    """Carry out one statement."""
+def run(
+    connection: Connection, statement: str, values: Sequence[object] | Mapping[str, object] = ()
+) -> Any:
+    """Carry out one statement; return the driver's cursor."""
     try:
         raw: Any = connection.connection.dbapi_connection
-        raw.execute(statement, values)
+        return raw.execute(statement, values)
     except Exception as fault:
         raise _translated(connection, fault) from fault
 

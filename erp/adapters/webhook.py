@@ -41,7 +41,7 @@ from erp.profile import SANDBOX
 from erp.signing import Keys
 from erp.stock import StockLine
 from erp.trust import trusted
-from erp.webhook import TIMEOUT_S, deliver
+from erp.webhook import TIMEOUT_S, Receiver, deliver
 
 HEALTH_S = 3.0
 PATHS = {Kind.ITEM: "items", Kind.BOM: "boms", Kind.ORDER: "orders", Kind.CUSTOMER: "customers"}
@@ -129,9 +129,16 @@ class WebhookErp:
         self.sends = send
         self.receipts = receive
         # trust_env off: a proxy in somebody's environment must not see a plant's messages.
+        transport = httpx.HTTPTransport(verify=trusted(), trust_env=False)
+        self._receiver = Receiver(
+            transport=transport,
+            url=httpx.URL(f"{self.address}/events"),
+            timeout=httpx.Timeout(timeout_s),
+            token=token,
+        )
         self._client = httpx.Client(
+            transport=transport,
             timeout=timeout_s,
-            verify=trusted(),
             trust_env=False,
             follow_redirects=False,
             headers={} if token is None else {"authorization": f"Bearer {token}"},
@@ -228,8 +235,7 @@ class WebhookErp:
 
     def post(self, posting: Posting) -> Outcome:
         """Send a posting's bytes once."""
-        url = f"{self.address}/events"
-        return deliver(self._client, url, posting=posting, send=self.sends, receive=self.receipts)
+        return deliver(self._receiver, posting, send=self.sends, receive=self.receipts)
 
     def reverse(self, doc: DocumentRef, key: str, on: date) -> Outcome:
         """Refuse: a reversal is a message of its own here, `mes.posting_reversed.v1`."""
