@@ -36,6 +36,8 @@ INDEPENDENT = (
     "amendment.reject",
     "posting.reverse:second",
     "posting.replace:second",
+    "erp-key.begin:second",
+    "erp-key.end:second",
 )
 GATES = (
     *INDEPENDENT,
@@ -50,6 +52,8 @@ GATES = (
     "posting.reverse:first",
     "posting.replace:first",
     "reconciliation.sign",
+    "erp-key.begin:first",
+    "erp-key.end:first",
 )
 IDLE_MINUTES = (1, 60)
 LONGEST_MEANING = 200

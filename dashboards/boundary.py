@@ -2,9 +2,11 @@
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 from config.calendar import ShiftCalendar, instant
@@ -12,17 +14,20 @@ from core.authority import SERVICE_ROLE, PlantRules
 from core.batch.state import Batch
 from core.bom import ReceiveBom
 from core.clock import iso, micros, now
+from core.erp_key import Direction, ErpKey
 from core.erp_record import ReceiveCustomer, ReceiveErpMaterial
 from core.execution import Actor, Execution
 from core.order import Order, Provenance, ReceiveOrder, WithdrawOrder
 from core.policy import OPEN, Decisions
 from core.quantity import UNITS, convert
 from core.recipe import BomLine
+from core.vault import Vault
 from erp import evidence
 from erp import port as erp_port
 from erp.connected import Connected, Signs
 from erp.events import EventKind, told
 from erp.following import FactReader, Follower
+from erp.live_keys import NAMES, LiveKeys
 from erp.messages import Site
 from erp.outbox import Outbox
 from erp.pull import Night, Puller, Receivers
@@ -30,7 +35,8 @@ from erp.relay import Relay
 from erp.signing import Keys
 from erp.stream import Publisher
 
-ANCHOR_EVERY_S = 5.0
+KEYS_EVERY_S = 1.0
+ANCHOR_EVERY = 5  # looks at the keys
 PULLER = Actor("service:erp-pull")
 log = logging.getLogger("batchwright.boundary")
 TAKEN_BY = {
@@ -48,6 +54,7 @@ class ErpLink:
     port: Connected
     stream: str | None = field(default=None, repr=False)
     pull_every_s: float = 30.0
+    key_names: Mapping[Direction, str] = field(default_factory=lambda: NAMES)
 
 
 def provenance(found: erp_port.Provenance) -> Provenance:
@@ -125,9 +132,10 @@ class Boundary:
         self.site = Site(plant=plant, zone=calendar.zone)
         self.manner = PolicyManner(execution, calendar)
         self.port = link.port
-        signs = link.port if isinstance(link.port, Signs) else None
-        self.send_keys: Keys | None = None if signs is None else signs.sends
-        self.receipt_keys: Keys | None = None if signs is None else signs.receipts
+        self.keys: LiveKeys | None = None
+        if isinstance(link.port, Signs):
+            vault = cache(lambda: Vault(data / "keys"))
+            self.keys = LiveKeys(link.port, vault, self._held_key, names=link.key_names)
         self.outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
         self.relay = Relay(
             execution.ledger,
@@ -158,10 +166,13 @@ class Boundary:
         )
         self._anchored = max((one.size for one in execution.ledger.anchors()), default=0)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="erp-anchors", daemon=True)
+        self._thread = threading.Thread(
+            target=self._follow, name="erp-keys-and-anchors", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to pull and to send."""
+        self.take_up_keys()  # a power cut may have come between an agreement and its taking up
         self._execution.writer.listeners.append(self._grew)
         self.puller.start()
         self.relay.start()
@@ -181,6 +192,11 @@ class Boundary:
         self.port.close()
         self.outbox.close()
 
+    def take_up_keys(self) -> None:
+        """Sign and check with the keys that the ledger says are live, from the next message on."""
+        if self.keys is not None and self.keys.look():
+            self.relay.resume()
+
     def erp_order(self, order: str) -> str | None:
         """Return the ERP's number of an order, None where it has none."""
         found = self._execution.nouns.get(Order, order)
@@ -190,6 +206,15 @@ class Boundary:
         """Return the order of a batch, None where there is no such batch."""
         found = self._execution.nouns.get(Batch, batch)
         return None if found is None else found.order
+
+    @property
+    def receipt_keys(self) -> Keys | None:
+        """The keys that prove a kept receipt, ended ones too; None where the ERP has none."""
+        return None if self.keys is None else self.keys.proving("receive")
+
+    def _held_key(self, way: Direction) -> ErpKey | None:
+        found: ErpKey | None = self._execution.nouns.get(ErpKey, way)
+        return found
 
     def follower(self) -> Follower:
         """Return what reads facts, messages and postings from their beginning on."""
@@ -213,10 +238,14 @@ class Boundary:
         return True
 
     def _follow(self) -> None:
-        while not self._stop.wait(ANCHOR_EVERY_S):
+        looks = 0
+        while not self._stop.wait(KEYS_EVERY_S):
+            looks += 1
             try:
-                self.keep_anchor()
-            except Exception:  # a locked outbox now must not end the anchoring for ever
+                self.take_up_keys()
+                if looks % ANCHOR_EVERY == 0:
+                    self.keep_anchor()
+            except Exception:  # a locked outbox now must not end keys and anchors for ever
                 log.exception("event=anchor-broken")
 
     def _grew(self, _seq: int) -> None:

@@ -241,6 +241,9 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "station.bound": lambda it: f"Station {it['station']}: room {it['room']}, {it['scale']}.",
     "master-recipe.approved": lambda it: f"{it['recipe']} approved for {it['party']}.",
     "master-recipe.made-effective": lambda it: f"{it['recipe']} is effective.",
+    "erp-key.proposed": lambda it: (
+        f"Key {it['key']} to {it['direction']} should {it['step']}; a second person must agree."
+    ),
     "erp-key.begun": lambda it: (
         f"Key {it['key']} to {it['direction']} lives beside {it['before']}, until"
         f" {_instant(it['until'])} UTC."

@@ -3,7 +3,7 @@
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from config.accounts import accounts_of
 from config.actions import missing_text
+from config.adapters.setting import ErpSetting
 from config.adapters.webhook import WebhookSetting
 from config.load import load_plant
 from config.plant import PlantPack
@@ -19,6 +20,7 @@ from config.seed import Seeder
 from config.settings import PREFIX, Settings
 from config.targets import SettingFaulty, is_this_host, passkey_site
 from core.authority import PlantRules
+from core.erp_key import Direction
 from core.ledger.timestamp import certificates
 from core.vault import ERP_RECEIVE, ERP_SEND, ERP_TOKEN, OIDC, Vault
 from dashboards import logs
@@ -28,6 +30,7 @@ from dashboards.oidc.provider import ProviderLink
 from dashboards.web import Web
 from erp.adapters.chosen import connect
 from erp.adapters.given import Given
+from erp.live_keys import NAMES
 from erp.timestamp import Authority
 
 
@@ -66,7 +69,15 @@ def erp_link(settings: Settings, pack: PlantPack) -> ErpLink | None:
         port=connect(chosen, Given(address=address, zone=zone, data=settings.data_dir, kept=kept)),
         stream=_secret(settings.nats_url),
         pull_every_s=chosen.pull_every_s,
+        key_names=_key_names(chosen),
     )
+
+
+def _key_names(chosen: ErpSetting) -> Mapping[Direction, str]:
+    """Return what the shared keys are called in the vault; other adapters have none."""
+    if not isinstance(chosen, WebhookSetting):
+        return NAMES
+    return {"send": chosen.secrets.send, "receive": chosen.secrets.receive}
 
 
 def provider_link(settings: Settings) -> ProviderLink | None:

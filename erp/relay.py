@@ -42,6 +42,7 @@ from erp.rows import DUE, Result, Row, State
 from erp.schedule import Retries, next_attempt
 
 LEASE = timedelta(minutes=5)
+TRIAL_S = 60.0  # a paused endpoint is tried with one message so often
 PERIOD_KEPT_S = 10  # an open month is asked after again; the ERP itself decides when it books
 log = logging.getLogger("batchwright.erp")
 
@@ -85,8 +86,9 @@ class Relay:
         poll_s: float = 1.0,
         clock: Callable[[], datetime] = now,
         retry: Retries = next_attempt,
+        trial_s: float = TRIAL_S,
     ) -> None:
-        self._retry = retry
+        self._retry, self._trial_s = retry, trial_s
         self._outbox = outbox
         self._port = port
         self._on_dead = on_dead
@@ -136,7 +138,7 @@ class Relay:
         self._waking.set()
 
     def resume(self) -> None:
-        """Send again after a pause that a person has cleared."""
+        """Send again at once after a pause whose cause is gone, such as a key that was changed."""
         self._set(Endpoint.UP, None)
         self.wake()
 
@@ -220,6 +222,7 @@ class Relay:
         spread = self._jitter.uniform(-1, 1)
         result = judge(row, outcome, at=at, jitter=spread, retry=self._retry)
         if isinstance(outcome, Retry) and outcome.paused:
+            self._last["trial"] = time.monotonic()
             self._set(Endpoint.PAUSED, outcome.reason)
         elif _is_silent(outcome) and not self._port.health().up:
             # Not this message's fault: state as judged, but neither counted nor put off.
@@ -305,7 +308,20 @@ class Relay:
             self._outbox.hasten(at=self._clock())
             self._set(Endpoint.UP, None)
             return True
+        if endpoint is Endpoint.PAUSED and self._is_time("trial", self._trial_s):
+            self._trial()
         return endpoint is Endpoint.UP
+
+    def _trial(self) -> None:
+        """Let one message find out whether the ERP takes our login again."""
+        for due in self._due()[:1]:
+            row = self._outbox.take(due.lane, self._lease())
+            if row is None:
+                return
+            self._deliver(row)
+            stands = evidence.find(self._outbox, row.event_id)
+            if stands is not None and stands.state in (State.DONE, State.DEAD, State.ACCEPTED):
+                self.resume()
 
     def _is_time(self, what: str, every_s: float) -> bool:
         """Return whether something was last done long enough ago, and count it as done now."""

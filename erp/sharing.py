@@ -16,7 +16,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-
 GATHER_S = 0.01
 
 

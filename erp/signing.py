@@ -65,7 +65,16 @@ def _key(text: str) -> bytes:
 
 def new_secret() -> str:
     """Return a fresh secret text of 32 random bytes."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode("ascii")
+    return secret_text(secrets.token_bytes(32))
+
+
+def secret_text(key: bytes) -> str:
+    """Return the secret text of a key.
+
+    >>> secret_text(bytes(24))
+    'whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
+    """
+    return PREFIX + base64.b64encode(key).decode("ascii")
 
 
 def _mac(key: bytes, base: bytes) -> bytes:

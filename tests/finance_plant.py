@@ -47,6 +47,8 @@ FINANCE = {
     "posting.reverse": ("finance", "supervisor", "qa"),
     "posting.replace": ("finance", "supervisor", "qa"),
     "reconciliation.sign": ("finance",),
+    "erp-key.begin": ("engineer", "qa"),
+    "erp-key.end": ("engineer", "qa"),
 }
 
 

@@ -34,7 +34,7 @@ MAY: dict[str, set[str]] = {
         "person.revoke-badge", "posting.reverse", "posting.replace",
     },
     "qa": AMENDS | {
-        "posting.reverse", "posting.replace",
+        "posting.reverse", "posting.replace", "erp-key.begin", "erp-key.end",
         "batch.reopen", "amendment.release", "amendment.reject",
         "step.verify", "deviation.disposition", "deviation.close", "batch.review-exception",
         "batch.review-audit-trail", "batch.release", "batch.reject", "batch.print-record",

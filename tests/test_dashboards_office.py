@@ -280,18 +280,6 @@ def test_a_clock_that_is_too_far_away_is_named_before_signatures_fail(
             assert ("before ours" if sign_ > 0 else "behind ours") in shown
 
 
-def test_keys_are_named_and_never_shown(
-    finance: FinancePlant, open_screen: Callable[..., Screen]
-) -> None:
-    page = finance.plant.screen(open_screen, "ada").go("/office?view=keys")
-    ready(page)
-    expect(page.get_by_test_id("keys")).to_contain_text(finance.boundary.send_keys.ids[0])
-    for secret in (finance.erp.events, finance.erp.receipts):
-        assert secret not in page.content()
-        assert secret.removeprefix("whsec_") not in page.content()
-    assert grave_findings(page) == []
-
-
 def bom_in_the_erp(finance: FinancePlant, quantity: str) -> None:
     """Have somebody change one line of the BOM, below a record whose time does not move."""
     lines = json.dumps(

@@ -1,5 +1,6 @@
 """What people decide about messages, carried out by the relay against a sandbox of its own."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -8,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from core.clock import iso, now, parse_iso
+from dashboards.finance.words import STEPS, step_for
 from erp import evidence
+from erp.agreement.openapi import CODES
 from erp.contract import BookedDocument, from_bytes
 from erp.outbox import Outbox
 from erp.replaying import Choice
 from erp.rows import State
-from tests.erp_plant import Sandbox, Written, sandbox_running
+from tests.erp_plant import ROOT, Sandbox, Written, sandbox_running
 from tests.test_erp_relay import orders, relaying, states
 
 
@@ -205,3 +208,55 @@ def test_a_yield_that_was_amended_is_reversed_and_booked_anew(erp: Sandbox, outb
     assert from_bytes(undone.body).data.corrects == first.event_id
     receipts = [Decimal(line["quantity"]) for line in erp.lines("PO-320")]
     assert sum(receipts) == Decimal(98900), receipts
+
+
+@pytest.mark.requirement("K1", "K8")
+def test_goods_reversed_on_a_closed_order_wait_with_their_cause_and_hold_up_that_order_alone(
+    erp: Sandbox, outbox: Outbox
+) -> None:
+    """The reversal and the whole new quantity are booked in their order once it is open again."""
+    ledger = orders(erp, 330, 331)
+    goods = {"batch": "B330", "order": "W330", "erp_order": "PO-330", "product": "TAB"}
+    goods |= {"lot": "B330", "unit": "EA"}
+    made = ledger.write("material.produced", "batch/B330", quantity="99000", **goods)
+    with relaying(ledger, outbox, erp) as relay:
+        relay.step()
+        erp.admin("orders", id="PO-330", state="closed")
+        about = {**goods, "quantity": "99000", "why": "Wrong sheet.", "corrects": made.seq}
+        ledger.write("material.production-reversed", "amendment/B330.1", **about)
+        ledger.write("material.produced", "amendment/B330.1", quantity="98900", **goods)
+        ledger.consumed(331)
+        relay.step()
+        assert states(outbox) == {
+            "W330": [State.DONE, State.DEAD, State.PENDING], "W331": [State.DONE],
+        }  # fmt: skip
+        _, dead, waits = evidence.messages(outbox, lane="W330")
+        assert (dead.last_code, waits.last_code) == ("order_closed", None)
+        assert dead.last_error == "Order PO-330 is closed; it takes no posting."
+        assert step_for(dead.last_code) == "Reopen the order in the ERP, then resend."
+        assert [line["quantity"] for line in erp.lines("PO-330")] == ["99000"], "nothing by half"
+        erp.admin("orders", id="PO-330", state="released")
+        ledger.resent(dead.event_id)
+        relay.step()
+    assert states(outbox)["W330"] == [State.DONE] * 3
+    booked = erp.lines("PO-330")
+    assert [Decimal(line["quantity"]) for line in booked] == [99000, -99000, 98900]
+    assert [line["reference"] for line in booked][1:] == [dead.event_id, waits.event_id]
+
+
+SAYS_NO = re.compile(
+    r'(?:BusinessRefusal|Rejected|Refusal)\(\s*"([a-z_]+)"|return "([a-z]+_[a-z]+)"[,\n]'
+)
+
+
+def codes(pattern: str) -> set[str]:
+    """Return every code that files of ours refuse a message with."""
+    texts = [one.read_text("utf-8") for one in sorted(ROOT.glob(pattern))]
+    found = {code or other for text in texts for code, other in SAYS_NO.findall(text)}
+    return found - {"", "in_flight", "signature_refused"}  # neither makes a dead letter
+
+
+def test_every_refusal_has_a_next_step_of_its_own_and_stands_in_the_contract() -> None:
+    assert len(codes("erp/**/*.py")) > 20
+    assert codes("erp/**/*.py") <= STEPS.keys()
+    assert codes("erp/sandbox/posting.py") <= CODES.keys()

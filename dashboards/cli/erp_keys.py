@@ -1,16 +1,24 @@
-"""Rotation of the keys between plant and ERP: `erp rotate-key`, `erp end-key`."""
+"""Change of a key between plant and ERP while the server is stopped; a running one has a page."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 
 from core.errors import MesError
-from core.fact import Command
 from dashboards.cli.erp import erp
 from dashboards.cli.terminal import Data, give_up, ledger_of, say
+
+if TYPE_CHECKING:
+    from core.vault import Vault
+    from dashboards.office.keys import Change
+    from erp.live_keys import LiveKeys
+    from erp.signing import Keys
 
 app = typer.Typer()
 STATION = "terminal"
@@ -23,8 +31,10 @@ class Way(StrEnum):
     RECEIVE = "receive"
 
 
-User = Annotated[str, typer.Option(help="user id of the person who does it")]
+User = Annotated[str, typer.Option(help="user id of the person who signs")]
 Why = Annotated[str, typer.Option(help="the reason, as the ledger keeps it")]
+AGREED = "Signed. The server takes it up at its next start."
+PROPOSED = "Signed. Nothing changes until a second person runs: batchwright erp agree-key."
 
 
 @erp.command("rotate-key")
@@ -36,68 +46,89 @@ def rotate_key(
     why: Why,
     days: Annotated[int, typer.Option(help="how long both keys should live")] = 7,
 ) -> None:
-    """Let a new key live beside the old one. The server must be stopped, and reads it at its start.
+    """Propose that a new key lives beside the old one, while the server is stopped.
 
     A key to send with is made here and shown one time; one to receive with is the ERP's, and asked.
+    While the server runs, /office?view=keys does the same.
     """
-    from core.erp_key import BeginErpKey
-    from core.vault import Vault
-    from erp.signing import Keys, new_secret
+    from dashboards.office.keys import Change, Step
+    from erp.signing import new_secret
 
-    ledger_of(data)
-    name = f"erp-{way.value}"
-    try:
-        vault = Vault(data / "keys")
-        kept = vault.get(name)
-        if kept is None:
-            raise give_up(f"{name}: is not in the vault. Run: batchwright secrets set {name}.")
-        old = kept.split()[0]
-        new = new_secret() if way is Way.SEND else typer.prompt("New secret", hide_input=True)
+    new = new_secret() if way is Way.SEND else typer.prompt("New secret", hide_input=True)
+
+    def begin(keys: LiveKeys) -> Change:
         try:
-            [fresh], [before] = Keys.of([new]).ids, Keys.of([old]).ids
+            fresh = keys.keep(way.value, new)
         except ValueError as fault:
-            raise give_up(f"{name}: no whsec_ text of 24 to 64 bytes. Ask for another.") from fault
-        begin = BeginErpKey(direction=way.value, key=fresh, before=before, days=days, why=why)
-        _record(data, user, begin)
-        vault.put(name, f"{new} {old}")
-    except MesError as fault:
-        raise give_up(fault) from fault
+            what = "no whsec_ text of 24 to 64 bytes. Ask for another."
+            raise give_up(f"Secret: {what}") from fault
+        return Change(step=Step.BEGIN, key=fresh, days=days, why=why)
+
+    _run(data, way, begin, user=user)
     if way is Way.SEND:
         say(f"The new secret, shown this one time: {new}")
-        say("Give it to the ERP's team. Messages carry both signatures from the next start on.")
-    say(f"Key {fresh} is live beside {before} for {days} days. Then run: batchwright erp end-key.")
+        say("Give it to the ERP's team by a safe way.")
+    say(PROPOSED)
 
 
 @erp.command("end-key")
 def end_key(way: Way, data: Data, *, user: User, why: Why) -> None:
-    """Let the older key die, once the ERP's team has said that it uses the new one."""
-    from core.erp_key import EndErpKey
+    """Propose that the older key dies, once the ERP's team has said that it uses the new one."""
+    from dashboards.office.keys import Change, Step
+
+    _run(data, way, lambda _: Change(step=Step.END, why=why), user=user)
+    say(PROPOSED)
+
+
+@erp.command("agree-key")
+def agree_key(way: Way, data: Data, *, user: User, why: Why) -> None:
+    """Agree, as the second person, to what another one has proposed about a key."""
+    from dashboards.office.keys import Change, Step
+
+    _run(data, way, lambda _: Change(step=Step.AGREE, why=why), user=user)
+    say(AGREED)
+
+
+def _run(data: Path, way: Way, change: Callable[[LiveKeys], Change], *, user: str) -> None:
+    """Sign one step over the stopped server's ledger and vault."""
+    from core.erp_key import ErpKey
+    from core.execution import Actor, Credentials
     from core.vault import Vault
-    from erp.signing import Keys
-
-    ledger_of(data)
-    name = f"erp-{way.value}"
-    try:
-        vault = Vault(data / "keys")
-        kept = (vault.get(name) or "").split()
-        _record(data, user, EndErpKey(direction=way.value, why=why))
-        vault.put(name, kept[0])
-    except MesError as fault:
-        raise give_up(fault) from fault
-    say(f"Key {Keys.of(kept[:1]).ids[0]} is the only one; the server uses it from its next start.")
-
-
-def _record(data: Path, user: str, command: Command) -> None:
-    from core.execution import Actor
     from dashboards.cli.asking import plant_of
     from dashboards.compose import open_execution
+    from dashboards.office.keys import KeyRow, ask_change
+    from erp.live_keys import NAMES, AtRest, LiveKeys
 
-    execution = open_execution(data, plant_of(data))
-    execution.start()
+    ledger_of(data)
     try:
-        secret = typer.prompt("Your secret", hide_input=True)
-        person = execution.authenticate(user, secret, station=STATION)
-        actor, idem = Actor(person.person, STATION), f"erp-key:{uuid4().hex}"
-        execution.submit(command, actor=actor, idem=idem)
-    finally:
-        execution.close()
+        vault = Vault(data / "keys")
+        at_rest = AtRest(*(_kept(vault, NAMES[one]) for one in ("send", "receive")))
+        execution = open_execution(data, plant_of(data))
+        execution.start()
+        try:
+            keys = LiveKeys(at_rest, lambda: vault, lambda one: execution.nouns.get(ErpKey, one))
+            it = change(keys)
+            stand = next(one for one in keys.stands() if one.direction == way.value)
+            row = KeyRow(stand=stand, held=execution.nouns.get(ErpKey, way.value))
+            ask = ask_change(row, it, execution.seen(f"{ErpKey.KIND}/{way.value}"))
+            secret = typer.prompt("Your secret", hide_input=True)
+            execution.submit(
+                ask.command,
+                actor=Actor(user, STATION),
+                idem=f"erp-key:{uuid4().hex}",
+                credentials=Credentials(secret, user=user),
+            )
+            keys.look()
+        finally:
+            execution.close()
+    except MesError as fault:
+        raise give_up(fault) from fault
+
+
+def _kept(vault: Vault, name: str) -> Keys:
+    from erp.signing import Keys
+
+    text = vault.get(name)
+    if text is None:
+        raise give_up(f"{name}: is not in the vault. Run: batchwright secrets set {name}.")
+    return Keys.of(text.split())

@@ -170,14 +170,14 @@ class Demo:
             ["--db", str(folder / "erp.db"), "--port", str(port), "--seed", str(seeded)],
             logs=self.data / "logs",
             environment={
-                "BATCHWRIGHT_SANDBOX_SECRET": secrets["send"],
-                "BATCHWRIGHT_SANDBOX_RECEIPT_SECRET": secrets["receive"],
+                "BATCHWRIGHT_SANDBOX_SECRET": ",".join(secrets["send"].split()),
+                "BATCHWRIGHT_SANDBOX_RECEIPT_SECRET": ",".join(secrets["receive"].split()),
             },
         )
         self._stack.callback(erp.stop)
         self._erp = erp
         address = f"http://{LOOPBACK}:{port}"
-        send, receive = Keys.of([secrets["send"]]), Keys.of([secrets["receive"]])
+        send, receive = (Keys.of(secrets[way].split()) for way in ("send", "receive"))
         return ErpLink(port=WebhookErp(address, send=send, receive=receive), pull_every_s=5)
 
     def _start_tryton(self, folder: Path, seed: dict[str, Any]) -> ErpLink:

@@ -70,7 +70,10 @@ def _headline(link: LinkState, zone: ZoneInfo) -> Markup:
         )
         return notice(State.BAD, "The ERP does not answer.", text)
     if endpoint is Endpoint.PAUSED:
-        text = f"{queue} {link.relay.reason or ''}. Ask IT to check the secrets and the address."
+        text = (
+            f"{queue} {link.relay.reason or ''}. Ask IT to check the keys and the address. One"
+            " message a minute tries whether the ERP takes ours again; then all go on."
+        )
         return notice(State.HELD, "Sending is paused.", text)
     if not link.answers:
         text = f"{queue} The last pull of master data failed; it is asked again by itself."

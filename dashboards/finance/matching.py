@@ -38,7 +38,8 @@ log = logging.getLogger("batchwright.finance")
 class BoundarySide(LinkSide, Protocol):
     """The ERP boundary of a running plant, as far as finance reads it."""
 
-    receipt_keys: Keys | None
+    @property
+    def receipt_keys(self) -> Keys | None: ...
 
     @property
     def port(self) -> ErpAdapter: ...

@@ -1,6 +1,6 @@
 """The page `/office`: the boundary policy, the link to the ERP, the keys; its state is the URL."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from dashboards.finance.link import Opens, link_view
 from dashboards.finance.pulled import pulls_view
 from dashboards.link_state import LinkReader
 from dashboards.names import Names
-from dashboards.office.keys_view import KeyRow, keys_view
+from dashboards.office.keys_form import KeysForm
+from dashboards.office.keys_view import keys_view
 from dashboards.office.master import KINDS, drifts, records, versions
 from dashboards.office.master_view import drift_view, records_view, versions_view
 from dashboards.office.policy import ask_policy, history, in_force, ready_profiles
@@ -31,8 +32,9 @@ from dashboards.review.evidence import pane
 from dashboards.session import Viewer
 from dashboards.signing_act import Ask, SigningAct
 from dashboards.theme import Frame, frame
+from erp.live_keys import WAYS
 
-HERE, SIGN = "/office", "boundary-policy.sign"
+HERE, SIGN, KEY = "/office", "boundary-policy.sign", "erp-key.begin"
 FINANCE_CSS = Path(__file__).parent.parent / "finance" / "finance.css"
 CSS = FINANCE_CSS.read_text("utf-8") + (Path(__file__).parent / "office.css").read_text("utf-8")
 VIEWS = {
@@ -60,6 +62,7 @@ class OfficePage:
         self.message = pane(margin=(0, 10))
         self.form = PolicyForm(self._rules, self._ready, zone=plant.zone, sign=self._sign)
         self.form.body.margin = (0, 10, 14, 10)
+        self.keys = self._keys_form()
         self.dialog = SignatureDialog()
         if self._link is not None:
             visit.on_leave(self._link.watch(self._told))
@@ -69,7 +72,8 @@ class OfficePage:
         self._draw()
 
     def body(self) -> list[Any]:
-        return [self.top, self.message, self.form.body, self.history, self.dialog]
+        forms = [self.form.body] if self.keys is None else [self.form.body, self.keys.body]
+        return [self.top, self.message, *forms, self.history, self.dialog]
 
     def _rules(self) -> PlantRules:
         rules: PlantRules = self._plant.execution.nouns.get(PlantRules, self._plant.execution.plant)
@@ -78,8 +82,8 @@ class OfficePage:
     def _signers(self) -> list[str]:
         return sorted(self._rules().matrix.get(SIGN, ()))
 
-    def _may_sign(self) -> bool:
-        return not self._viewer.roles.isdisjoint(self._signers())
+    def _may(self, action: str) -> bool:
+        return not self._viewer.roles.isdisjoint(self._rules().matrix.get(action, ()))
 
     def _opens(self, text: object, href: str) -> Markup:
         may = menu.may_open(href.partition("?")[0], self._viewer.roles)
@@ -102,8 +106,10 @@ class OfficePage:
 
     def _draw(self) -> None:
         is_policy = self._asked.view == ""
-        edits = is_policy and self._asked.edit and self._may_sign()
+        edits = is_policy and self._asked.edit and self._may(SIGN)
         self.form.body.visible = edits
+        if self.keys is not None:
+            self.keys.body.visible = self._asked.view == "keys" and self._may(KEY)
         self.top.show(_tabs(self._asked.view), self._shown(edits))
         self.history.show(self._history() if is_policy else Markup(""))
 
@@ -118,25 +124,49 @@ class OfficePage:
         if self._asked.view == "master":
             return self._master()
         if self._asked.view == "keys":
-            boundary = plant.readers.get("boundary")
-            return _no_erp() if boundary is None else self._keys(boundary)
+            return _no_erp() if self._boundary is None else self._keys()
         rules, at = self._rules(), now()
         return parts.join(
             standing_view(rules, at, self._look),
             profiles_view(self._ready, in_force(rules, at)),
-            _edit_link(self._may_sign(), edits, self._signers()),
+            _edit_link(self._may(SIGN), edits, self._signers()),
         )
 
-    def _keys(self, boundary: Any) -> Markup:
+    @property
+    def _boundary(self) -> Any:
+        return self._plant.readers.get("boundary")
+
+    def _keys(self) -> Markup:
         """Return the live keys beside what the ledger knows of their rotation."""
-        nouns = self._plant.execution.nouns
-        both = (("send", boundary.send_keys), ("receive", boundary.receipt_keys))
-        rows = [
-            KeyRow(direction=way, ids=keys.ids, rotation=nouns.get(ErpKey, way))
-            for way, keys in both
-            if keys is not None
-        ]
-        return keys_view(rows, self._plant.zone, now())
+        rows = () if self.keys is None else self.keys.rows()
+        return keys_view(rows, self._plant.zone, now(), person=self._look.names.name)
+
+    def _keys_form(self) -> KeysForm | None:
+        """Return the form of a key's change; None where the ERP shares no key with us."""
+        live = None if self._boundary is None else self._boundary.keys
+        if live is None:
+            return None
+        execution, streams = self._plant.execution, [f"{ErpKey.KIND}/{way}" for way in WAYS]
+        self._plant.hub.subscribe(streams, lambda _news: self._draw())
+        return KeysForm(
+            live,
+            held=lambda way: execution.nouns.get(ErpKey, way),
+            seen=lambda way: execution.seen(f"{ErpKey.KIND}/{way}"),
+            sign=self._sign_key,
+            refuse=lambda why: self._say(why, State.BAD, "Not signed."),
+        )
+
+    def _sign_key(self, ask: Callable[[], Ask]) -> None:
+        self._say("")
+        act = SigningAct(self._plant.execution, self._actor, ask)
+        self.dialog.request(act, done=self._key_signed)
+
+    def _key_signed(self, _receipt: Any) -> None:
+        assert self.keys is not None
+        self._boundary.take_up_keys()
+        told = self.keys.signed()
+        self._draw()
+        self._say(told, State.OK, "Signed.")
 
     def _master(self) -> Markup:
         """Return the ERP's records, or the versions of one."""
@@ -185,7 +215,7 @@ class OfficePage:
         text = f"Version {version.version} stands below, with its signature."
         self._say(text, State.OK, "Recorded.")
 
-    def _say(self, text: str, state: State = State.INFO, word: str = "") -> None:
+    def _say(self, text: str | Markup, state: State = State.INFO, word: str = "") -> None:
         shown = parts.notice(state, word, text) if text else Markup("")
         live = Markup('<div role="status" data-testid="answer">{}</div>').format(shown)
         self.message.object = parts.markup(live)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import uvicorn
 
-from erp.sandbox.app import Secrets, build
+from erp.sandbox.admin import Secrets
+from erp.sandbox.app import build
 from erp.sandbox.seed import seed
 from erp.sandbox.store import Database
 from erp.signing import Keys

@@ -1,5 +1,6 @@
 """What the ERP's own people do, as calls: orders, lots, periods, postings by hand, faults."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -19,6 +20,7 @@ from erp.sandbox.faults import FaultKind, Faults
 from erp.sandbox.posting import BusinessRefusal
 from erp.sandbox.seed import put_order, receive_lot
 from erp.sandbox.store import Database
+from erp.signing import Keys
 
 type Text = Annotated[str, Field(min_length=1, max_length=80)]
 
@@ -85,9 +87,28 @@ class FaultCall(Strict):
     seconds: Annotated[float, Field(ge=0, le=86_400)] = 0
 
 
-def router(database: Database, faults: Faults) -> APIRouter:
+class KeysCall(Strict):
+    """Say which secrets are live, newest first; a direction that is not given stays."""
+
+    events: list[str] | None = None
+    receipts: list[str] | None = None
+
+
+@dataclass
+class Secrets:
+    """One direction each: what signs events to us, what signs our receipts."""
+
+    events: Keys
+    receipts: Keys
+
+
+def router(database: Database, faults: Faults, secrets: Secrets) -> APIRouter:
     """Return the routes below `/admin`."""
     routes = APIRouter(prefix="/admin")
+
+    @routes.post("/keys")
+    def keys(call: KeysCall) -> dict[str, tuple[str, ...]]:
+        return _change_keys(secrets, call)
 
     @routes.post("/orders")
     def order(call: OrderCall) -> dict[str, str]:
@@ -139,6 +160,17 @@ def router(database: Database, faults: Faults) -> APIRouter:
         return {"kind": call.kind}
 
     return routes
+
+
+def _change_keys(secrets: Secrets, call: KeysCall) -> dict[str, tuple[str, ...]]:
+    try:
+        events, receipts = (
+            None if given is None else Keys.of(given) for given in (call.events, call.receipts)
+        )
+    except ValueError as fault:
+        raise HTTPException(422, "A secret is no whsec_ text of 24 to 64 bytes.") from fault
+    secrets.events, secrets.receipts = events or secrets.events, receipts or secrets.receipts
+    return {"events": secrets.events.ids, "receipts": secrets.receipts.ids}
 
 
 def _manual(database: Database, call: ManualCall) -> dict[str, str]:

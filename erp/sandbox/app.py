@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
@@ -14,21 +13,14 @@ from erp.contract import MAX_BODY_BYTES, from_bytes
 from erp.errors import MessageRefused, SignatureRefused
 from erp.events import check
 from erp.sandbox import admin, pages
+from erp.sandbox.admin import Secrets
 from erp.sandbox.faults import OVERTAKEN_S, DownGate, DroppedReply, Fault, Faults
 from erp.sandbox.posting import BusinessRefusal, has_period, post
 from erp.sandbox.store import Database
-from erp.signing import Keys, sign, verify
+from erp.signing import sign, verify
 from erp.webhook import content_digest
 
 LEDGER_PAGE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """One direction each: what signs events to us, what signs our receipts."""
-
-    events: Keys
-    receipts: Keys
 
 
 def problem(status: int, code: str, detail: str) -> Response:
@@ -225,5 +217,5 @@ def build(database: Database, secrets: Secrets, *, forgets_keys: bool = False) -
     _add_ledger(app, database)
     _add_answers(app, database)
     app.include_router(pages.router(database, faults))
-    app.include_router(admin.router(database, faults))
+    app.include_router(admin.router(database, faults, secrets))
     return app
