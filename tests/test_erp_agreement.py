@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import jsonschema
 import msgspec
 import pytest
 from openapi_spec_validator import validate as validate_openapi
+from standardwebhooks.webhooks import Webhook
 
 from config.boundary import SENTENCES, profiles, read_profile
 from core.policy import OPEN
+from erp.adapters import webhook
+from erp.agreement import example
 from erp.agreement.asyncapi import asyncapi, name_of
 from erp.agreement.document import OWNERS, document
 from erp.agreement.flows import drawing, flows
+from erp.agreement.members import MEMBERS
 from erp.agreement.openapi import openapi
 from erp.agreement.pages import RECORDS
 from erp.agreement.policy import Terms
@@ -197,6 +202,49 @@ def test_the_contract_goes_into_a_new_folder_with_the_hash_of_every_file(tmp_pat
 
 def refusal_of(out: Path) -> str:
     return refusal(FolderInUse, lambda: write(TERMS, out))
+
+
+def fields_of(kind: Any, before: str = "") -> set[str]:
+    """Return the path of every member that a struct's JSON may hold."""
+    found: set[str] = set()
+    for one in msgspec.structs.fields(kind):
+        path, inner = f"{before}{one.encode_name}", one.type
+        for part in (inner, *get_args(inner)):
+            if isinstance(part, type) and issubclass(part, msgspec.Struct):
+                many = "[]" if get_origin(inner) is tuple else ""
+                found |= fields_of(part, f"{path}{many}.")
+                break
+        else:
+            found.add(path)
+    return found
+
+
+def test_every_member_of_a_message_is_explained_and_no_other() -> None:
+    assert set(MEMBERS) == fields_of(Message)
+
+
+@pytest.mark.requirement("K3", "B8")
+def test_the_worked_exchange_is_signed_as_others_sign_it_and_stands_in_the_files() -> None:
+    sent, body = example.request("tablets")
+    given, answer = example.receipt("tablets")
+    for secret, headers, of_bytes in ((example.SEND, sent, body), (example.RECEIVE, given, answer)):
+        signed = Webhook(secret).sign(headers["webhook-id"], example.AT, of_bytes.decode())
+        assert headers["webhook-signature"] == signed
+    made = files(TERMS)
+    assert (made["samples/material_consumed.json"], made["samples/receipt.json"]) == (body, answer)
+    validator(receipt_schema()).validate(json.loads(answer))
+    text = made["contract.md"].decode()
+    assert all(f"{name}: {value}" in text for name, value in {**sent, **given}.items())
+    assert body.decode() in text
+
+
+@pytest.mark.requirement("K4", "B8")
+def test_the_contract_names_every_question_that_the_adapter_asks() -> None:
+    asked = re.findall(r'_get\(f?"([a-z]+)[/"]', Path(webhook.__file__).read_text("utf-8"))
+    paths = openapi(TERMS)["paths"]
+    for name in {*asked, *RECORDS}:
+        assert any(path.split("/")[1] == name for path in paths), name
+        assert f"| `GET /{name}" in document(TERMS), name
 
 
 @pytest.fixture(scope="module")

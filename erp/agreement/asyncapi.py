@@ -16,6 +16,7 @@ HEADERS: dict[str, str] = {
     "webhook-signature": "One or more `v1,<base64>`, one for each live secret, spaces between.",
     "idempotency-key": "The event's id in double quotes.",
     "content-digest": "`sha-256=:<base64>:` of the raw body (RFC 9530).",
+    "traceparent": "W3C trace context; new on each attempt, and not signed.",
 }
 
 

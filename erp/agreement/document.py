@@ -1,9 +1,13 @@
 """The contract for people: who owns what, which messages there are, and what happens when not."""
 
+import msgspec
+
 from config.boundary import in_words
 from erp.agreement.asyncapi import HEADERS, name_of
+from erp.agreement.example import example
 from erp.agreement.flows import flows, table
-from erp.agreement.openapi import CODES, STATUSES
+from erp.agreement.members import members
+from erp.agreement.openapi import CODES, STATUSES, openapi
 from erp.agreement.policy import Terms
 from erp.agreement.samples import sample
 from erp.contract import MAX_BODY_BYTES, to_bytes
@@ -54,14 +58,18 @@ OWNERS: dict[tuple[str, str], tuple[str, str]] = {
 def document(terms: Terms) -> str:
     """Return the whole contract as Markdown."""
     parts = (
-        f"# The boundary between plant {terms.plant} and its ERP",
+        f"# The boundary between the plant `{terms.plant}` and its ERP",
         f"This contract is made from {terms.title}. It is generated: change the policy, not the"
-        " text. The machine-readable parts lie beside it: `asyncapi.json`, `openapi.json`,"
-        " `schemas/`, `samples/`.",
+        " text. *You* is the ERP's side, *we* the plant's. The machine-readable parts lie beside"
+        " it: `asyncapi.json` for messages, `openapi.json` for what you answer, `schemas/`,"
+        " `samples/`; `manifest-sha256.txt` has the SHA-256 of each file.",
         _ownership(terms),
         _lanes(terms),
         _catalogue(terms),
+        members(),
         _delivery(),
+        example(terms.plant),
+        _keys(),
         _failures(),
         _corrections(),
         _numbers(),
@@ -94,14 +102,20 @@ def _lanes(terms: Terms) -> str:
 
 def _catalogue(terms: Terms) -> str:
     parts = ["## Messages"]
-    rows = ["| message | when | books | must carry |", "|---" * 4 + "|"]
+    rows = ["| message | when | you book | must also carry |", "|---" * 4 + "|"]
     for kind in terms.events:
-        must = ", ".join(f"`data.{name}`" for name in kind.needs) or "the envelope"
+        must = ", ".join(f"`data.{name}`" for name in kind.needs) or "nothing beside"
         rows.append(f"| `{kind.type}` | {kind.says} | {_books(kind, terms)} | {must} |")
     parts.append("\n".join(rows))
+    parts.append(
+        "One sample of each type follows, all of one order; together they tell no story. They are"
+        " shown with line breaks. The files hold the bytes as they are sent: sorted members, no"
+        " space between them."
+    )
     for kind in terms.events:
-        body = to_bytes(sample(kind, plant=terms.plant)).decode()
-        parts += [f"### {kind.title}", f"`samples/{name_of(kind)}.json`", f"```json\n{body}\n```"]
+        body = to_bytes(sample(kind, plant=terms.plant))
+        shown = msgspec.json.format(body, indent=1).decode()
+        parts += [f"### {kind.title}", f"`samples/{name_of(kind)}.json`", f"```json\n{shown}\n```"]
     return "\n\n".join(parts)
 
 
@@ -130,18 +144,35 @@ are made once and are the same on every attempt.
 
 The signature is HMAC-SHA256 over `<webhook-id>.<webhook-timestamp>.<raw body>`; the key is the
 decoded part of the secret's text `whsec_…`. Check it before parsing, and refuse a time more
-than {TOLERANCE_S} s away. Several secrets may live at once, so that one can be replaced without
-losing a message.
+than {TOLERANCE_S} s away: set both clocks by one time server.
 
-Deduplicate by `Idempotency-Key`, for as long as the documents are kept. Book everything a
-message says in one transaction, then answer with a receipt, signed in the same way with the
+Deduplicate by `Idempotency-Key`, for as long as the documents are kept: the same key with the
+same bytes is answered with the first documents and `duplicate`, with other bytes with 422 and
+`key_reused`. Keep no refusal: after its cause is mended the same bytes come again. Book everything
+a message says in one transaction, then answer with a receipt, signed in the same way with the
 secret of the other direction under the event's own id. A message is done with that receipt, and
 with nothing less.
 
 Messages of one work order come one after another: `partitionkey` is the order, `sequence` the
 position in it, without gaps. Different orders come side by side. A caller waits {TIMEOUT_S:g} s
 for an answer. A message whose outcome is not known is tried again before each of these delays,
-moved by up to {JITTER:.0%}: {delays}; {_span(LONGEST_S)} in all. Then a person decides."""
+moved by up to {JITTER:.0%}: {delays}; {_hours(LONGEST_S)} in all. Then a person decides. While
+nobody answers at all, nothing is counted: we ask for your health and go on in order when you are
+back."""
+
+
+def _keys() -> str:
+    return """## A new secret
+
+Each direction has its own secret. One is replaced while both sides run, and no message is lost:
+
+1. The side that signs makes the new secret and gives it to the other one by a safe way. A secret
+   is named by the first 12 hexadecimal digits of the SHA-256 of its decoded bytes: compare names,
+   not secrets. Two people of the plant sign for each step.
+2. For some days both are live. Our messages then carry two signatures, one for each secret, with a
+   space between: accept a message where any of them fits. We accept a receipt under either.
+3. When the other side uses the new secret, two people of the plant end the old one. A message or a
+   receipt under it is refused from then on."""
 
 
 def _failures() -> str:
@@ -153,7 +184,7 @@ def _failures() -> str:
 |---|---|---|
 {rows}
 | 3xx | A redirect is never followed. | a person corrects the address |
-| none, other 5xx, unproven receipt | It may or may not have been booked. | sends again, same key |
+| none, any other, unproven receipt | It may or may not have been booked. | sends again, same key |
 
 A refusal is a problem document (RFC 9457) with a `code`:
 
@@ -195,15 +226,21 @@ the ERP values what happened."""
 
 
 def _reading(terms: Terms) -> str:
-    pages = "\n".join(
-        f"- `GET /{name}`, whole, with ETag and Last-Modified" for name in terms.pulls
+    rows = "\n".join(
+        f"| `GET {path}` | {one['get']['summary']} |"
+        for path, one in openapi(terms)["paths"].items()
+        if "get" in one
     )
     return f"""## What we read
 
-{pages}
-- `GET /ledger`: the books as they stand, with stock, general ledger and period, for the comparison
-- `GET /stock`: what there is of each lot now, for the comparison; 404 where you show none
-- `GET /postings/<erp_ref>`, `GET /periods/<yyyy-mm>`, `GET /health`"""
+Answer a page with `ETag` or `Last-Modified`: it is asked for again with them, and 304 costs both
+sides little. Items and customers are asked with `changed_since` between two whole readings; a side
+that ignores it answers the whole page. Every night each page is read whole, without any validator,
+so that what you deleted is seen.
+
+| path | what it gives |
+|---|---|
+{rows}"""
 
 
 def _peer(terms: Terms) -> tuple[str, ...]:
@@ -238,6 +275,15 @@ def _peer(terms: Terms) -> tuple[str, ...]:
 
 def _told(kind: EventKind, peer: ErpProfile) -> str:
     return "told" if peer.books(kind.type) else "not told: listed as *not compared*"
+
+
+def _hours(seconds: int) -> str:
+    """Return a long delay in hours and minutes.
+
+    >>> _hours(272_180)
+    '75 h 36 min'
+    """
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
 def _span(seconds: int) -> str:

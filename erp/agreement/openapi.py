@@ -8,19 +8,24 @@ from erp.webhook import MAX_RETRY_AFTER_S
 
 REF = "#/components/schemas/{name}"
 # status -> what it means, and what the relay does with it
+PAUSES = "sending is paused for all orders; one message a minute tries again"
 STATUSES: dict[str, tuple[str, str]] = {
     "200": ("Booked, or booked before: a signed receipt.", "done"),
-    "202": ("Taken, not booked yet: a signed receipt with a ticket.", "asks again each minute"),
+    "202": (
+        "Taken, not booked yet: a signed receipt with a ticket.",
+        "asks `GET /postings/{erp_ref}` each minute until it is booked",
+    ),
     "400": ("The body is no message of this contract.", "a person decides"),
     "401": (
         "The signature is refused.",
-        "sending is paused for all orders; one message a minute tries again",
+        PAUSES,
     ),
-    "404": ("Nothing is here.", "a person decides"),
+    "403": ("The caller may not do this.", PAUSES),
+    "404": ("There is no such path.", "a person decides"),
     "409": ("The key is being worked on.", "tries again after a second"),
     "410": (
         "This endpoint is gone.",
-        "sending is paused for all orders; one message a minute tries again",
+        PAUSES,
     ),
     "413": ("The body is larger than one mebibyte.", "a person decides"),
     "422": ("A business rule says no; the code says which.", "a person decides"),
@@ -65,7 +70,7 @@ def openapi(terms: Terms) -> Json:
             "version": "1.0.0",
             "description": f"Made from {terms.title}.",
         },
-        "paths": {"/events": {"post": _events(terms)}, **pages, **_books()},
+        "paths": {"/events": {"post": _events(terms)}, **pages, **_books(), **_about()},
         "components": {"schemas": components(REF)},
     }
 
@@ -159,10 +164,10 @@ def _books() -> Json:
         "/stock": {
             "get": {
                 "operationId": "stock",
-                "summary": "What there is of each lot now. Without it stock is not compared.",
+                "summary": "What there is of every lot now, to compare with the plant's own.",
                 "responses": {
-                    "200": {**_schema(stock), "description": "All lots."},
-                    "404": {"description": "Stock is not shown."},
+                    "200": {**_schema(stock), "description": "Every lot in every status."},
+                    "404": {"description": "This ERP shows no stock; it is not compared."},
                 },
             }
         },
@@ -185,8 +190,25 @@ def _books() -> Json:
                 "responses": {"200": {**_schema(_state()), "description": "Its state."}},
             }
         },
+    }
+
+
+def _about() -> Json:
+    """Return what tells of the ERP itself."""
+    return {
         "/health": {
-            "get": {"operationId": "health", "responses": {"200": {"description": "It answers."}}}
+            "get": {
+                "operationId": "health",
+                "summary": "Whether you answer; asked while you are away.",
+                "responses": {"200": {"description": "It answers."}},
+            }
+        },
+        "/time": {
+            "get": {
+                "operationId": "time",
+                "summary": "Your own clock, from which `changed_since` is reckoned.",
+                "responses": {"200": {**_schema(_clock()), "description": "Its time."}},
+            }
         },
     }
 
@@ -196,6 +218,14 @@ def _state() -> Json:
         "type": "object",
         "required": ["state"],
         "properties": {"state": {"enum": ["open", "closed", "missing"]}},
+    }
+
+
+def _clock() -> Json:
+    return {
+        "type": "object",
+        "required": ["now"],
+        "properties": {"now": {"type": "string", "format": "date-time"}},
     }
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from core.clock import iso, parse_iso
 from core.ledger.entry import Entry
 from erp.contract import Message, SentCheckpoint
-from erp.events import EventKind, check
+from erp.events import EVENTS, EventKind, check
 from erp.messages import Known, Site, translate
 
 START = parse_iso("2026-11-23T05:05:00.000000Z")
@@ -55,8 +55,8 @@ FACTS: dict[str, dict[str, Any]] = {
 }
 
 
-def sample(kind: EventKind, *, plant: str, n: int = 1) -> Message:
-    """Return a sample message, the n-th of its order; the same for ever.
+def sample(kind: EventKind, *, plant: str) -> Message:
+    """Return a sample message, in the order's place that its type has; the same for ever.
 
     A reversal undoes the sample of consumed material.
     """
@@ -65,7 +65,8 @@ def sample(kind: EventKind, *, plant: str, n: int = 1) -> Message:
     if kind.fact == "material.reversed":
         first = translate(_entry("material.consumed"), site, known, sequence=2, checkpoint=None)
         known = replace(known, original=lambda _: first)
-    made = translate(_entry(kind.fact), site, known, sequence=n, checkpoint=CHECKPOINT)
+    place = EVENTS.index(kind) + 1
+    made = translate(_entry(kind.fact), site, known, sequence=place, checkpoint=CHECKPOINT)
     assert made is not None, kind
     check(made)
     return made

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.errors import MesError
 from erp.agreement.asyncapi import asyncapi, name_of
 from erp.agreement.document import document
+from erp.agreement.example import receipt
 from erp.agreement.flows import drawing, flows
 from erp.agreement.openapi import openapi
 from erp.agreement.policy import Terms
@@ -34,6 +35,7 @@ def files(terms: Terms) -> dict[str, bytes]:
     }
     for flow in flows(terms):
         found[f"lanes/{flow.name}.svg"] = drawing(flow).encode()
+    found["samples/receipt.json"] = receipt(terms.plant)[1]
     for kind in terms.events:
         found[f"schemas/{name_of(kind)}.json"] = _json(message_schema(kind))
         found[f"samples/{name_of(kind)}.json"] = to_bytes(sample(kind, plant=terms.plant))
