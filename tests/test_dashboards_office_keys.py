@@ -43,7 +43,6 @@ def test_two_people_change_a_key_while_the_server_runs_and_no_key_is_shown_again
     expect(page.get_by_text("A second person must agree.")).to_be_visible()
     assert live_keys(finance).ids == (old,)
     assert grave_findings(page) == []
-    page.screenshot(path="/tmp/relay/proposed.png", full_page=True)
     page.reload()
     ready(page)
     expect(page.get_by_text("A second person must agree.")).to_be_visible()
@@ -57,7 +56,6 @@ def test_two_people_change_a_key_while_the_server_runs_and_no_key_is_shown_again
     for shown in (page, other):
         expect(shown.get_by_test_id("keys")).to_contain_text("Two keys: both are valid")
         expect(shown.get_by_test_id("keys")).to_contain_text(old)
-    other.screenshot(path="/tmp/relay/both.png", full_page=True)
     assert live_keys(finance).ids == (Keys.of([new]).ids[0], old)
     finance.made("1001")
     finance.told()

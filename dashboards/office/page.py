@@ -63,6 +63,8 @@ class OfficePage:
         self.form = PolicyForm(self._rules, self._ready, zone=plant.zone, sign=self._sign)
         self.form.body.margin = (0, 10, 14, 10)
         self.keys = self._keys_form()
+        if self.keys is not None:
+            self.keys.body.margin = (0, 10, 14, 10)
         self.dialog = SignatureDialog()
         if self._link is not None:
             visit.on_leave(self._link.watch(self._told))
