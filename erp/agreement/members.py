@@ -39,6 +39,7 @@ MEMBERS: dict[str, str] = {
     "data.why": "The reason, as the floor or the signer wrote it.",
     "data.document.id": "In `document_reversed`: your document that is undone.",
     "data.document.year": "Its year.",
+    "data.replaces": "Where a fact is told once more: the id of the message that it stands for.",
     "data.equipment_state": "`running` or `idle`, in `equipment_state`.",
 }
 
