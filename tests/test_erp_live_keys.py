@@ -68,7 +68,7 @@ class Wire:
         self.ledger.consumed(1, net_g="1")
         self.relay.wake()
         done = len(self.ledger.kept)
-        eventually(lambda: evidence.counts(self.outbox)[State.DONE] == done, within_s=30)
+        eventually(lambda: evidence.counts(self.outbox)[State.DONE] == done)
         assert all(one.attempts == 1 for one in evidence.messages(self.outbox))
 
 
@@ -130,7 +130,7 @@ def test_a_key_of_receipts_changes_and_the_old_one_still_proves_what_it_signed(
     erp.admin("keys", receipts=[old])  # whoever has the dead key makes no receipt with it
     wire.ledger.consumed(1, net_g="1")
     wire.relay.wake()
-    eventually(lambda: evidence.counts(wire.outbox)[State.UNKNOWN] == 1, within_s=30)
+    eventually(lambda: evidence.counts(wire.outbox)[State.UNKNOWN] == 1)
 
 
 def test_a_key_that_the_erp_does_not_know_pauses_and_a_known_one_goes_on(
@@ -143,11 +143,11 @@ def test_a_key_that_the_erp_does_not_know_pauses_and_a_known_one_goes_on(
         erp.admin("orders", id=f"PO-{order}", state="released")
         wire.ledger.consumed(order, net_g="1")
     wire.relay.wake()
-    eventually(lambda: wire.relay.status().endpoint is Endpoint.PAUSED, within_s=30)
+    eventually(lambda: wire.relay.status().endpoint is Endpoint.PAUSED)
     wire.keys.keep("send", new)
     wire.begun("send", new, erp.events)
     wire.relay.resume()
-    eventually(lambda: evidence.counts(wire.outbox)[State.DONE] == 3, within_s=30)
+    eventually(lambda: evidence.counts(wire.outbox)[State.DONE] == 3)
 
 
 def test_a_pause_ends_by_itself_once_the_erp_takes_one_message(
@@ -171,11 +171,11 @@ def test_a_pause_ends_by_itself_once_the_erp_takes_one_message(
 
     before = tried()
     relay.start()
-    eventually(lambda: sum(tried()) >= sum(before) + 3, within_s=30)
+    eventually(lambda: sum(tried()) >= sum(before) + 3)
     assert tried()[1:] == before[1:], "only the first of them is tried"
     assert {row.attempts for row in evidence.messages(outbox)} == {0}
     erp.admin("keys", events=[erp.events])
-    eventually(lambda: evidence.counts(outbox)[State.DONE] == 3, within_s=30)
+    eventually(lambda: evidence.counts(outbox)[State.DONE] == 3)
     assert relay.status().endpoint is Endpoint.UP
     relay.stop()
     port.close()
