@@ -16,6 +16,7 @@ from erp.outbox import Outbox
 from erp.pull import ErpClock, PullState
 from erp.relay import Endpoint, RelayStatus
 from erp.rows import OPEN, Aside, Row, State
+from erp.stream import StreamStatus
 
 LOOK_S = 2.0
 log = logging.getLogger("batchwright.link")
@@ -35,6 +36,12 @@ class Pulls(Protocol):
     def states(self) -> list[PullState]: ...
 
 
+class Streams(Protocol):
+    """What is asked of the publisher to a stream."""
+
+    def status(self) -> StreamStatus: ...
+
+
 class LinkSide(Protocol):
     """The ERP boundary of a running plant, as far as its link is watched."""
 
@@ -44,6 +51,8 @@ class LinkSide(Protocol):
     def relay(self) -> Relays: ...
     @property
     def puller(self) -> Pulls: ...
+    @property
+    def publisher(self) -> Streams | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +60,8 @@ class LinkState:
     """How the link to the ERP stands.
 
     `behind` is how many messages wait behind the first of each order, `answered_at` when the ERP
-    last answered anything at all, `clock` what it last said the time is.
+    last answered anything at all, `clock` what it last said the time is, `stream` how far other
+    systems were told, None where no stream is set up.
     """
 
     at: datetime
@@ -64,6 +74,7 @@ class LinkState:
     anchor: evidence.Anchor | None
     answered_at: str | None
     clock: ErpClock | None
+    stream: StreamStatus | None
 
     @property
     def waiting(self) -> int:
@@ -103,6 +114,7 @@ def read_link(side: LinkSide) -> LinkState:
         anchor=evidence.newest_anchor(outbox),
         answered_at=max(answered, default=None),
         clock=side.puller.clock,
+        stream=None if side.publisher is None else side.publisher.status(),
     )
 
 

@@ -57,17 +57,22 @@ def link_figures(side: LinkSide) -> Iterator[GaugeMetricFamily]:
     answers = GaugeMetricFamily(
         f"{PREFIX}_erp_pull_answers", "Answers to pulls.", labels=["kind", "answer"]
     )
+    stale = _many("erp_pull_stale", "1 while the last good page is old or missing.", "kind")
     for it in side.puller.states():
+        stale.add_metric([it.kind], it.is_stale)
         if it.age_s is not None:
             age_of.add_metric([it.kind], it.age_s)
         for name in ("200", "304", "unchanged", "failed"):
             answers.add_metric([it.kind, name], getattr(it, f"count_{name}"))
-    yield age_of
-    yield answers
+    yield from (age_of, stale, answers)
     clock = side.puller.clock
     if clock is not None:
         ahead = clock.ahead.total_seconds()
         yield _one("erp_clock_ahead_seconds", "The ERP's clock before ours.", ahead)
+    if side.publisher is not None:
+        stream = side.publisher.status()
+        yield _one("stream_waiting", "Messages not published to NATS yet.", stream.waiting)
+        yield _one("stream_up", "1 while the stream acknowledges.", stream.fault is None)
 
 
 def _one(name: str, says: str, value: float) -> GaugeMetricFamily:

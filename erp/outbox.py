@@ -63,6 +63,7 @@ class Derivation:
         self._connection = connection
         self._target = target
         self.upto = upto
+        self._from = upto
         self._made: list[dict[str, Any]] = []  # not inserted yet
         self._last: dict[str, int] = {}
 
@@ -142,6 +143,10 @@ class Derivation:
     def _insert(self) -> None:
         if self._made:
             self._connection.execute(insert(message), self._made)
+            behind = [one for one in self._made if one["entry_seq"] <= self._from]
+            if behind:
+                names = [{"event_id": one["event_id"]} for one in behind]
+                self._connection.execute(insert(tables.late), names)
             self._made = []
 
     def put_aside(self, it: Aside) -> None:

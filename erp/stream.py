@@ -1,9 +1,12 @@
 """The same messages for other systems: published to NATS JetStream, never the proof of delivery.
 
 The publisher follows the outbox by a cursor of its own, in the order of the facts, and moves on
-only after the stream has acknowledged. Bytes are those of the message, its id is `Nats-Msg-Id`. A
-stream forgets ids after a while, so a subscriber deduplicates by id as well. An ERP's receipt stays
-the only proof that something was booked.
+only after the stream has acknowledged. Messages of an order that was linked late have their facts
+before the cursor: they go first, so that the order within their lane holds.
+
+Bytes are those of the message, its id is `Nats-Msg-Id`. A stream forgets ids after a while, so a
+subscriber deduplicates by id as well. An ERP's receipt stays the only proof that something was
+booked.
 """
 
 import asyncio
@@ -12,7 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, func, insert, literal, select, union_all, update
 
 from erp import tables
 from erp.outbox import Outbox
@@ -82,8 +85,7 @@ class Publisher:
     def status(self) -> StreamStatus:
         """Return how far the stream is."""
         upto = self._upto()
-        waiting = len(self._page(upto))
-        return StreamStatus(upto_seq=upto, waiting=waiting, fault=self._fault)
+        return StreamStatus(upto_seq=upto, waiting=self._waiting(upto), fault=self._fault)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -120,7 +122,7 @@ class Publisher:
                         timeout=ACK_S,
                         headers={"Nats-Msg-Id": event_id},
                     )
-                    self._move(seq)
+                    self._move(seq, event_id)
                 if not page:
                     await asyncio.sleep(self._poll_s)
                 if connection.is_closed:
@@ -145,20 +147,33 @@ class Publisher:
         return int(self._outbox.read(query)[0]["upto_seq"])
 
     def _page(self, upto: int) -> list[tuple[int, str, str, bytes]]:
-        message = tables.message
-        query = (
-            select(message.c.entry_seq, message.c.event_id, message.c.lane, message.c.body)
-            .where(message.c.entry_seq > upto)
-            .order_by(message.c.entry_seq)
-            .limit(PAGE)
+        """Return what is next, in one reading: what came late, then what follows the cursor."""
+        message, late = tables.message, tables.late
+        columns = (message.c.entry_seq, message.c.event_id, message.c.lane, message.c.body)
+        behind = select(*columns, literal(0).label("turn")).join(
+            late, late.c.event_id == message.c.event_id
         )
+        both = union_all(
+            behind.where(message.c.entry_seq <= upto),
+            select(*columns, literal(1)).where(message.c.entry_seq > upto),
+        ).subquery()
+        query = select(both).order_by(both.c.turn, both.c.entry_seq).limit(PAGE)
         return [
             (one["entry_seq"], one["event_id"], one["lane"], bytes(one["body"]))
             for one in self._outbox.read(query)
         ]
 
-    def _move(self, seq: int) -> None:
-        cursor = tables.relay_cursor
+    def _waiting(self, upto: int) -> int:
+        """Return how many messages the stream has not acknowledged yet."""
+        message, late = tables.message, tables.late
+        behind = select(late.c.event_id)
+        waits = (message.c.entry_seq > upto) | message.c.event_id.in_(behind)
+        query = select(func.count().label("n")).select_from(message).where(waits)
+        return int(self._outbox.read(query)[0]["n"])
+
+    def _move(self, seq: int, event_id: str) -> None:
+        cursor, late = tables.relay_cursor, tables.late
         with self._outbox.engine.begin() as connection:
             mine = (cursor.c.target == TARGET) & (cursor.c.upto_seq < seq)
             connection.execute(update(cursor).where(mine).values(upto_seq=seq))
+            connection.execute(delete(late).where(late.c.event_id == event_id))

@@ -64,6 +64,8 @@ message = Table(
     UniqueConstraint("lane", "lane_seq"),
 )
 Index("erp_message_open", message.c.state, message.c.lane, message.c.lane_seq)
+# Made when their facts lay before the cursor: who follows the facts would pass them by.
+late = Table("erp_late", metadata, Column("event_id", String(30), primary_key=True))
 aside = Table(
     "erp_aside",
     metadata,

@@ -34,6 +34,8 @@ from dashboards.office.policy import (
     instant_of,
     ready_profiles,
 )
+from erp import evidence
+from erp.stream import Publisher, StreamStatus
 from tests.browser import Screen, grave_findings, ready
 from tests.finance_plant import FinancePlant, finance_plant
 from tests.patience import eventually
@@ -263,6 +265,29 @@ def test_link_and_metrics_tell_of_a_refusal_an_outage_and_its_end(
     finance.made("1002")
     eventually(lambda: figure(httpx.get(metrics).text, "erp_endpoint_up") == 0, within_s=20)
     expect(page.get_by_text("The ERP does not answer.")).to_be_visible()
+
+
+@pytest.mark.requirement("K7")
+def test_the_stream_to_other_systems_is_shown_and_counted(finance: FinancePlant) -> None:
+    link = read_link(finance.boundary)
+    assert 'data-testid="stream"' not in link_view(link, zone=ZONE, size=0)
+    for waiting, fault, words in (
+        (0, None, "Up to date"),
+        (3, None, "Under way"),
+        (3, "X", "Away"),
+    ):
+        status = StreamStatus(upto_seq=9, waiting=waiting, fault=fault)
+        shown = link_view(replace(link, stream=status), zone=ZONE, size=0)
+        assert words in shown
+        assert ("X. Nothing is lost" in shown) is (fault is not None)
+    outbox, metrics = finance.boundary.outbox, finance.plant.url + "/metrics"
+    finance.boundary.publisher = Publisher(outbox, "nats://127.0.0.1:9", plant="test")
+    finance.made("1001")
+    finance.told()
+    text = httpx.get(metrics).text
+    assert figure(text, "stream_waiting") == len(evidence.messages(outbox)) > 0
+    assert figure(text, "stream_up") == 1
+    assert 'batchwright_erp_pull_stale{kind="order"} 0.0' in text
 
 
 def test_a_clock_that_is_too_far_away_is_named_before_signatures_fail(

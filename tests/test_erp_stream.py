@@ -172,3 +172,46 @@ def test_an_acknowledgement_that_was_lost_makes_no_second_message(
     eventually(lambda: again.status().upto_seq == 6)
     again.stop()
     assert len(stream.received()) == 6
+
+
+@pytest.mark.requirement("A2", "K1")
+def test_facts_of_an_order_that_was_linked_late_are_published_too(
+    stream: Stream, outbox: Outbox
+) -> None:
+    ledger, links = Written(), dict[str, str]()
+    deriver = Deriver(ledger, outbox, SITE, erp_order=links.get, checkpoint=lambda: None)
+    ledger.batch(1)
+    born = {"order": "W7", "erp_order": None, "batch": "B7", "material": "LAC", "lot": "L-1"}
+    for n in (1, 2):
+        held = f"batch/B7-{n}"
+        ledger.write("material.consumed", held, step="s", container="1", net_g="5", **born)
+    ledger.batch(2)
+    deriver.derive(AT)
+    publisher = publishing(outbox, stream)
+    publisher.start()
+    eventually(lambda: publisher.status().upto_seq == len(ledger.kept))
+    assert len(stream.received()) == 12
+    ledger.write("work-order.linked", "order/W7", order="W7", erp_ref="PO-7")
+    links["W7"] = "PO-7"
+    ledger.consumed(7)
+    deriver.derive(AT)
+    eventually(lambda: publisher.status().waiting == 0)
+    publisher.stop()
+    published = [name for _, name, _ in stream.received()]
+    assert sorted(published) == sorted(row.event_id for row in evidence.messages(outbox))
+    ours = [row.event_id for row in evidence.messages(outbox) if row.lane == "W7"]
+    assert len(ours) == 3
+    assert [name for name in published if name in ours] == ours
+    again = publishing(outbox, stream)
+    again.start()
+    eventually(lambda: again.status().waiting == 0)
+    again.stop()
+    assert len(stream.received()) == len(published)
+
+
+def test_what_waits_is_counted_beyond_one_page(outbox: Outbox) -> None:
+    ledger = Written()
+    for n in range(1, 45):
+        ledger.batch(n)
+    derive(ledger, outbox)
+    assert Publisher(outbox, "nats://127.0.0.1:9", plant="P1").status().waiting == 264

@@ -20,6 +20,7 @@ from erp.relay import Endpoint
 from erp.rows import Row
 from erp.rows import State as Sent
 from erp.signing import TOLERANCE_S
+from erp.stream import StreamStatus
 
 ENDPOINTS = {
     Endpoint.UP: (State.OK, "Up"),
@@ -123,6 +124,19 @@ def _figures(link: LinkState, *, size: int, zone: ZoneInfo) -> Markup:
             unit="entries" if anchor else "",
             note=f"came back {local_time(parse_iso(anchor.at), zone)}" if anchor else "",
         ),
+        *([] if link.stream is None else [_stream(link.stream)]),
+    )  # fmt: skip
+
+
+def _stream(it: StreamStatus) -> Markup:
+    """Return how far other systems were told; it is no proof that anything was booked."""
+    state, word = (State.OK, "Up to date") if it.waiting == 0 else (State.INFO, "Under way")
+    if it.fault is not None:
+        state, word = State.BAD, "Away"
+    why = f"{it.fault}. Nothing is lost; it is tried again by itself. " if it.fault else ""
+    return parts.card(
+        "For other systems (NATS)", words.number(it.waiting), unit="not published", state=state,
+        word=word, note=f"{why}No proof that the ERP has booked", testid="stream",
     )  # fmt: skip
 
 
