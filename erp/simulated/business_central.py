@@ -5,7 +5,6 @@ the customer's partner to make it. Codes of refusals are Microsoft's published o
 carries which code is our reading, so the adapter relies on the code of a taken key alone.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,7 +16,7 @@ from core.clock import iso, now
 from erp.adapters.business_central import fields
 from erp.simulated.odata4 import error, page, refuse, shown
 from erp.simulated.records import Work
-from erp.simulated.serving import YEARS, Asked
+from erp.simulated.serving import YEARS, Asked, json_of, months, moved
 from erp.simulated.tokens import Tokens
 
 COMPANY = "5c9b0d5e-0f3e-4d0a-9a57-3d2f4a1b6c7d"
@@ -54,7 +53,7 @@ class BusinessCentral:
     """One company; `gl_at_once` is its Automatic Cost Posting."""
 
     def __init__(self, client_id: str, secret: str, *, gl_at_once: bool = True) -> None:
-        self._tokens = Tokens(client_id, secret, scope=SCOPE)
+        self.gate = Tokens(TOKEN_PATH, client_id, secret, scope=SCOPE)
         self._gl_at_once = gl_at_once
 
     # what stands in it
@@ -87,8 +86,8 @@ class BusinessCentral:
                     "baseUnitOfMeasureCode": UNITS[line["unit"]],
                 })  # fmt: skip
         year = now().year
-        for n in range(12 * (YEARS + 1)):
-            start = f"{year - YEARS + n // 12}-{n % 12 + 1:02d}-01"
+        for first, _ in months(date(year, 12, 31)):
+            start = first.isoformat()
             work.put("accounting_period", start, {"startingDate": start, "closed": False})
         for it in data["lots"]:
             made = {"itemNumber": it["item"], "lotNumber": it["lot"], "orderNumber": "",
@@ -102,13 +101,15 @@ class BusinessCentral:
 
     # requests
 
+    def door(self, status: int) -> Response:
+        """Return the no of the door itself, as Microsoft publishes its codes."""
+        if status == 429:
+            return error(429, "Application_TooManyRequests", "Too many requests reached.")
+        words = "The server has rejected the client credentials."
+        return error(401, "Authentication_InvalidCredentials", words)
+
     def answer(self, work: Work, asked: Asked) -> Response:
-        """Return the answer to one request: token, company, then the page."""
-        if asked.path == TOKEN_PATH:
-            return self._tokens.answer(asked)
-        if not self._tokens.holds(asked):
-            words = "The server has rejected the client credentials."
-            return error(401, "Authentication_InvalidCredentials", words)
+        """Return the answer to one request: company, then the page."""
         if asked.method == "GET" and asked.path == STANDARD:
             return shown({"id": COMPANY, "name": "CRONUS"})
         if asked.path not in SETS:
@@ -149,12 +150,7 @@ class BusinessCentral:
     # posting
 
     def _post(self, work: Work, asked: Asked) -> Response:
-        if not asked.headers.get("content-type", "").startswith("application/json"):
-            raise refuse("BadRequest", "Invalid Request Body", 415)
-        try:
-            record = json.loads(asked.body, parse_float=Decimal)
-        except ValueError:
-            raise refuse("BadRequest", "Invalid Request Body") from None
+        record = json_of(asked, lambda status, words: refuse("BadRequest", words, status))
         wrong = fields.faults(record)
         if wrong:
             raise refuse("BadRequest", "; ".join(wrong))
@@ -215,11 +211,8 @@ class BusinessCentral:
     ) -> int:
         """Write an item ledger entry, and its cost where that is done at once."""
         key = f"{made['itemNumber']}/{made['lotNumber']}"
-        stock = Decimal((work.get("stock", key) or {}).get("quantity", "0")) + quantity
-        if stock < 0:
-            words = f"You have insufficient quantity of Item {key} on inventory."
-            raise dialog(words)
-        work.put("stock", key, {"quantity": f"{stock}"})
+        words = f"You have insufficient quantity of Item {key} on inventory."
+        moved(work, key, quantity, short=lambda _: dialog(words))
         number = work.number("entry")
         item = work.get("item", made["itemNumber"]) or {}
         work.put("entry", str(number), {

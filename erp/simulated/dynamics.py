@@ -8,7 +8,7 @@ stock is taken. The entities of the partner are `MesMessages` and `MesPeriods`.
 
 import json
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -17,9 +17,9 @@ from starlette.responses import Response
 from core.clock import iso, now
 from erp.adapters.dynamics import fields
 from erp.adapters.dynamics.mapping import PICKINGS, RECEIPTS
-from erp.simulated.odata4 import error, page, shown
+from erp.simulated.odata4 import error, page, refuse, shown
 from erp.simulated.records import Work
-from erp.simulated.serving import YEARS, Asked, has_period
+from erp.simulated.serving import Asked, has_period, json_of, months, moved
 from erp.simulated.tokens import Tokens
 
 COMPANY, TENANT = "USMF", "3f1e9f6a-7f0e-4a3e-8b5e-9d1f2c3b4a5d"
@@ -46,7 +46,7 @@ class Dynamics:
     """One legal entity; `extended` is whether a picking list's line takes a batch number."""
 
     def __init__(self, client_id: str, secret: str, *, extended: bool = False) -> None:
-        self._tokens = Tokens(client_id, secret, scope=SCOPE)
+        self.gate = Tokens(TOKEN_PATH, client_id, secret, scope=SCOPE)
         self._extended = extended
 
     # what stands in it
@@ -108,12 +108,14 @@ class Dynamics:
 
     # requests
 
+    def door(self, status: int) -> Response:
+        """Return the no of the door itself."""
+        if status == 429:
+            return error(429, "TooManyRequests", "The service is busy.")
+        return error(401, "Unauthorized", "The access token is not valid.")
+
     def answer(self, work: Work, asked: Asked) -> Response:
-        """Return the answer to one request: token, then the queue or an entity."""
-        if asked.path == TOKEN_PATH:
-            return self._tokens.answer(asked)
-        if not self._tokens.holds(asked):
-            return error(401, "Unauthorized", "The access token is not valid.")
+        """Return the answer to one request: the queue or an entity."""
         self._work_off(work)
         if asked.method == "GET" and asked.path == "/data":
             return shown({"value": [{"name": name, "kind": "EntitySet"} for name in SETS]})
@@ -139,11 +141,9 @@ class Dynamics:
 
     def _periods(self, work: Work) -> list[dict[str, Any]]:
         found, present = [], now().date()
-        for n in range(12 * YEARS + present.month):
-            start = date(present.year - YEARS + n // 12, n % 12 + 1, 1)
-            end = (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+        for start, end in months(present):
             state = "Open" if has_period(work, start) else "PermanentlyClosed"
-            last = end if n + 1 < 12 * YEARS + present.month else present
+            last = min(end, present)
             found.append({"dataAreaId": COMPANY, "StartDate": start.isoformat(),
                           "EndDate": last.isoformat(), "PeriodStatus": state})  # fmt: skip
         return found
@@ -152,12 +152,7 @@ class Dynamics:
 
     def _take(self, work: Work, asked: Asked) -> Response:
         """Take a message unread; only its envelope is looked at."""
-        if not asked.headers.get("content-type", "").startswith("application/json"):
-            return error(415, "UnsupportedMediaType", "The content is not JSON.")
-        try:
-            given = asked.json()
-        except ValueError:
-            return error(400, "BadRequest", "The body is no JSON.")
+        given = json_of(asked, lambda status, words: refuse("BadRequest", words, status))
         names = {"_companyId", "_messageQueue", "_messageType", "_messageContent"}
         if not isinstance(given, dict) or set(given) != names:
             return error(400, "BadRequest", f"The parameters are not {sorted(names)}.")
@@ -259,10 +254,8 @@ class Dynamics:
 
     def _move(self, work: Work, item: str, batch: str, *, change: Decimal) -> None:
         key = f"{item}/{batch}"
-        stock = Decimal((work.get("stock", key) or {}).get("quantity", "0")) + change
-        if stock < 0:
-            raise Failed(f"{-stock:f} of item {item} batch {batch} cannot be picked.")
-        work.put("stock", key, {"quantity": f"{stock:f}"})
+        words = f"of item {item} batch {batch} cannot be picked."
+        moved(work, key, change, short=lambda left: Failed(f"{-left:f} {words}"))
 
     def _journal(self, work: Work, entity: str, *, on: str, made: Mapping[str, Any]) -> None:
         if not has_period(work, date.fromisoformat(on)):

@@ -4,10 +4,8 @@ Login, path and headers are as the makers publish them; the sets behave as our c
 customer's people to model them.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +16,7 @@ from erp.adapters.odata import fields
 from erp.adapters.odata.reached import ifs_service, ln_service
 from erp.simulated.odata4 import error, page, refuse, shown
 from erp.simulated.records import Work
-from erp.simulated.serving import YEARS, Asked, has_period
+from erp.simulated.serving import Asked, has_period, json_of, months, moved
 from erp.simulated.tokens import Tokens
 
 PAGE = 25  # small, so that every list of the tests has a next page
@@ -60,7 +58,7 @@ class Modelled:
 
     def __init__(self, way: Way) -> None:
         self._way = way
-        self._tokens = Tokens.of_form(way.form)
+        self.gate = Tokens.of_form(way.token_path, way.form)
 
     def seed(self, work: Work, data: dict[str, Any]) -> None:
         """Fill an empty one from items, BOMs, orders, customers and lots."""
@@ -91,12 +89,14 @@ class Modelled:
         """Set an order's state as its keeper would."""
         work.put("orders", order, {**(work.get("orders", order) or {}), "state": STATES[state]})
 
+    def door(self, status: int) -> Response:
+        """Return the no of the door itself."""
+        if status == 429:
+            return error(429, "THROTTLED", "Too many calls.")
+        return error(401, "UNAUTHORIZED", "No token, or one that has ended.")
+
     def answer(self, work: Work, asked: Asked) -> Response:
-        """Return the answer to one request: token, headers, then the set."""
-        if asked.path == self._way.token_path:
-            return self._tokens.answer(asked)
-        if not self._tokens.holds(asked):
-            return error(401, "UNAUTHORIZED", "No token, or one that has ended.")
+        """Return the answer to one request: headers, then the set."""
         for name, value in self._way.headers.items():
             if asked.headers.get(name) != value:
                 return error(400, "HEADER", f"{name}: {asked.headers.get(name)}")
@@ -121,9 +121,7 @@ class Modelled:
 
     def _periods(self, work: Work) -> list[dict[str, Any]]:
         made = []
-        for n in range(12 * YEARS + now().month):
-            first = date(now().year - YEARS + n // 12, n % 12 + 1, 1)
-            last = (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+        for first, last in months(now().date()):
             state = "open" if has_period(work, first) else "closed"
             made.append({"startDate": f"{first}", "endDate": f"{last}", "state": state})
         return made
@@ -131,12 +129,7 @@ class Modelled:
     # posting
 
     def _post(self, work: Work, asked: Asked) -> Response:
-        if not asked.headers.get("content-type", "").startswith("application/json"):
-            raise refuse("BAD_REQUEST", "The body is not announced as JSON.", 415)
-        try:
-            record = json.loads(asked.body, parse_float=Decimal)
-        except ValueError:
-            raise refuse("BAD_REQUEST", "The body is no JSON.") from None
+        record = json_of(asked, lambda status, words: refuse("BAD_REQUEST", words, status))
         wrong = fields.faults(record)
         if wrong:
             raise refuse("BAD_REQUEST", "; ".join(wrong))
@@ -184,7 +177,5 @@ class Modelled:
 
     def _move(self, work: Work, item: str, *, lot: str, change: Decimal) -> None:
         key = f"{item}/{lot}"
-        left = Decimal((work.get("stock", key) or {}).get("quantity", "0")) + change
-        if left < 0:
-            raise refuse("STOCK", f"Stock of {key} would be {left:f}.")
-        work.put("stock", key, {"quantity": f"{left:f}"})
+        words = f"Stock of {key} would be"
+        moved(work, key, change, short=lambda left: refuse("STOCK", f"{words} {left:f}."))

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from core.clock import now
 from erp.simulated.netsuite_books import TYPES, UNITS, NetSuiteBooks, error, refuse
 from erp.simulated.records import Work
-from erp.simulated.serving import Asked, Refusal
+from erp.simulated.serving import Asked, Refusal, json_of
 from erp.simulated.suiteql import WrongQuery, run
 from erp.simulated.tokens import FORM
 
@@ -33,44 +33,26 @@ KEY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 CLAIMS = {"iss", "scope", "aud", "iat", "exp"}
 
 
-class NetSuite:
-    """One account; `public_key` belongs to the certificate that is mapped to the integration."""
+class Assertions:
+    """Tokens for assertions that a certificate's key has signed."""
 
     def __init__(self, client_id: str, public_key: str) -> None:
         self._client_id = client_id
         self._key = RSAKey.import_key(public_key)
         self._given: set[str] = set()
-        self._books = NetSuiteBooks()
 
-    def seed(self, work: Work, data: dict[str, Any]) -> None:
-        """Fill an empty one from items, BOMs, orders, customers and lots."""
-        self._books.seed(work, data)
+    def holds(self, asked: Asked) -> bool:
+        """Return whether a request carries a token that was given out."""
+        return asked.bearer() in self._given
 
-    def change_order(self, work: Work, order: str, state: str) -> None:
-        """Set a work order's status as its keeper would."""
-        self._books.change_order(work, order, state)
+    def forget(self) -> None:
+        """End every token: whoever comes with one has to ask anew."""
+        self._given.clear()
 
-    # requests
-
-    def answer(self, work: Work, asked: Asked) -> Response:
-        """Return the answer to one request: assertion or token, then the service."""
-        path = asked.path.removeprefix(REST)
-        if path == "auth/oauth2/v1/token":
-            return self._token(asked)
-        if asked.bearer() not in self._given:
-            return error(401, "INVALID_LOGIN", "Invalid login attempt.")
-        self._run_jobs(work, path)
-        if asked.method == "GET" and path == "record/v1/metadata-catalog":
-            return JSONResponse({"items": [{"name": name} for name in TYPES]})
-        if asked.method == "POST" and path == "query/v1/suiteql":
-            return self._query(work, asked)
-        if asked.method == "GET" and path.startswith(JOBS):
-            return self._job(work, path.removeprefix(JOBS))
-        if asked.method == "POST" and path.removeprefix(RECORDS) in TYPES:
-            return self._create(work, asked, path.removeprefix(RECORDS))
-        return error(404, "NONEXISTENT_ID", f"{asked.method} {path}: is not there.")
-
-    def _token(self, asked: Asked) -> Response:
+    def gives(self, asked: Asked) -> Response | None:
+        """Return a token or why there is none; None where none is asked for."""
+        if asked.path != f"{REST}auth/oauth2/v1/token":
+            return None
         form = dict(parse_qsl(asked.body.decode("utf-8", "replace")))
         if asked.method != "POST" or asked.headers.get("content-type") != FORM:
             return JSONResponse({"error": "invalid_request"}, status_code=400)
@@ -102,6 +84,44 @@ class NetSuite:
             and claims["iat"] - 60 <= at < claims["exp"] < claims["iat"] + 3600
         )
 
+
+class NetSuite:
+    """One account; `public_key` belongs to the certificate that is mapped to the integration."""
+
+    def __init__(self, client_id: str, public_key: str) -> None:
+        self.gate = Assertions(client_id, public_key)
+        self._books = NetSuiteBooks()
+
+    def seed(self, work: Work, data: dict[str, Any]) -> None:
+        """Fill an empty one from items, BOMs, orders, customers and lots."""
+        self._books.seed(work, data)
+
+    def change_order(self, work: Work, order: str, state: str) -> None:
+        """Set a work order's status as its keeper would."""
+        self._books.change_order(work, order, state)
+
+    # requests
+
+    def door(self, status: int) -> Response:
+        """Return the no of the door itself."""
+        if status == 429:
+            return error(429, "REQUEST_LIMIT_EXCEEDED", "Concurrent request limit exceeded.")
+        return error(401, "INVALID_LOGIN", "Invalid login attempt.")
+
+    def answer(self, work: Work, asked: Asked) -> Response:
+        """Return the answer to one request."""
+        path = asked.path.removeprefix(REST)
+        self._run_jobs(work, path)
+        if asked.method == "GET" and path == "record/v1/metadata-catalog":
+            return JSONResponse({"items": [{"name": name} for name in TYPES]})
+        if asked.method == "POST" and path == "query/v1/suiteql":
+            return self._query(work, asked)
+        if asked.method == "GET" and path.startswith(JOBS):
+            return self._job(work, path.removeprefix(JOBS))
+        if asked.method == "POST" and path.removeprefix(RECORDS) in TYPES:
+            return self._create(work, asked, path.removeprefix(RECORDS))
+        return error(404, "NONEXISTENT_ID", f"{asked.method} {path}: is not there.")
+
     def _query(self, work: Work, asked: Asked) -> Response:
         if asked.headers.get("prefer") != "transient":
             raise refuse("The header Prefer: transient is missing.", "INVALID_HEADER")
@@ -122,12 +142,7 @@ class NetSuite:
     # records and jobs
 
     def _create(self, work: Work, asked: Asked, kind: str) -> Response:
-        if not asked.headers.get("content-type", "").startswith("application/json"):
-            return error(415, "INVALID_CONTENT_TYPE", "The content type is not JSON.")
-        try:
-            record = json.loads(asked.body, parse_float=Decimal)
-        except ValueError:
-            raise refuse("The body is no JSON.", "INVALID_CONTENT") from None
+        record = json_of(asked, lambda _, words: refuse(words, "INVALID_CONTENT"))
         if asked.headers.get("prefer") != "respond-async":
             made = self._books.book(work, kind, record)
             return Response(status_code=204, headers={"location": f"{REST}{RECORDS}{kind}/{made}"})

@@ -1,8 +1,9 @@
 """What a simulated NetSuite keeps, and how it books: periods, work orders, lots, general ledger."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -10,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from core.clock import now
 from erp.adapters.netsuite import fields
 from erp.simulated.records import Work
-from erp.simulated.serving import YEARS, Refusal
+from erp.simulated.serving import Refusal, months, moved
 
 ACCOUNT, SUBSIDIARY, LOCATION = "611", "1", "7"
 TYPES = {"workOrderIssue": "WOIssue", "workOrderCompletion": "WOCompl",
@@ -30,6 +31,10 @@ def error(status: int, code: str, words: str) -> Response:
 def refuse(words: str, code: str = "USER_ERROR") -> Refusal:
     """Return a business refusal to raise."""
     return Refusal(error(400, code, f"Error while accessing a resource. {words}"))
+
+
+def _short(lot: int, change: Decimal, left: Decimal) -> Refusal:
+    return refuse(f"Only {left - change:f} of lot {lot} is available.")
 
 
 class NetSuiteBooks:
@@ -71,10 +76,7 @@ class NetSuiteBooks:
                 "transaction": order, "id": 0, "item": ids[it["product"]], "mainline": "T",
                 "quantity": str(it["quantity"]),
             })  # fmt: skip
-        year = now().year
-        for n in range(12 * (YEARS + 1)):
-            start = date(year - YEARS + n // 12, n % 12 + 1, 1)
-            end = (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+        for start, end in months(date(now().year, 12, 31)):
             self._row(work, "accountingperiod", {
                 "periodname": f"{start:%b %Y}", "startdate": start.isoformat(), "closed": "F",
                 "enddate": end.isoformat(), "alllocked": "F", "isposting": "T", "isyear": "F",
@@ -216,10 +218,7 @@ class NetSuiteBooks:
         for row in rows:
             change = sign * Decimal(row["quantity"])
             lot = self._lot(work, row, int(line["item"]))
-            stock = Decimal((work.get("stock", str(lot)) or {}).get("quantity", "0")) + change
-            if stock < 0:
-                raise refuse(f"Only {stock - change:f} of lot {lot} is available.")
-            work.put("stock", str(lot), {"quantity": f"{stock}"})
+            moved(work, str(lot), change, short=partial(_short, lot, change))
             self._row(work, "inventoryassignment", {
                 "transaction": line["transaction"], "transactionline": line["id"],
                 "inventorynumber": lot, "quantity": f"{change:f}",

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from erp.adapters.oracle import fields
 from erp.adapters.oracle.mapping import TYPES
 from erp.adapters.oracle.service import PARTIES, SUPPLY
 from erp.simulated.records import Work
-from erp.simulated.serving import Asked, Refusal, has_period
+from erp.simulated.serving import Asked, Refusal, has_period, moved
 from erp.simulated.tokens import Tokens
 
 ORGANIZATION, SOURCE, OPERATION = "M1", "MES", 10
@@ -66,11 +67,15 @@ def refuse(status: int, words: str) -> Refusal:
     return Refusal(Response(words, status_code=status, media_type="text/plain"))
 
 
+def _short(words: str, left: Decimal) -> Failed:
+    return Failed("SIM_STOCK", f"{-left:f} {words}")
+
+
 class Oracle:
     """One organisation of discrete manufacturing; `keeps` is whether a reference comes back."""
 
     def __init__(self, client_id: str, secret: str, *, keeps: bool = True) -> None:
-        self._tokens = Tokens(client_id, secret, scope=SCOPE, in_header=True)
+        self.gate = Tokens(TOKEN_PATH, client_id, secret, scope=SCOPE, in_header=True)
         self._keeps = keeps
 
     def seed(self, work: Work, data: dict[str, Any]) -> None:
@@ -119,12 +124,12 @@ class Oracle:
 
     # requests
 
+    def door(self, status: int) -> Response:
+        """Return the no of the door itself: a status and nothing else."""
+        return Response(status_code=status)
+
     def answer(self, work: Work, asked: Asked) -> Response:
-        """Return the answer to one request: token, then a collection or a posting."""
-        if asked.path == TOKEN_PATH:
-            return self._tokens.answer(asked)
-        if not self._tokens.holds(asked):
-            return Response(status_code=401)
+        """Return the answer to one request: a collection or a posting."""
         if asked.path in POSTS:
             if asked.method != "POST":
                 raise refuse(405, "Get action not supported")
@@ -277,11 +282,8 @@ class Oracle:
             raise Failed("SIM_PERIOD", f"The period of {at.date()} is not open.")
         for lot in self._lots(line):
             key = f"{place}/{item}/{lot['LotNumber']}"
-            stock = Decimal((work.get("stock", key) or {}).get("quantity", "0"))
-            stock += sign * lot["TransactionQuantity"]
-            if stock < 0:
-                raise Failed("SIM_STOCK", f"{-stock:f} {unit} of item {item} are missing.")
-            work.put("stock", key, {"quantity": f"{stock:f}"})
+            change, words = sign * lot["TransactionQuantity"], f"{unit} of item {item} are missing."
+            moved(work, key, change, short=partial(_short, words))
         number = work.number("transaction", 300_000_001)
         lots = [
             {"LotNumber": lot["LotNumber"],

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from core.clock import now
 from erp.simulated.records import Work
-from erp.simulated.serving import Asked
+from erp.simulated.serving import Anybody, Asked
 
 PARSE_ERROR = "0x80040400"
 ADD = (
@@ -47,6 +47,7 @@ class QuickBooks:
 
     def __init__(self, user: str, secret: str) -> None:
         self.login = (user, secret)
+        self.gate = Anybody()
 
     def seed(self, work: Work, data: dict[str, Any]) -> None:
         """Fill an empty one from items, BOMs, orders, customers and lots."""
@@ -81,6 +82,10 @@ class QuickBooks:
         work.put(
             "SalesOrder", order, {**(work.get("SalesOrder", order) or {}), MARKS[state]: "true"}
         )
+
+    def door(self, status: int) -> Response:
+        """Return the no of a door that is not there."""
+        return JSONResponse({"detail": "QuickBooks has no interface here"}, status_code=status)
 
     def answer(self, work: Work, asked: Asked) -> Response:
         """Take the address that the Web Connector calls; QuickBooks itself has no door."""

@@ -24,6 +24,7 @@ class Work:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.has_changed = False  # a question leaves nothing behind
 
     def get(self, kind: str, key: str) -> dict[str, Any] | None:
         """Return one record, None where there is none."""
@@ -41,6 +42,7 @@ class Work:
 
     def put(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
         """Keep a record; one that stands under the key is replaced in its place."""
+        self.has_changed = True
         self._connection.execute(
             "INSERT INTO record (kind, key, body) VALUES (?, ?, ?)"
             " ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body",

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from core.clock import iso, now
 from erp.adapters.sage_x3 import fields, soap
 from erp.simulated.records import Work
-from erp.simulated.serving import YEARS, Asked, Refusal, has_period
+from erp.simulated.serving import YEARS, Asked, Refusal, Users, has_period, moved
 
 SITE, POOL = "FR011", "MES"
 UNITS = {"KGM": "KG", "C62": "UN"}
@@ -59,7 +59,7 @@ class SageX3:
     """One folder with one site, whose stock is accounted at once."""
 
     def __init__(self, user: str, secret: str) -> None:
-        self._login = (user, secret)
+        self.gate = Users(user, secret)
 
     def seed(self, work: Work, data: dict[str, Any]) -> None:
         """Fill an empty one from items, BOMs, orders, customers and lots."""
@@ -96,10 +96,12 @@ class SageX3:
 
     # the envelope
 
+    def door(self, status: int) -> Response:
+        """Return the no of the door itself."""
+        return Response("Unauthorized" if status == 401 else "Busy", status_code=status)
+
     def answer(self, work: Work, asked: Asked) -> Response:
-        """Return the answer to one call: login, envelope, pool, then the subprogram."""
-        if asked.basic() != self._login:
-            return Response("Unauthorized", status_code=401)
+        """Return the answer to one call: envelope, pool, then the subprogram."""
         if asked.method != "POST" or asked.path != f"/{soap.PATH}":
             return Response("not found", status_code=404)
         if "soapaction" not in asked.headers:
@@ -237,7 +239,5 @@ class SageX3:
 
     def _move(self, work: Work, item: str, *, lot: str, change: Decimal) -> None:
         key = f"{item}/{lot}"
-        left = Decimal((work.get("stock", key) or {}).get("quantity", "0")) + change
-        if left < 0:
-            raise refuse("STK", f"Stock of {key} would be {left:f}")
-        work.put("stock", key, {"quantity": f"{left:f}"})
+        words = f"Stock of {key} would be"
+        moved(work, key, change, short=lambda left: refuse("STK", f"{words} {left:f}"))

@@ -18,7 +18,7 @@ from core.clock import now
 from erp.adapters.sap import fields
 from erp.adapters.sap.mapping import instant, sap_date
 from erp.simulated.records import Work
-from erp.simulated.serving import Asked, Refusal, has_period
+from erp.simulated.serving import Asked, Refusal, Users, has_period, moved
 
 ODATA = "/sap/opu/odata/sap/"
 CODES = {"261": "03", "551": "03", "101": "02", "262": "06"}
@@ -57,7 +57,7 @@ class Sap:
     def __init__(
         self, user: str, secret: str, *, weight_unit: str = "G", repeats: bool = False
     ) -> None:
-        self._login = (user, secret)
+        self.gate = Users(user, secret)
         self._weight_unit = weight_unit
         self._repeats = repeats
         self._sessions: dict[str, str] = {}
@@ -125,17 +125,18 @@ class Sap:
 
     def _move(self, work: Work, item: str, *, lot: str, change: Decimal) -> None:
         key = f"{item}/{lot}"
-        before = Decimal((work.get("stock", key) or {}).get("quantity", "0"))
-        if before + change < 0:
-            raise refuse("M7/021", f"Deficit of {item} batch {lot}: {-before - change:f}")
-        work.put("stock", key, {"quantity": f"{before + change:f}"})
+        words = f"Deficit of {item} batch {lot}:"
+        moved(work, key, change, short=lambda left: refuse("M7/021", f"{words} {-left:f}"))
 
     # requests
 
+    def door(self, status: int) -> Response:
+        """Return the no of the door itself."""
+        words = "Logon with user and secret is required." if status == 401 else "Too many requests."
+        return error(status, f"SIM/{status}", words)
+
     def answer(self, work: Work, asked: Asked) -> Response:
-        """Return the answer to one request: login, token, then the service."""
-        if asked.basic() != self._login:
-            return error(401, "SIM/401", "Logon with user and secret is required.")
+        """Return the answer to one request: token, then the service."""
         if not asked.path.startswith(ODATA):
             return error(404, "SIM/404", f"{asked.path}: no service")
         path = asked.path.removeprefix(ODATA)

@@ -16,8 +16,15 @@ class Tokens:
     """Who may ask, for what, and the tokens given out; they live as long as the process."""
 
     def __init__(
-        self, client_id: str, secret: str, *, scope: str | None = None, in_header: bool = False
+        self,
+        path: str,
+        client_id: str,
+        secret: str,
+        *,
+        scope: str | None = None,
+        in_header: bool = False,
     ) -> None:
+        self._path = path
         self._form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
         self._header = (client_id, secret) if in_header else None
         if not in_header:
@@ -25,9 +32,9 @@ class Tokens:
         self._given: set[str] = set()
 
     @classmethod
-    def of_form(cls, form: Mapping[str, str]) -> Self:
+    def of_form(cls, path: str, form: Mapping[str, str]) -> Self:
         """Return one that takes a form of another kind, such as a user's password."""
-        made = cls("", "")
+        made = cls(path, "", "")
         made._form = dict(form)
         return made
 
@@ -35,8 +42,15 @@ class Tokens:
         """Return whether a request carries a token that was given out."""
         return asked.bearer() in self._given
 
-    def answer(self, asked: Asked) -> Response:
-        """Return a token, or why there is none."""
+    def forget(self) -> None:
+        """End every token: whoever comes with one has to ask anew."""
+        self._given.clear()
+
+    def gives(self, asked: Asked) -> Response | None:
+        """Return a token or why there is none; None where none is asked for."""
+        return self._answer(asked) if asked.path == self._path else None
+
+    def _answer(self, asked: Asked) -> Response:
         if asked.method != "POST" or asked.headers.get("content-type") != FORM:
             return _refusal(400, "invalid_request")
         form = dict(parse_qsl(asked.body.decode("utf-8", "replace")))
