@@ -129,6 +129,7 @@ class Boundary:
         calendar: ShiftCalendar,
     ) -> None:
         self._execution = execution
+        self.kept: Path | None = data / "match"
         self.site = Site(plant=plant, zone=calendar.zone)
         self.manner = PolicyManner(execution, calendar)
         self.port = link.port

@@ -151,10 +151,13 @@ class LinkReader:
         return leave
 
     def stop(self) -> None:
-        """Let the thread end; nobody is told any more."""
+        """End the thread; nobody is told any more."""
         with self._lock:
             self._watchers.clear()
+            thread = self._thread
         self._wake.set()
+        if thread is not None:
+            thread.join()  # what it reads is closed next
 
     def _run(self) -> None:
         while True:

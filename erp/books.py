@@ -1,7 +1,7 @@
 """Follows the ERP's books: what is added at once, everything again on a slower cadence."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -74,6 +74,15 @@ class BookReader:
             return None
         self._validators = page.validators
         return [(it.id, str(it.state)) for it in page.records if isinstance(it, ErpOrder)]
+
+    def marks(self) -> dict[str, int | None]:
+        """Return where it stands; no line where the books were not read whole yet."""
+        return {"last": None if self._first else self._last}
+
+    def restore(self, marks: Mapping[str, int | None]) -> None:
+        """Stand where it stood; what was read before is read again by the sweeps."""
+        if marks["last"] is not None:
+            self._last, self._first = marks["last"], False
 
     def again(self) -> None:
         """Have everything read again: the ERP was away, and may have come back as another."""

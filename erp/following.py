@@ -5,15 +5,17 @@ again from the start: a position is only saved work.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from msgspec import UNSET
 from sqlalchemy import func, select
 
 from core.clock import now
-from core.ledger.entry import Entry
+from core.ledger.entry import Entry, encode
+from core.ledger.merkle import leaf_hash
 from erp import tables
 from erp.books import BookReader, Part
 from erp.contract import Message, from_bytes
@@ -39,6 +41,8 @@ ENTRIES, MESSAGES = 20_000, 20_000  # what one look reads at most
 RECEIVED = "lot.created"
 AGAIN = 200  # attempts read once more, since several senders may commit out of order
 SOME = 500  # ids in one question
+
+type Marks = Mapping[str, Any]
 
 message, attempt, receipt = tables.message, tables.attempt, tables.receipt
 
@@ -70,6 +74,27 @@ class FactReader:
         self._unlinked: dict[str, list[int]] = {}
         self._known = Known(erp_order=self._number, original=lambda _: None, order_of=order_of)
         self.upto = 0
+
+    def marks(self) -> Marks:
+        """Return where it stands, with what proves the ledger to be the same."""
+        return {
+            "upto": self.upto,
+            "leaf": self._leaf(self.upto),
+            "linked": self._linked,
+            "unlinked": self._unlinked,
+        }
+
+    def restore(self, marks: Marks) -> bool:
+        """Stand where it stood; False where that was another ledger."""
+        if self._leaf(marks["upto"]) != marks["leaf"]:
+            return False
+        self.upto = marks["upto"]
+        self._linked, self._unlinked = dict(marks["linked"]), dict(marks["unlinked"])
+        return True
+
+    def _leaf(self, seq: int) -> str | None:
+        found = self._entries.entries(seq - 1, 1) if seq else []
+        return leaf_hash(encode(found[0])).hex() if found and found[0].seq == seq else None
 
     def read(self) -> FactNews:
         """Return what is new since the last look."""
@@ -139,6 +164,24 @@ class MessageReader:
         self._open: dict[str, tuple[object, ...]] = {}
         self._after: int | None = 0  # the entry of the last message read; None once all were
         self._attempt: int | None = None
+
+    def marks(self) -> Marks:
+        """Return where it stands, with what proves the outbox to be the same."""
+        assert self._after is None, "what is not read whole is not kept"
+        return {"open": self._open, "attempt": self._attempt, "tried": self._tried(self._attempt)}
+
+    def restore(self, marks: Marks) -> bool:
+        """Stand where it stood; False where that was another outbox, or an older copy of it."""
+        if self._tried(marks["attempt"]) != marks["tried"]:
+            return False
+        self._open = {name: tuple(state) for name, state in marks["open"].items()}
+        self._attempt, self._after = marks["attempt"], None
+        return True
+
+    def _tried(self, number: int | None) -> str | None:
+        query = select(attempt.c.event_id, attempt.c.at).where(attempt.c.id == (number or 0))
+        found = self._outbox.read(query)
+        return f"{found[0]['event_id']} {found[0]['at']}" if found else None
 
     def read(self) -> MessageNews:
         """Return what is new since the last look."""
@@ -265,6 +308,24 @@ class Follower:
     def __init__(self, facts: FactReader, outbox: Outbox, port: ErpAdapter) -> None:
         self._facts, self._messages, self._books = facts, MessageReader(outbox), BookReader(port)
         self._away = False
+
+    def marks(self) -> Marks:
+        """Return where all three stand, to go on from there in another process."""
+        return {
+            "facts": self._facts.marks(),
+            "messages": self._messages.marks(),
+            "books": self._books.marks(),
+        }
+
+    def restore(self, marks: Marks) -> bool:
+        """Stand where another process stood; False where its sources were others.
+
+        The ERP's books are read again from their beginning, a part at each look.
+        """
+        is_same = self._facts.restore(marks["facts"]) and self._messages.restore(marks["messages"])
+        if is_same:
+            self._books.restore(marks["books"])
+        return is_same
 
     def look(self, *, sweep: bool = False) -> Fresh:
         """Return what is new on the three sides.

@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from analytics.reconciliation.intake import Read
+from analytics.reconciliation.position import Position
 from analytics.reconciliation.rules import MatchRules
-from analytics.reconciliation.store import MatchStore, News, Position
+from analytics.reconciliation.store import MatchStore, News
 from erp.reconcile import FactRow, MessageRow, PostingRow
 
 if TYPE_CHECKING:

@@ -7,17 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from analytics.reconciliation.columns import FACT, LINE, MESSAGE
+from analytics.reconciliation.position import Position
 from analytics.reconciliation.rules import OLDEST, MatchClass, MatchRules, fields_of
 from analytics.shifts import instant
 from core.clock import micros
-
-if TYPE_CHECKING:
-    from analytics.reconciliation.store import Position
 
 BATCH = 1000
 SORTS = {
@@ -80,7 +78,7 @@ class Found:
     """The match in one unmoving state."""
 
     def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, position: "Position", rules: MatchRules
+        self, cursor: duckdb.DuckDBPyConnection, position: Position, rules: MatchRules
     ) -> None:
         self._cursor, self.position, self.rules = cursor, position, rules
         self._kind = "v.match_class" if position.read else "v.unread_class"

@@ -6,15 +6,27 @@ is built again from the ledger, the outbox and the ERP's books.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from analytics.reconciliation.intake import Intake, Read
+from analytics.reconciliation.kept import (
+    TABLES,
+    DoesNotFit,
+    Kept,
+    KeptMatch,
+    Marks,
+    NotKept,
+    read,
+    write,
+)
+from analytics.reconciliation.position import Position
 from analytics.reconciliation.reading import Found
 from analytics.reconciliation.rules import UNITS, MatchRules
 from analytics.store import OFFLINE, sql
@@ -44,25 +56,6 @@ class News:
     orders: Sequence[tuple[str, str]] | None = None
     stock: Sequence[Any] | None = None
     read: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
-    """Up to where the sides were read, and whether the ERP's books could be read at last.
-
-    `outside` lines of the ERP are no business of ours. The stock of both systems was compared as of
-    entry `stock_seq`.
-    """
-
-    upto_seq: int = 0
-    read_at: datetime | None = None
-    books_at: datetime | None = None
-    read: bool = False
-    stock_at: datetime | None = None
-    stock_seq: int = 0
-    outside: int = 0
-    judged: int = 0
-    number: int = 0
 
 
 class MatchStore:
@@ -112,6 +105,56 @@ class MatchStore:
         finally:
             cursor.close()
 
+    def written(self, kept: KeptMatch, version: str) -> Callable[[Marks], None]:
+        """Take hold of the state as it is now; return what writes it to a file, with its marks.
+
+        Readers and the writer go on meanwhile. What is returned raises `NotKept`.
+        """
+        with self._writing:
+            cursor, position = self._connection.cursor(), self._position
+            cursor.execute("begin transaction")
+            cursor.execute("select count(*) from our_order").fetchall()  # fixes the state
+
+        def write_to(marks: Marks) -> None:
+            try:
+                draft = kept.draft()
+                write(cursor, draft)
+                cursor.execute("commit")
+                cursor.execute("detach kept")
+                kept.adopt(draft, Kept(position=position, marks=marks), version=version)
+            except (OSError, duckdb.Error) as fault:
+                raise NotKept(str(fault)) from fault
+            finally:
+                cursor.close()
+
+        return write_to
+
+    def restore(self, path: Path, kept: Kept) -> None:
+        """Go on from what was kept.
+
+        Raises:
+            DoesNotFit: the file cannot be read.
+        """
+        assert not self._position.number, "what is judged once is judged on"
+        with self._writing:
+            try:
+                read(self._connection, path)
+            except duckdb.Error as fault:
+                self._clear()
+                raise DoesNotFit(f"{path.name}: {fault}") from fault
+            self._position = kept.position
+            self._written = self._count("verdict")
+
+    def clear(self) -> None:
+        """Forget everything: what is taken in next is the beginning."""
+        with self._writing:
+            self._clear()
+
+    def _clear(self) -> None:
+        for table in TABLES:
+            self._connection.execute(f"delete from {table}")
+        self._position, self._written = Position(), 0
+
     def load(self, news: News) -> None:
         """Take in a part of the first reading; nothing is judged before it is whole."""
         assert not self._position.number, "what is judged once is judged on"
@@ -143,8 +186,8 @@ class MatchStore:
         intake.put_lots(news.lots)
         intake.put_messages(news.messages, news.documents, whole=whole)
         intake.put_undoings(news.undoings)
-        for read in news.books:
-            intake.put_lines(read)
+        for part in news.books:
+            intake.put_lines(part)
         if news.orders is not None:
             intake.put_orders(news.orders)
 

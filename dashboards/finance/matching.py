@@ -19,12 +19,12 @@ from analytics.reconciliation.stock import compared
 from analytics.reconciliation.store import MatchStore, News
 from core.clock import now
 from dashboards.finance.compare import MatchRow
+from dashboards.finance.keeping import Keeper, KeptSide
 from dashboards.finance.reading import Listing, Reading, Scope, Snapshot, StockListing
 from dashboards.link_state import LinkSide, LinkState, read_link
 from erp import evidence
 from erp.errors import ErpUnreachable
 from erp.following import Follower, Fresh
-from erp.port import ErpAdapter
 from erp.signing import Keys
 from erp.stock import ShowsStock, StockLine
 
@@ -35,15 +35,11 @@ STOCK_TRIES = 3
 log = logging.getLogger("batchwright.finance")
 
 
-class BoundarySide(LinkSide, Protocol):
+class BoundarySide(LinkSide, KeptSide, Protocol):
     """The ERP boundary of a running plant, as far as finance reads it."""
 
     @property
     def receipt_keys(self) -> Keys | None: ...
-
-    @property
-    def port(self) -> ErpAdapter: ...
-    def follower(self) -> Follower: ...
 
 
 class ReconcileReader:
@@ -68,6 +64,7 @@ class ReconcileReader:
         self._numbers = 0
         self._rules = rules or MatchRules()
         self._store = MatchStore(self._rules)
+        self._keeper, self._keeping = Keeper(boundary), threading.Lock()
         self._follower: Follower | None = None
         self._newest: Snapshot | None = None
         self._stock_fault: str | None = None
@@ -121,7 +118,7 @@ class ReconcileReader:
                 return kept
             began = time.monotonic()
             parts = self._looked(sweep=not is_young)
-            self._store.take(news_of(parts))
+            self._take(news_of(parts))
             fresh = parts[-1]
             position = self._store.position
             with self.reading() as found:
@@ -144,7 +141,7 @@ class ReconcileReader:
     def _looked(self, *, sweep: bool) -> list[Fresh]:
         """Return what is new of all sides, in the order in which it was read."""
         if self._follower is None:
-            self._follower = self._boundary.follower()
+            self._follower = self._keeper.begin(self._store)
         first = not self._store.position.number
         parts = [self._follower.look(sweep=sweep)]
         while parts[-1].more:
@@ -153,6 +150,15 @@ class ReconcileReader:
                 parts = []
             parts.append(self._follower.look(sweep=sweep))
         return parts
+
+    def _take(self, news: News) -> None:
+        """Have news judged; what could not be taken in is read again, from the beginning."""
+        try:
+            self._store.take(news)
+        except BaseException:
+            self._follower = None
+            self._store.clear()
+            raise
 
     def compare_stock(self) -> str | None:
         """Compare what both systems have now; return why that was not possible, or None.
@@ -167,15 +173,15 @@ class ReconcileReader:
             self._mark = None  # what is taken here is news for the next snapshot
             try:
                 for _ in range(STOCK_TRIES):
-                    self._store.take(news_of(self._looked(sweep=True)))
+                    self._take(news_of(self._looked(sweep=True)))
                     stock = tuple(port.stock())
                     parts = self._looked(sweep=False)
                     fault = parts[-1].fault
                     moved = any(one.lines for part in parts for one in part.books)
                     if moved or fault:
-                        self._store.take(news_of(parts))
+                        self._take(news_of(parts))
                         continue
-                    self._store.take(news_of(parts, stock=stock))
+                    self._take(news_of(parts, stock=stock))
                     return None
             except ErpUnreachable as silence:
                 return str(silence)
@@ -219,10 +225,24 @@ class ReconcileReader:
         return self._link
 
     def stop(self) -> None:
-        """Let the reader's thread end; nobody is told any more."""
+        """End the reader's thread, keep what it has, and give the memory back."""
         with self._lock:
             self._watchers.clear()
+            thread = self._thread
         self._wake.set()
+        if thread is not None:
+            thread.join()  # what it reads is closed next
+        self.keep()
+        with self._making:
+            self._store.close()
+
+    def keep(self) -> None:
+        """Keep the match for the next start, where there is something new and a folder for it."""
+        with self._making:
+            write = self._keeper.hold(self._store, self._follower)
+        if write is not None:
+            with self._keeping:  # one after another, the newest last
+                write()
 
     @property
     def boundary(self) -> BoundarySide:
@@ -248,6 +268,8 @@ class ReconcileReader:
             try:
                 self.read()
                 self.read_link()
+                if self._keeper.is_due():
+                    self.keep()
             except Exception:
                 # The thread must outlive a locked database; the pages keep the last good reading.
                 log.exception("event=reconcile-broken")

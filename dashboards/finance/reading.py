@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from analytics.reconciliation.position import Position
 from analytics.reconciliation.reading import SORTS, ClassSum, Found
 from analytics.reconciliation.reading import Where as Scope
 from analytics.reconciliation.rules import OLDEST, MatchRules
 from analytics.reconciliation.stock import CLASS_PAGE as STOCK_PAGE
 from analytics.reconciliation.stock import StockCompared
-from analytics.reconciliation.store import Position
 from dashboards.finance import words
 from dashboards.finance.compare import MatchRow, row_of
 
