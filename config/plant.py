@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from config.adapters.setting import ErpSetting
 from config.faults import Count, Positive, Record
-from config.matching import MatchItem
+from config.matching import MasterDataItem, MatchItem
 from config.severity import SeverityItem
 from core.equipment import EquipmentKind
 from core.material import LotStatus
@@ -79,6 +79,7 @@ class PlantFile(Record, frozen=True, kw_only=True):
     plant: PlantHead
     severity: SeverityItem
     match: MatchItem | None = None
+    master_data: MasterDataItem | None = None
     equipment: tuple[EquipmentItem, ...]
     stations: tuple[StationItem, ...]
 

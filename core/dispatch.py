@@ -60,6 +60,7 @@ def ready_gates(plant: Plant, order: Order, room: str, *, context: Context) -> t
         ),
         _size_gate(order, content),
         _bom_gate(plant, order, content, context=context),
+        *_master_gate(order, context=context),
         *_stock_gates(plant, content, context.today),
         *_room_gates(plant, room),
         *_scale_gates(plant, content, room, context=context),
@@ -92,6 +93,16 @@ def _bom_gate(plant: Plant, order: Order, content: RecipeContent, *, context: Co
     drift = bom_drift(content, bom)
     says = f"BOM differs: {'; '.join(drift)}." if drift else "Recipe and ERP BOM sum to the same."
     return Gate(gate="BOM agrees", passed=not drift, says=says, owner="master data")
+
+
+def _master_gate(order: Order, *, context: Context) -> list[Gate]:
+    """Return whether what the ERP stated is young enough; nothing for an order born here."""
+    known = context.master_data
+    if known is None or order.origin == "mes":
+        return []
+    passed = not known.is_too_old(context.at)
+    says = known.says(context.at)
+    return [Gate(gate="master data fresh", passed=passed, says=says, owner="IT")]
 
 
 def _stock_gates(plant: Plant, content: RecipeContent, today: date) -> list[Gate]:

@@ -26,6 +26,7 @@ from core.ledger.checkpoint import LogKey, Verifier
 from core.ledger.rotation import chained, rotations_of
 from core.ledger.store import Ledger, open_store
 from core.ledger.writer import Decision, Draft, Job, Receipt, View, Writer
+from core.master_data import MasterData
 from core.passkey import with_passkey
 from core.people import SECURITY, Person, RegisterPerson
 from core.policy import OPEN
@@ -84,6 +85,7 @@ class Execution:
         self.secrets = secrets
         self.verifier = verifier or chained(rotations_of(self.ledger), key.verifier)
         self.anchor_dir = anchor_dir
+        self.master_data: Callable[[], MasterData | None] = lambda: None  # whoever pulls, says it
         self._now = now
         self._steps, self._steady = StepWatch(plant, watch), watch.steady if watch else now
         self._states = States(self.nouns, self.ledger)
@@ -284,6 +286,7 @@ class Execution:
             action=action,
             site=self.signing.site,
             entry=entry,
+            master_data=self.master_data(),
         )
         authority.permit(plant, rules, actor=actor.person, action=action)
         return with_passkey(plant, DECIDERS[action](plant, command, context))

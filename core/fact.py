@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from core.errors import Unknown
 from core.manifest import Assertion, Manifest, Vouched
+from core.master_data import MasterData
 from core.policy import OPEN, Decisions
 
 
@@ -83,6 +84,7 @@ class Context:
 
     `plant` names whose rules apply, `action` is the command's own name, `site` is None where
     the server takes no passkeys. `entry` is the number that the first event would get.
+    `master_data` is None where no ERP is asked for any.
     """
 
     at: datetime
@@ -97,6 +99,7 @@ class Context:
     action: str = ""
     site: Site | None = None
     entry: int = 0
+    master_data: MasterData | None = None
 
     @property
     def today(self) -> date:

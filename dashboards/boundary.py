@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from core.clock import iso, micros, now
 from core.erp_key import Direction, ErpKey
 from core.erp_record import ReceiveCustomer, ReceiveErpMaterial
 from core.execution import Actor, Execution
+from core.master_data import LONGEST, MasterData
 from core.order import Order, Provenance, ReceiveOrder, WithdrawOrder
 from core.policy import OPEN, Decisions
 from core.quantity import UNITS, convert
@@ -127,8 +128,10 @@ class Boundary:
         data: Path,
         plant: str,
         calendar: ShiftCalendar,
+        longest: timedelta = LONGEST,
     ) -> None:
-        self._execution = execution
+        """`longest` is how old master data may be for a new order to be released on it."""
+        self._execution, self._longest = execution, longest
         self.kept: Path | None = data / "match"
         self.site = Site(plant=plant, zone=calendar.zone)
         self.manner = PolicyManner(execution, calendar)
@@ -165,6 +168,7 @@ class Boundary:
         self.publisher = (
             None if link.stream is None else Publisher(self.outbox, link.stream, plant=plant)
         )
+        execution.master_data = self.master_data
         self._anchored = max((one.size for one in execution.ledger.anchors()), default=0)
         self._stop = threading.Event()
         self._thread = threading.Thread(
@@ -216,6 +220,12 @@ class Boundary:
     def _held_key(self, way: Direction) -> ErpKey | None:
         found: ErpKey | None = self._execution.nouns.get(ErpKey, way)
         return found
+
+    def master_data(self) -> MasterData | None:
+        """Return how good what the ERP stated is, None where nothing is asked for; no I/O."""
+        if not self.puller.is_asked():
+            return None
+        return MasterData(read_at=self.puller.good_since(), longest=self._longest)
 
     def follower(self) -> Follower:
         """Return what reads facts, messages and postings from their beginning on."""

@@ -28,6 +28,7 @@ from core.ledger.rotation import write_keys
 from dashboards.accounts import PlantAccounts
 from dashboards.boundary import Boundary, ErpLink
 from dashboards.collect import Machines
+from dashboards.finance.limits import longest_of
 from dashboards.floor import Floor, Weighs, published_scale
 from dashboards.live import Hub, Tailer
 from dashboards.oidc.provider import ProviderLink
@@ -178,7 +179,14 @@ class Plant:
             else None
         )
         self.boundary = (
-            Boundary(execution, wiring.erp, data=data, plant=pack.id, calendar=self.calendar)
+            Boundary(
+                execution,
+                wiring.erp,
+                data=data,
+                plant=pack.id,
+                calendar=self.calendar,
+                longest=longest_of(pack.plant.master_data),
+            )
             if wiring.erp
             else None
         )

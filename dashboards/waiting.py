@@ -177,8 +177,9 @@ def _no_room() -> Gate:
 def _red(here: Here, order: Order, room: str) -> tuple[Gate, ...]:
     """Return the gates that keep an order from a room."""
     context = Context(
-        at=here.at, actor=here.viewer.person, station=None, idem="look", zone=here.zone.key
-    )
+        at=here.at, actor=here.viewer.person, station=None, idem="look", zone=here.zone.key,
+        master_data=here.execution.master_data(),
+    )  # fmt: skip
     try:
         gates = ready_gates(here.execution.nouns, order, room, context=context)  # type: ignore[arg-type]
     except Refused as refusal:

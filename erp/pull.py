@@ -40,6 +40,7 @@ from erp.pull_store import PullState as PullState  # who shows it takes it from 
 from erp.pull_store import PullStore
 
 STALE_CYCLES = 3
+RELEASES = (Kind.ITEM, Kind.BOM, Kind.ORDER)  # what a new order rests on
 OVERLAP = timedelta(minutes=5)  # at least; longer where the ERP's transactions are
 log = logging.getLogger("batchwright.erp")
 ENCODER = msgspec.json.Encoder(order="sorted")
@@ -141,6 +142,12 @@ class Puller:
         self._has_news = False
         self._blind: set[Kind] = set()  # kinds whose last page held something unreadable
         self._told: ErpClock | None = None
+        self._good: dict[Kind, datetime] = {}
+        for kind in kinds:
+            page = self._store.page(kind)
+            if page is not None and page["checked_at"]:
+                self._good[kind] = parse_iso(page["checked_at"])
+        self._asked = tuple(self._good)
         self._kept: dict[Kind, dict[str, tuple[Record, Provenance]]] = {}
         self._waking = threading.Event()
         self._stopping = threading.Event()
@@ -175,6 +182,7 @@ class Puller:
         """Ask for every kind once and return what each answered: 200, 304, unchanged or failed."""
         self._ask_time()
         kinds = [kind for kind in self._kinds if self._wanted(kind)]
+        self._asked = tuple(kinds)
         answers = {kind: self.poll(kind) for kind in kinds}
         if "200" in answers.values():
             self._has_news = True
@@ -183,6 +191,18 @@ class Puller:
                 self._offer(kind)
             self._has_news = False
         return answers
+
+    def is_asked(self) -> bool:
+        """Return whether orders are released on anything that the ERP states; no I/O."""
+        return any(kind in RELEASES for kind in self._asked)
+
+    def good_since(self) -> datetime | None:
+        """Return since when what orders are released on is known to be as the ERP says; no I/O.
+
+        What was never read is not what an order rests on; None where nothing was.
+        """
+        asked, good = self._asked, dict(self._good)
+        return min((good[one] for one in asked if one in RELEASES and one in good), default=None)
 
     @property
     def clock(self) -> ErpClock | None:
@@ -219,7 +239,7 @@ class Puller:
         except ErpUnreachable as fault:
             self._store.note(kind, {"status": "failed", "fault": str(fault)}, count="count_failed")
             return "failed"
-        at = self._clock()
+        at = self._good[kind] = self._clock()
         if page.records is None:
             values = {"status": "304", "checked_at": iso(at), "fault": None}
             self._store.note(kind, values, count="count_304")

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from core.bom import ErpBom, bom_drift
-from core.dispatch import DispatchOrder, NotReady, ready_gates
+from core.dispatch import DispatchOrder, NotReady, decide, ready_gates
 from core.errors import AlreadyKnown, Unknown, WrongState
+from core.master_data import MasterData
 from core.material import Lot, LotStatus
 from core.numbering import Sequence
 from core.order import BornHere, OpenOrder, Order, OrderState, WithdrawOrder
@@ -197,6 +198,36 @@ def test_calibration_blocks_and_a_missing_daily_check_only_warns() -> None:
         " Use another scale, or have this one calibrated. Owner: dispensing."
     )
     dispatch(plant, room="B1")
+
+
+@pytest.mark.requirement("A4", "K4")
+@pytest.mark.parametrize(
+    ("past", "passed"), [(timedelta(0), True), (timedelta(microseconds=1), False)]
+)
+def test_order_of_the_erp_is_released_on_master_data_up_to_its_longest_age(
+    past: timedelta, passed: bool
+) -> None:
+    plant = with_order()
+    known = MasterData(read_at=plant.at - timedelta(hours=24) - past)
+    context = plant.context("sana", master_data=known)
+    gates = ready_gates(plant, plant.get(Order, ORDER), "B1", context=context)
+    [gate] = [one for one in gates if one.gate == "master data fresh"]
+    assert (gate.passed, gate.blocks, gate.owner) == (passed, True, "IT")
+    assert gate.says == (
+        "The ERP's items, BOMs and orders were last read 24 h ago; at most 24 h are allowed."
+    )
+    if not passed:
+        decided = refusal(
+            NotReady, lambda: decide(plant, DispatchOrder(order=ORDER, room="B1"), context)
+        )
+        assert decided == f"Order {ORDER}: not ready. {gate.says} Owner: IT."
+    never = plant.context("sana", master_data=MasterData(read_at=None))
+    gates = ready_gates(plant, plant.get(Order, ORDER), "B1", context=never)
+    assert [one.passed for one in gates if one.gate == "master data fresh"] == [False]
+    # what was born here rests on nothing that the ERP states
+    born = replace(plant.get(Order, ORDER), origin="mes")
+    names = {one.gate for one in ready_gates(plant, born, "B1", context=never)}
+    assert "master data fresh" not in names
 
 
 @pytest.mark.requirement("A4")

@@ -194,6 +194,30 @@ def test_the_last_known_good_stands_while_the_erp_is_away_and_shows_its_age(
         assert not state_of(puller, Kind.ORDER).is_stale
 
 
+@pytest.mark.requirement("K4")
+def test_what_orders_rest_on_is_as_good_as_its_oldest_kind_over_restarts_too(
+    erp: Sandbox, outbox: Outbox
+) -> None:
+    clock = Clock(now())
+    with pulling(erp, outbox, Received(), clock) as puller:
+        assert (puller.is_asked(), puller.good_since()) == (False, None)
+        puller.round()
+        first = clock()
+        assert (puller.is_asked(), puller.good_since()) == (True, first)
+        clock.pass_s(30)
+        puller.poll(Kind.BOM)
+        assert puller.good_since() == first
+        puller.round()
+        assert puller.good_since() == clock()
+        erp.admin("faults", kind="down", seconds=60)
+        clock.pass_s(90)
+        puller.round()
+        assert puller.good_since() == clock() - timedelta(seconds=90)
+        erp.admin("faults", kind="none")
+    with pulling(erp, outbox, Received(), clock) as again:
+        assert again.good_since() == clock() - timedelta(seconds=90)
+
+
 def test_a_vanished_order_is_flagged_until_it_is_listed_again(erp: Sandbox, outbox: Outbox) -> None:
     flagged = select(tables.pull_record).where(tables.pull_record.c.vanished_at.is_not(None))
     again = {"product": "TAB", "quantity": "7", "unit": "C62"}

@@ -12,9 +12,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from analytics.reconciliation.intake import Read
+from analytics.reconciliation.kept import KeptMatch, version
 from analytics.reconciliation.reading import Where
 from analytics.reconciliation.store import MatchStore, News
 from dashboards.bench.measure import Measure, measured
@@ -144,6 +147,7 @@ def measures(rows: int) -> Iterator[Measure]:
             f"match after {CHANGES:,} changes", turns, unit="s",
             against=f"the whole: {whole_s:.2f} s", at_most=1.0,
         )  # fmt: skip
+        yield from _restarted(store, rows)
         yield measured(
             "counts, ages and one page of the match",
             [_timed(lambda: _page(store)) for _ in range(ROUNDS)],
@@ -152,6 +156,33 @@ def measures(rows: int) -> Iterator[Measure]:
         )
     finally:
         store.close()
+
+
+def _restarted(store: MatchStore, rows: int) -> Iterator[Measure]:
+    """Measure the match of so many postings kept in a file, and a start from that file."""
+    again = MatchStore()
+    with TemporaryDirectory() as folder:
+        kept, of = KeptMatch(Path(folder)), version(store.rules)
+        kept_s = _timed(lambda: store.written(kept, of)({}))
+        try:
+            started_s = _timed(lambda: _start(again, kept, of))
+            assert again.position == store.position
+        finally:
+            again.close()
+    yield measured(
+        f"match of {rows:,} postings, kept in a file", [kept_s], unit="s",
+        against="beside the readings, every ten minutes and at the end",
+    )  # fmt: skip
+    yield measured(
+        f"match of {rows:,} postings, start from that file", [started_s], unit="s",
+        against="the file's SHA-256 is checked, then it is read", at_most=TARGET_S,
+    )  # fmt: skip
+
+
+def _start(store: MatchStore, kept: KeptMatch, of: str) -> None:
+    found = kept.find(version=of)
+    assert found is not None
+    store.restore(*found)
 
 
 def _timed(work: Callable[[], object]) -> float:

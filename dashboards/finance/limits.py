@@ -5,10 +5,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 from analytics.reconciliation.rules import MatchRules
-from config.matching import MatchItem
+from config.matching import MasterDataItem, MatchItem
 from config.plant import ShiftItem
+from core.master_data import LONGEST
 
 MINUTES = 24 * 60  # of a day
+
+
+def longest_of(item: MasterDataItem | None) -> timedelta:
+    """Return how old master data may be for a new order to be released on it."""
+    return LONGEST if item is None else timedelta(hours=item.max_age_h)
 
 
 def shift_length(shifts: Sequence[ShiftItem]) -> timedelta:

@@ -22,6 +22,7 @@ from dashboards.finance.evidence import evidence_of
 from dashboards.finance.link import link_view
 from dashboards.finance.matching import ReconcileReader
 from dashboards.finance.periods_view import PeriodShown, period_shown, periods_view
+from dashboards.finance.pulled import stale_view
 from dashboards.finance.reading import Listing, StockListing
 from dashboards.finance.row_state import row_state
 from dashboards.finance.stock import stock_view
@@ -117,7 +118,10 @@ class ReconcilePage:
         else:
             rows = found if isinstance(found, Listing) else None
             body = overview(ask, self._reader.newest, rows, zone=zone, today=today)
-        self.sheet.show(head, self._said, body)
+        stale = Markup("")
+        if link is not None:
+            stale = stale_view(link.pulls, self._plant.execution.master_data(), link.at)
+        self.sheet.show(head, stale, self._said, body)
 
     async def _draw_row(self) -> None:
         ask = self._ask

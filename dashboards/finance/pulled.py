@@ -1,12 +1,13 @@
 """Draws how fresh the ERP's master data is, what was refused, and what is no longer listed."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from core.clock import parse_iso
+from core.master_data import MasterData, spoken
 from dashboards import parts
 from dashboards.finance import words
 from dashboards.palette import State
@@ -20,6 +21,30 @@ HEAD = (
 )  # fmt: skip
 MOST = 100
 SUB = Markup('<span class="sub">{}</span>')
+
+
+def stale_view(pulls: Sequence[PullState], known: MasterData | None, at: datetime) -> Markup:
+    """Return a notice where master data is stale, and whether new orders are released on it."""
+    if known is not None and known.is_too_old(at):
+        return _told(
+            State.BAD, "Master data is too old.", f"{known.says(at)} No new order of the ERP is"
+            " released until they are read again; running batches go on.",
+        )  # fmt: skip
+    stale = [it for it in pulls if it.is_stale]
+    if not stale:
+        return Markup("")
+    kinds = ", ".join(_stale(it) for it in stale)
+    limit = "" if known is None else f" New orders rest on it up to {spoken(known.longest)}."
+    return _told(State.NEAR, "Master data is stale.", f"{kinds}. The last good stands.{limit}")
+
+
+def _told(state: State, word: str, text: str) -> Markup:
+    return Markup('<div data-testid="stale">{}</div>').format(parts.notice(state, word, text))
+
+
+def _stale(it: PullState) -> str:
+    age = "never read" if it.age_s is None else f"last read {_age(it.age_s)} ago"
+    return f"{kind_of(it)}: {age}"
 
 
 def pulls_view(pulls: Sequence[PullState], zone: ZoneInfo) -> Markup:
@@ -85,4 +110,4 @@ def _at(text: str | None, zone: ZoneInfo) -> str:
 
 
 def _age(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"
+    return f"{seconds} s" if seconds < 60 else spoken(timedelta(seconds=seconds))

@@ -54,7 +54,8 @@ def gates(execution: Execution, order: Order, place: Place) -> tuple[Gate, ...]:
         says = "This kiosk is bound to no room. Choose a station when signing in."
         return (Gate(gate="room", passed=False, says=says, owner="engineering"),)
     context = Context(
-        at=place.at, actor="kiosk", station=None, idem="look", zone=str(place.zone)
+        at=place.at, actor="kiosk", station=None, idem="look", zone=str(place.zone),
+        master_data=execution.master_data(),
     )  # fmt: skip
     try:
         return ready_gates(Reading(execution), order, place.room, context=context)

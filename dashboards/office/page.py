@@ -16,7 +16,7 @@ from dashboards import menu, parts, visit
 from dashboards.components.sheet import Sheet
 from dashboards.components.signature_dialog import SignatureDialog
 from dashboards.finance.link import Opens, link_view
-from dashboards.finance.pulled import pulls_view
+from dashboards.finance.pulled import pulls_view, stale_view
 from dashboards.link_state import LinkReader
 from dashboards.names import Names
 from dashboards.office.keys_form import KeysForm
@@ -57,6 +57,7 @@ class OfficePage:
         self._actor = Actor(viewer.person, viewer.station, visit.signing_session(plant.execution))
         self._link: LinkReader | None = plant.readers.get("link")
         self._document, self._queued = visit.document(), False
+        self._stale_shown = Markup("")
         self.top = Sheet(self._go, css=CSS, follows=True)
         self.history = Sheet(self._go, css=CSS)
         self.message = pane(margin=(0, 10))
@@ -93,7 +94,9 @@ class OfficePage:
 
     def _told(self) -> None:
         """Hear of a reading, in the reader's thread: one turn of the page is queued at a time."""
-        if not self._queued and self._asked.view in ("link", "master"):
+        if self._queued:
+            return
+        if self._asked.view in ("link", "master") or self._stale() != self._stale_shown:
             self._queued = True
             visit.later(self._document, self._news)
 
@@ -112,8 +115,15 @@ class OfficePage:
         self.form.body.visible = edits
         if self.keys is not None:
             self.keys.body.visible = self._asked.view == "keys" and self._may(KEY)
-        self.top.show(_tabs(self._asked.view), self._shown(edits))
+        self._stale_shown = self._stale()
+        self.top.show(_tabs(self._asked.view), self._stale_shown, self._shown(edits))
         self.history.show(self._history() if is_policy else Markup(""))
+
+    def _stale(self) -> Markup:
+        link = None if self._link is None else self._link.newest
+        if link is None:
+            return Markup("")
+        return stale_view(link.pulls, self._plant.execution.master_data(), link.at)
 
     def _shown(self, edits: bool) -> Markup:
         plant = self._plant
