@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from core.batch.state import Signed, signed
-from core.difference import NO_DIFFERENCE, NOT_COMPARED, Difference, Key, ReasonCode
+from core.difference import NO_DIFFERENCE, NOT_COMPARED, Key, ReasonCode
 from core.errors import Refused
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded
 from core.quantity import Label, Name, Sentence, Utc
@@ -41,6 +41,14 @@ class ClassFigure(Struct, frozen=True, kw_only=True):
     booked: Decimal
 
 
+class ReasonFigure(Struct, frozen=True, kw_only=True):
+    """Differences of one class that were cleared for one reason; None: nobody says why yet."""
+
+    match_class: Name
+    code: ReasonCode | None
+    rows: int
+
+
 class Figures(Struct, frozen=True, kw_only=True):
     """What one reading of the match said of a period.
 
@@ -58,16 +66,14 @@ class Figures(Struct, frozen=True, kw_only=True):
     books_at: Utc
     rows_sha256: Digest
 
-
-class OpenRow(Struct, frozen=True, kw_only=True):
-    """A difference of the period, as the match names it."""
-
-    difference: Key
-    match_class: Name
+    @property
+    def differences(self) -> int:
+        """The number of rows that differ."""
+        return sum(n for name, n in self.counts.items() if name not in NO_DIFFERENCE)
 
 
 class ExplainedRow(Struct, frozen=True, kw_only=True):
-    """A difference of the period, with its owner and reason when the period was signed."""
+    """A difference of a period that was signed before its differences stood in their rows alone."""
 
     difference: str
     match_class: str
@@ -77,11 +83,16 @@ class ExplainedRow(Struct, frozen=True, kw_only=True):
 
 
 class SignReconciliation(Command, frozen=True, kw_only=True, tag="reconciliation.sign"):
-    """Sign what the match says of a period; from the second time on `why` says what it is for."""
+    """Sign what the match says of a period; from the second time on `why` says what it is for.
+
+    Each difference is in one of the `reasons`; its owner and its note stand in its row. `unowned`
+    are the first without owner and reason, for the refusal to name.
+    """
 
     period: Period
     figures: Figures
-    differences: tuple[OpenRow, ...]
+    reasons: tuple[ReasonFigure, ...] = ()
+    unowned: tuple[Key, ...] = ()
     why: Sentence | None = None
     seen: Seen
 
@@ -94,8 +105,9 @@ class ReconciliationSigned(Event, frozen=True, kw_only=True, tag="reconciliation
     first: date
     last: date
     figures: Figures
-    differences: tuple[ExplainedRow, ...]
+    differences: tuple[ExplainedRow, ...] = ()
     why: str = ""
+    reasons: tuple[ReasonFigure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +119,7 @@ class Revision:
     last: date
     figures: Figures
     differences: tuple[ExplainedRow, ...]
+    reasons: tuple[ReasonFigure, ...]
     why: str
     signature: Signed
     signed_by: str
@@ -175,15 +188,15 @@ class NotCompared(Refused):
 class Unexplained(Refused):
     """Every difference of a signed period has an owner and a reason."""
 
-    def __init__(self, period: str, keys: tuple[str, ...]) -> None:
+    def __init__(self, period: str, keys: tuple[str, ...], n: int) -> None:
         first = ", ".join(keys[:NAMED])
-        more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
-        what = "1 difference has" if len(keys) == 1 else f"{len(keys)} differences have"
+        more = f" and {n - NAMED} more" if n > NAMED else ""
+        what = "1 difference has" if n == 1 else f"{n} differences have"
         super().__init__(
             f"Period {period}: {what} no owner and no reason: {first}{more}. Assign each, then"
             " sign.",
             period=period,
-            differences=len(keys),
+            differences=n,
         )
 
 
@@ -250,13 +263,19 @@ def spoken(match_class: str) -> str:
 
 
 def statement(
-    period: str, it: Figures, rows: tuple[ExplainedRow, ...], *, revision: int, over: bool
+    period: str, it: Figures, reasons: tuple[ReasonFigure, ...], *, revision: int, over: bool
 ) -> str:
     """Return in words what is signed: the sum of the classes, the differences, the digest."""
     terms = " + ".join(f"{n} {spoken(name)}" for name, n in it.counts.items() if n)
     ends = "" if over else " The period is not over: what comes later shows as changed."
-    many = "1 difference, with" if len(rows) == 1 else f"{len(rows)} differences, each with"
-    open_ = f" {many} owner and reason." if rows else ""
+    n, open_ = it.differences, ""
+    if n:
+        many = "1 difference, with" if n == 1 else f"{n} differences, each with"
+        by_code: dict[str, int] = {}
+        for one in reasons:
+            code = str(one.code).replace("_", " ")
+            by_code[code] = by_code.get(code, 0) + one.rows
+        open_ = f" {many} owner and reason: {', '.join(f'{m} {c}' for c, m in by_code.items())}."
     return (
         f"Reconciliation of {period}, revision {revision}: {terms} = {it.total} rows, tolerance"
         f" {it.tolerance}.{open_}{ends} Rows SHA-256 {it.rows_sha256}."
@@ -276,21 +295,22 @@ def decide(plant: Plant, command: SignReconciliation, context: Context) -> Facts
     first, last = bounds(period)
     if first > context.today:
         raise NotBegun(period, first)
-    _check_figures(period, it, command.differences)
-    rows = _explained(plant, period, command.differences)
+    _check_figures(period, it, command.reasons)
+    if missing := sum(one.rows for one in command.reasons if one.code is None):
+        raise Unexplained(period, command.unowned, missing)
     before = plant.get(Reconciliation, period)
     revision = 1 if before is None else len(before.revisions) + 1
     if before is not None and command.why is None:
         raise RevisionNeedsReason(period, revision)
-    if before is not None and _same(before.newest, it, rows):
+    if before is not None and before.newest.figures.rows_sha256 == it.rows_sha256:
         raise NothingChanged(period, before.newest.revision)
     stream = f"{Reconciliation.KIND}/{period}"
-    words = statement(period, it, rows, revision=revision, over=last < context.today)
+    words = statement(period, it, command.reasons, revision=revision, over=last < context.today)
     if command.why:
         words = f"{words} {command.why}"
     signature = sign(
         plant, context, command.seen, record=stream, meaning=MEANING, words=words,
-        compliant=not rows,
+        compliant=not it.differences,
     )  # fmt: skip
     event = ReconciliationSigned(
         period=period,
@@ -298,51 +318,27 @@ def decide(plant: Plant, command: SignReconciliation, context: Context) -> Facts
         first=first,
         last=last,
         figures=it,
-        differences=rows,
+        reasons=command.reasons,
         why=command.why or "",
     )
     return (Fact(stream, signature, command.why), Fact(stream, event, command.why))
 
 
-def _check_figures(period: str, it: Figures, differences: tuple[OpenRow, ...]) -> None:
+def _check_figures(period: str, it: Figures, reasons: tuple[ReasonFigure, ...]) -> None:
     if it.total == 0:
         raise NothingPosted(period)
-    open_ = sum(n for name, n in it.counts.items() if name not in NO_DIFFERENCE)
     by_class: dict[str, int] = {}
     for figure in it.sums:
         by_class[figure.match_class] = by_class.get(figure.match_class, 0) + figure.rows
     counted = {name: n for name, n in it.counts.items() if n}
-    adds_up = sum(it.counts.values()) == it.total and by_class == counted
-    named = {one.difference for one in differences}
-    if not adds_up or len(named) != open_ or len(differences) != open_:
+    explained: dict[str, int] = {}
+    for one in reasons:
+        explained[one.match_class] = explained.get(one.match_class, 0) + one.rows
+    open_ = {name: n for name, n in counted.items() if name not in NO_DIFFERENCE}
+    if sum(it.counts.values()) != it.total or by_class != counted or explained != open_:
         raise FiguresDoNotAddUp(period)
     if it.counts.get(NOT_COMPARED):
         raise NotCompared(period, it.counts[NOT_COMPARED])
-
-
-def _explained(plant: Plant, period: str, rows: tuple[OpenRow, ...]) -> tuple[ExplainedRow, ...]:
-    found, missing = [], []
-    for row in sorted(rows, key=lambda one: one.difference):
-        known = plant.get(Difference, row.difference)
-        if known is None or known.owner is None or known.code is None:
-            missing.append(row.difference)
-            continue
-        found.append(
-            ExplainedRow(
-                difference=row.difference,
-                match_class=row.match_class,
-                owner=known.owner,
-                code=known.code,
-                note=known.note,
-            )
-        )
-    if missing:
-        raise Unexplained(period, tuple(missing))
-    return tuple(found)
-
-
-def _same(before: Revision, it: Figures, rows: tuple[ExplainedRow, ...]) -> bool:
-    return (before.figures.rows_sha256, before.differences) == (it.rows_sha256, rows)
 
 
 def apply(period: Reconciliation | None, fact: Recorded) -> Reconciliation:
@@ -362,6 +358,7 @@ def apply(period: Reconciliation | None, fact: Recorded) -> Reconciliation:
                 last=event.last,
                 figures=event.figures,
                 differences=event.differences,
+                reasons=event.reasons,
                 why=event.why,
                 signature=period.signing,
                 signed_by=fact.actor,

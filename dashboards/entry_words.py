@@ -66,6 +66,10 @@ def _reversal(it: dict[str, Any], what: str) -> str:
     return f"ERP document {document['id']}/{document['year']}: {what} {it['why']}"
 
 
+def _explained(it: dict[str, Any]) -> int:
+    return len(it["differences"]) or sum(one["rows"] for one in it.get("reasons", ()))
+
+
 def _fact(it: dict[str, Any]) -> str:
     line = it["fact"]["line"]
     told = f"{line['quantity']} {line['unit']} of {line['material']}"
@@ -289,7 +293,7 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "reconciliation.signed": lambda it: (
         f"Reconciliation of {it['period']}, revision {it['revision']}: {it['figures']['total']}"
-        f" rows, {len(it['differences'])} differences with owner and reason."
+        f" rows, {_explained(it)} differences with owner and reason."
     ),
     "daily-check.passed": lambda it: f"Check weight shown as {_kg(it['shown_g'])}: passed.",
     "daily-check.failed": lambda it: f"Check weight shown as {_kg(it['shown_g'])}: failed.",

@@ -53,7 +53,7 @@ REFERENCE = "#/components/schemas/{name}"
 DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 KEY = re.compile(r"[\x21-\x7e]{8,200}")
 # What the match says of a row or a period the server adds itself; a client leaves it out.
-FROM_SERVER = frozenset({"shown", "books", "fact", "figures", "differences"})
+FROM_SERVER = frozenset({"shown", "books", "fact", "figures", "reasons", "unowned"})
 # A badge is half of a signature; the interface tells nobody somebody else's.
 PRIVATE = frozenset({"badge", "secret", "secret_hash", "pin"})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.difference import AssignDifference, ReasonCode
+from core.catalogue import from_data
+from core.difference import NO_DIFFERENCE, ReasonCode
 from core.manifest import manifest_digest
 from core.reconciliation import (
+    NAMED,
     ClassFigure,
     Figures,
     FiguresDoNotAddUp,
@@ -22,8 +25,9 @@ from core.reconciliation import (
     NotCompared,
     NothingChanged,
     NothingPosted,
-    OpenRow,
+    ReasonFigure,
     Reconciliation,
+    ReconciliationSigned,
     RevisionNeedsReason,
     SignReconciliation,
     Unexplained,
@@ -34,7 +38,7 @@ from core.signature_check import SignatureBroken, check_signature, signature_in,
 from tests.floor import Floor
 from tests.hands import refusal
 from tests.paper import Paper, paper
-from tests.test_core_difference import SHOWN
+from tests.write_golden import golden_file
 
 DAY = "2026-11-22"
 READ = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
@@ -57,14 +61,18 @@ def figures(counts: dict[str, int], **changes: Any) -> Figures:
 ALL_MATCH = figures({"matched": 209, "in_flight": 3})
 
 
-def differing(*keys: str) -> tuple[OpenRow, ...]:
-    return tuple(OpenRow(difference=key, match_class="qty_mismatch") for key in keys)
+def reasons_of(it: Figures, code: ReasonCode | None = None) -> tuple[ReasonFigure, ...]:
+    return tuple(
+        ReasonFigure(match_class=name, code=code, rows=n)
+        for name, n in it.counts.items()
+        if n and name not in NO_DIFFERENCE
+    )
 
 
 def signing(plant: Paper, it: Figures = ALL_MATCH, **changes: Any) -> SignReconciliation:
-    period = changes.get("period", DAY)
+    period, code = changes.get("period", DAY), changes.pop("code", None)
     fields: dict[str, Any] = {
-        "period": period, "figures": it, "differences": (),
+        "period": period, "figures": it, "reasons": reasons_of(it, code),
         "seen": plant.seen(f"reconciliation/{period}"),
     }  # fmt: skip
     return SignReconciliation(**fields | changes)
@@ -97,28 +105,44 @@ def test_period_with_a_row_that_is_not_compared_is_refused() -> None:
 @pytest.mark.requirement("L8")
 def test_period_with_a_difference_without_owner_is_refused_by_name() -> None:
     plant = paper()
-    keys = tuple(f"evt_{n}" for n in range(7))
-    seven = signing(plant, figures({"matched": 1, "qty_mismatch": 7}), differences=differing(*keys))
+    keys = tuple(f"evt_{n}" for n in range(NAMED))
+    seven = signing(plant, figures({"matched": 1, "qty_mismatch": 7}), unowned=keys)
     assert refusal(Unexplained, lambda: plant.sign(seven, "finn")) == (
         "Period 2026-11-22: 7 differences have no owner and no reason: evt_0, evt_1, evt_2, evt_3,"
         " evt_4 and 2 more. Assign each, then sign."
     )
-    one = signing(plant, figures({"qty_mismatch": 1}), differences=differing("evt_1"))
+    one = signing(plant, figures({"qty_mismatch": 1}), unowned=("evt_1",))
     assert refusal(Unexplained, lambda: plant.sign(one, "finn")) == (
         "Period 2026-11-22: 1 difference has no owner and no reason: evt_1. Assign each, then sign."
     )
-    plant.act(
-        AssignDifference(difference="evt_1", owner="sana", code=ReasonCode.POSTED_BY_HAND,
-                         note="A clerk changed it.", shown=SHOWN), "finn",
+    mended = figures({"qty_mismatch": 1})
+    plant.sign(signing(plant, mended, code=ReasonCode.POSTED_BY_HAND), "finn")
+    found = plant.get(Reconciliation, DAY).newest
+    assert (found.figures.differences, found.reasons) == (
+        1, reasons_of(mended, ReasonCode.POSTED_BY_HAND),
     )  # fmt: skip
-    plant.sign(one, "finn")
-    (row,) = plant.get(Reconciliation, DAY).newest.differences
-    assert (row.difference, row.match_class, row.owner, row.code, row.note) == (
-        "evt_1", "qty_mismatch", "sana", ReasonCode.POSTED_BY_HAND, "A clerk changed it.",
-    )  # fmt: skip
-    words = plant.get(Reconciliation, DAY).newest.signature.words
-    assert " 1 differences, each with owner and reason. " not in words
-    assert " 1 difference, with owner and reason. " in words
+    assert " 1 difference, with owner and reason: 1 posted by hand. " in found.signature.words
+
+
+@pytest.mark.requirement("L8")
+def test_period_is_signed_with_as_many_differences_as_it_has() -> None:
+    plant = paper()
+    many = figures({"matched": 180_000, "rounding": 20_000})
+    plant.sign(signing(plant, many, code=ReasonCode.ERP_MASTER_DATA), "finn")
+    found = plant.get(Reconciliation, DAY).newest
+    assert found.figures.differences == 20_000
+    assert (
+        "20000 differences, each with owner and reason: 20000 erp master data."
+        in found.signature.words
+    )
+
+
+def test_period_that_was_signed_with_its_differences_in_the_entry_is_still_read() -> None:
+    body = json.loads(golden_file("reconciliation.signed", 1).read_text())["bodies"][0]
+    assert "reasons" not in body
+    found = from_data("reconciliation.signed", 1, body)
+    assert isinstance(found, ReconciliationSigned)
+    assert (len(found.differences), found.reasons) == (1, ())
 
 
 @pytest.mark.parametrize(
@@ -126,7 +150,6 @@ def test_period_with_a_difference_without_owner_is_refused_by_name() -> None:
     [
         figures({"matched": 3}, total=4),
         figures({"matched": 3}, sums=()),
-        figures({"matched": 3, "late": 1}),
     ],
 )
 def test_figures_that_do_not_add_up_are_refused(wrong: Figures) -> None:
@@ -148,11 +171,13 @@ def test_classes_and_named_differences_always_sum_to_the_rows(
     plant = paper()
     total = sum(counts.values())
     open_ = counts.get("late", 0) + counts.get("duplicate", 0)
-    named = differing(*(f"evt_{n}" for n in range(max(0, open_ + missing))))
-    command = signing(plant, figures(counts), differences=named)
+    late = max(0, counts.get("late", 0) + missing)
+    explained = [("late", late), ("duplicate", counts.get("duplicate", 0))]
+    reasons = tuple(ReasonFigure(match_class=kind, code=None, rows=n) for kind, n in explained if n)
+    command = signing(plant, figures(counts), reasons=reasons)
     if total == 0:
         refusal(NothingPosted, lambda: plant.sign(command, "finn"))
-    elif len(named) != open_:
+    elif late != counts.get("late", 0):
         refusal(FiguresDoNotAddUp, lambda: plant.sign(command, "finn"))
     elif open_:
         refusal(Unexplained, lambda: plant.sign(command, "finn"))

@@ -86,9 +86,9 @@ def test_period_is_refused_until_each_difference_has_an_owner_and_then_freezes_i
             f"Period {day}: 1 difference has no owner and no reason: {row.key}. Assign each, then"
             " sign."
         )
-        told: dict[str, Any] = {"figures": {}, "differences": []}
+        told: dict[str, Any] = {"figures": {}, "reasons": []}
         assert says(signs(finn, day, **told)) == (
-            "reconciliation.sign: carries figures, differences. The server reads the match itself."
+            "reconciliation.sign: carries figures, reasons. The server reads the match itself."
             " Leave them out."
         )
         assigned = {"owner": "sana", "code": "posted_by_hand", "note": "=HYPERLINK(1)"}

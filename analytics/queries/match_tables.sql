@@ -62,3 +62,6 @@ create table stock_row(
     statuses struct(status text, quantity decimal(28, 9))[],
     causes struct(kind text, quantity decimal(38, 9))[]
 );
+-- a quantity in one spelling, however many zeros it is kept with
+create macro spelled(quantity) as case when quantity = 0 then '0'
+    else rtrim(rtrim(quantity::varchar, '0'), '.') end;

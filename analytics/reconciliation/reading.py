@@ -15,9 +15,11 @@ from analytics.reconciliation.columns import FACT, LINE, MESSAGE
 from analytics.reconciliation.position import Position
 from analytics.reconciliation.rules import OLDEST, MatchClass, MatchRules, fields_of
 from analytics.shifts import instant
+from analytics.store import sql
 from core.clock import micros
 
-BATCH = 1000
+BATCH = 5000
+type Cleared = Mapping[str, tuple[str, str, str, str | None]]
 SORTS = {
     "newest": "v.at_us desc, v.key desc",
     "oldest": "v.at_us, v.key",
@@ -155,6 +157,37 @@ class Found:
         while batch := self._rows(where or Where(), "posted", size=BATCH, after=after):
             yield from batch
             after = batch[-1]
+
+    def lines(self, where: Where, titles: Mapping[str, str], cleared: Cleared) -> Iterator[str]:
+        """Yield all rows as JSON texts, by posting date and key, as `match_rows.sql` says.
+
+        Args:
+            where: which rows.
+            titles: what a type or a movement is called.
+            cleared: what people said of differences: key -> owner, code, note, deviation.
+        """
+        condition, values = self._where(where)
+        query = sql("match_rows").replace("{kind}", self._kind).replace("{where}", condition)
+        query = query.replace("{read}", "true" if self.position.read else "false")
+        said = [list(column) for column in zip(*cleared.values(), strict=True)] or [[]] * 4
+        found = self._cursor.execute(
+            query,
+            values
+            | {"names": list(titles), "titles": list(titles.values()), "keys": list(cleared)}
+            | dict(zip(("owners", "codes", "notes", "deviations"), said, strict=True)),
+        )
+        while some := found.fetchmany(BATCH):
+            yield from (text for (text,) in some)
+
+    def open_keys(self, where: Where) -> list[tuple[str, str]]:
+        """Return key and class of every difference, by posting date and key."""
+        condition, values = self._where(where)
+        found = self.ask(
+            f"select v.key, {self._kind}::text from verdict as v where {condition} and {self._kind}"
+            " not in ('matched', 'in_flight', 'not_compared') order by v.posting_date, v.key",
+            values,
+        )
+        return [(str(key), str(kind)) for key, kind in found]
 
     def row(self, key: str) -> Judged | None:
         """Return one row."""

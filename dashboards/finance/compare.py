@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from analytics.reconciliation.reading import Judged
 from core.difference_replace import WRONG
 from dashboards.finance import words
+from erp.events import KINDS
 from erp.reconcile import FactRow, MessageRow, PostingRow
 from erp.rows import OPEN, State
 
@@ -32,6 +33,7 @@ TITLES = {
     "complete": "Order completed",
     "journal": "Ledger entry",
 }
+TITLED = TITLES | {kind: words.type_words(kind) for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

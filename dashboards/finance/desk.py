@@ -195,9 +195,13 @@ class FinanceDesk:
         command = self.periods.command(period, why=why.strip() or None)
         figures = command.figures
         counts = ((words.of(name).label, n) for name, n in figures.counts.items() if n)
-        owners = [
-            (f"Difference {one.difference}", self._explained(one.difference))
-            for one in command.differences
+        reasons = [
+            (
+                f"{words.of(one.match_class).label},"
+                f" {CODES[one.code] if one.code else 'nobody clears it yet'}",
+                words.number(one.rows),
+            )
+            for one in command.reasons
         ]
         return Ask(
             subject=f"Reconciliation of {period}",
@@ -205,15 +209,9 @@ class FinanceDesk:
                 *((label, words.number(n)) for label, n in counts),
                 ("Rows", words.number(figures.total)),
                 ("Tolerance", figures.tolerance),
-                *owners,
+                *reasons,
                 *((("Reason of the revision", command.why),) if command.why else ()),
                 ("Rows, SHA-256", figures.rows_sha256),
             ),
             command=command,
         )
-
-    def _explained(self, key: str) -> str:
-        known = self.periods.difference(key)
-        if known is None or known.owner is None or known.code is None:
-            return "no owner and no reason"
-        return f"{known.owner}: {CODES[known.code]}. {known.note}"

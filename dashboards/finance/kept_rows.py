@@ -1,7 +1,8 @@
 """Rows of a signed period, kept outside the ledger under the digest that its entry holds.
 
-A row is one line of canonical JSON: what each side says and the row's class, nothing that moves by
-itself such as its age. Files are made whole and never changed; their name is their SHA-256.
+A row is one line of JSON: what each side says, the row's class, and who clears it and why; nothing
+that moves by itself such as its age. Files are made whole and never changed; their name is their
+SHA-256.
 """
 
 import json
@@ -11,14 +12,18 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from decimal import Decimal
 from hashlib import sha256
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
+from core.difference import NO_DIFFERENCE
 from core.errors import LedgerBroken
 from core.quantity import plain
 from dashboards.finance.compare import MatchRow
 
 type Record = dict[str, Any]
+BATCH = 2000
+NO_DIFFERENCE_SAID = tuple(f'"class":"{one}"'.encode() for one in NO_DIFFERENCE)
 
 
 class RowsMissing(LedgerBroken):
@@ -32,7 +37,7 @@ class RowsMissing(LedgerBroken):
 
 
 def record(row: MatchRow) -> Record:
-    """Return what is kept of a row."""
+    """Return what is kept of a row, without who clears it: the same as `match_rows.sql` spells."""
     fact, message = row.fact, row.message
     first = fact or message or row.postings[0]
     return {
@@ -88,6 +93,15 @@ def _bytes(it: Record) -> bytes:
     return json.dumps(it, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def is_open(line: bytes) -> bool:
+    """Return whether a kept row is a difference, by a look at its text.
+
+    >>> is_open(b'{"class":"late","key":"x"}'), is_open(b'{"class":"matched","key":"x"}')
+    (True, False)
+    """
+    return not any(said in line for said in NO_DIFFERENCE_SAID)
+
+
 def row_sha256(row: MatchRow) -> str:
     """Return the digest of one row as it would be kept."""
     return sha256(_bytes(record(row))).hexdigest()
@@ -99,16 +113,16 @@ class KeptRows:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, rows: Iterable[Record]) -> str:
-        """Write rows, durably, and return the digest under which they are found."""
+    def keep(self, rows: Iterable[bytes]) -> str:
+        """Write rows, one JSON text each, durably; return their digest, by which they are found."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         digest, draft = sha256(), self._folder / f".{secrets.token_hex(8)}"
         try:
             with draft.open("xb") as file:
-                for it in rows:
-                    line = _bytes(it) + b"\n"
-                    digest.update(line)
-                    file.write(line)
+                for some in batched(rows, BATCH):
+                    lines = b"\n".join(some) + b"\n"
+                    digest.update(lines)
+                    file.write(lines)
                 file.flush()
                 os.fsync(file.fileno())
             name = digest.hexdigest()

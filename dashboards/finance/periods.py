@@ -2,23 +2,26 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from core.difference import NO_DIFFERENCE, NOT_COMPARED, Difference
+from core.difference import NOT_COMPARED, Difference, ReasonCode
 from core.errors import Refused
 from core.execution import Execution
 from core.people import Person
 from core.reconciliation import (
+    NAMED,
     ClassFigure,
     Figures,
-    OpenRow,
+    ReasonFigure,
     Reconciliation,
     Revision,
     SignReconciliation,
@@ -26,13 +29,14 @@ from core.reconciliation import (
 )
 from dashboards.finance.acts import MatchFromElsewhere
 from dashboards.finance.compare import MatchRow
-from dashboards.finance.kept_rows import KeptRows, Record, record, spelled
+from dashboards.finance.kept_rows import KeptRows, Record, is_open, spelled
 from dashboards.finance.matching import ReconcileReader
-from dashboards.finance.reading import ClassSum, Reading, Scope
+from dashboards.finance.reading import ClassSum, Cleared, Reading, Scope
 from dashboards.finance.report import Report, report, signing_of
 
 SIGN = "reconciliation.sign"
-FILLED = ("figures", "differences")
+FILLED = ("figures", "reasons", "unowned")
+SHOWN = 50  # differences that are shown beside the counts; the match itself lists all
 UNSIGNED_S = 86_400  # how long rows that were shown and not signed are kept
 
 
@@ -74,12 +78,15 @@ class OpenDifference:
     @property
     def is_explained(self) -> bool:
         """Whether it has an owner and a reason."""
-        return self.known is not None and self.known.owner is not None
+        return _is_explained(self.known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodNow:
-    """What the match says of a period at one moment; `number` is the reading's."""
+    """What the match says of a period at one moment; `number` is the reading's.
+
+    `differences` are the first of them, those without owner before the others.
+    """
 
     period: str
     first: date
@@ -87,6 +94,7 @@ class PeriodNow:
     number: int
     counts: Mapping[str, int]
     sums: tuple[ClassSum, ...]
+    reasons: tuple[ReasonFigure, ...]
     differences: tuple[OpenDifference, ...]
     fault: str | None
 
@@ -96,9 +104,14 @@ class PeriodNow:
         return sum(self.counts.values())
 
     @property
-    def unexplained(self) -> tuple[OpenDifference, ...]:
-        """The differences that keep it from being signed."""
-        return tuple(one for one in self.differences if not one.is_explained)
+    def open(self) -> int:
+        """The number of rows that differ."""
+        return sum(one.rows for one in self.reasons)
+
+    @property
+    def unexplained(self) -> int:
+        """The number of differences that keep it from being signed."""
+        return sum(one.rows for one in self.reasons if one.code is None)
 
     @property
     def unread(self) -> int:
@@ -115,15 +128,26 @@ class Change:
     now: Record | None
 
 
-def changes(signed: Iterable[Record], now: Iterable[Record]) -> tuple[Change, ...]:
-    """Return what is not as it was signed: changed, gone and new rows, in the order of both."""
-    before = {one["key"]: one for one in signed}
+def changes(signed: Iterable[bytes], now: Iterable[bytes]) -> tuple[Change, ...]:
+    """Return what is not as it was signed: changed, gone and new rows, in the order of both.
+
+    Rows are compared as they are kept; who clears a difference is no part of what it says.
+    """
+    then = dict.fromkeys(signed)
+    later = [one for one in now if then.pop(one, one) is not None]
+    before = {row["key"]: row for row in map(_said, then)}
     found = []
-    for one in now:
-        was = before.pop(one["key"], None)
-        if was != one:
-            found.append(Change(key=one["key"], was=was, now=one))
+    for row in map(_said, later):
+        was = before.pop(row["key"], None)
+        if was != row:
+            found.append(Change(key=row["key"], was=was, now=row))
     return (*found, *(Change(key=key, was=was, now=None) for key, was in before.items()))
+
+
+def _said(line: bytes) -> Record:
+    row: Record = json.loads(line)
+    row.pop("cleared", None)
+    return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,27 +186,26 @@ class Periods:
         snap = self.reader.read()
         with self.reader.reading() as found:
             scope = Scope(first=first, last=last)
-            counts = found.counts(scope)
+            open_, known = found.open_keys(scope), self._known()
+            shown = sorted(open_, key=lambda one: _is_explained(known.get(one[0])))[:SHOWN]
+            rows = ((found.row(key), known.get(key)) for key, _ in shown)
             return PeriodNow(
                 period=period,
                 first=first,
                 last=last,
                 number=snap.number,
-                counts=counts,
+                counts=found.counts(scope),
                 sums=found.sums(scope),
-                differences=tuple(self._differences(found, counts, scope)),
+                reasons=_reasons(open_, known),
+                differences=tuple(
+                    OpenDifference(row=row, known=said) for row, said in rows if row is not None
+                ),
                 fault=snap.fault,
             )
 
-    def _differences(
-        self, found: Reading, counts: Mapping[str, int], scope: Scope
-    ) -> Iterable[OpenDifference]:
-        for name, n in counts.items():
-            if name in NO_DIFFERENCE or not n:
-                continue
-            of_class = Scope(match_class=name, first=scope.first, last=scope.last)
-            for row in found.rows(of_class):
-                yield OpenDifference(row=row, known=self.difference(row.key))
+    def _known(self) -> dict[str, Difference]:
+        """Return what people have said of differences, by their keys."""
+        return {one.difference: one for one in self.execution.nouns.all(Difference)}
 
     def difference(self, key: str) -> Difference | None:
         """Return what people have said of a row, None where nobody did."""
@@ -206,11 +229,8 @@ class Periods:
         with self.reader.reading() as found:
             scope = Scope(first=first, last=last)
             counts = found.counts(scope)
-            open_ = tuple(
-                OpenRow(difference=one.row.key, match_class=one.row.match_class)
-                for one in self._differences(found, counts, scope)
-            )
-            digest = self.kept.keep(map(record, found.rows(scope)))
+            open_, known = found.open_keys(scope), self._known()
+            digest = self.kept.keep(_lines(found, scope, known))
             figures = Figures(
                 total=sum(counts.values()),
                 counts=dict(counts),
@@ -223,8 +243,14 @@ class Periods:
                 rows_sha256=digest,
             )
         self._forget()
+        missing = (key for key, _ in open_ if not _is_explained(known.get(key)))
         return SignReconciliation(
-            period=period, figures=figures, differences=open_, why=why, seen=seen
+            period=period,
+            figures=figures,
+            reasons=_reasons(open_, known),
+            unowned=tuple(islice(missing, NAMED)),
+            why=why,
+            seen=seen,
         )
 
     def _forget(self) -> None:
@@ -251,7 +277,8 @@ class Periods:
             return given  # the command's own check names the field
         made = self.command(period)
         given["figures"] = msgspec.to_builtins(made.figures)
-        given["differences"] = msgspec.to_builtins(made.differences)
+        given["reasons"] = msgspec.to_builtins(made.reasons)
+        given["unowned"] = msgspec.to_builtins(made.unowned)
         return given
 
     def revision(self, period: str, number: int) -> Revision:
@@ -288,7 +315,7 @@ class Periods:
             plant=self.plant,
             signing=signing_of(self.execution.ledger, it),
             name=self._name,
-            rows=self.rows(it),
+            rows=map(json.loads, filter(is_open, self.body(it).splitlines())),
         )
 
     def _name(self, person: str) -> str:
@@ -297,11 +324,39 @@ class Periods:
 
     def changed(self, it: Revision) -> tuple[Change, ...]:
         """Return what is not as it was signed."""
-        signed = list(self.rows(it))
+        signed = self.body(it).splitlines()
         self.reader.read()
         with self.reader.reading() as found:
             scope = Scope(first=it.first, last=it.last)
-            return changes(signed, map(record, found.rows(scope)))
+            return changes(signed, _lines(found, scope, self._known()))
+
+
+def _lines(found: Reading, scope: Scope, known: Mapping[str, Difference]) -> Iterator[bytes]:
+    """Yield the rows of a period as they are kept, with what people said of its differences."""
+    cleared: Cleared = {
+        key: (said.owner, str(said.code), said.note, said.deviation)
+        for key, _ in found.open_keys(scope)
+        if (said := known.get(key)) is not None and said.owner is not None
+    }
+    return (text.encode() for text in found.lines(scope, cleared))
+
+
+def _is_explained(known: Difference | None) -> bool:
+    return known is not None and known.owner is not None
+
+
+def _reasons(
+    open_: Iterable[tuple[str, str]], known: Mapping[str, Difference]
+) -> tuple[ReasonFigure, ...]:
+    """Return how many differences of each class were cleared for each reason."""
+    counted: Counter[tuple[str, ReasonCode | None]] = Counter()
+    for key, kind in open_:
+        said = known.get(key)
+        counted[kind, said.code if said is not None and said.owner is not None else None] += 1
+    return tuple(
+        ReasonFigure(match_class=kind, code=code, rows=n)
+        for (kind, code), n in sorted(counted.items(), key=lambda one: (one[0][0], one[0][1] or ""))
+    )
 
 
 def _figure(it: ClassSum) -> ClassFigure:

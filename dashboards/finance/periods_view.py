@@ -14,7 +14,7 @@ from dashboards import parts
 from dashboards.finance import words
 from dashboards.finance.actions import Name
 from dashboards.finance.kept_rows import Record
-from dashboards.finance.periods import Change, OpenDifference, PeriodNow, Periods
+from dashboards.finance.periods import Change, PeriodNow, Periods
 from dashboards.finance.report import CODES, Report, quantities, sections, unit_of
 from dashboards.finance.view import HERE, Ask
 from dashboards.palette import State
@@ -108,7 +108,7 @@ def _list(signed: Sequence[Reconciliation], zone: ZoneInfo, name: Name) -> Marku
             name(one.newest.signed_by),
             local_time(one.newest.signed_at, zone),
             words.number(one.newest.figures.total),
-            words.number(len(one.newest.differences)),
+            words.number(one.newest.figures.differences),
             _downloads(one.period, one.newest),
         )
         for one in signed
@@ -178,7 +178,7 @@ def _revisions(signed: Reconciliation, zone: ZoneInfo, name: Name) -> Markup:
             local_time(one.signed_at, zone),
             one.why or "first sign-off",
             words.number(one.figures.total),
-            words.number(len(one.differences)),
+            words.number(one.figures.differences),
             _downloads(signed.period, one),
         )
         for one in reversed(signed.revisions)
@@ -229,14 +229,14 @@ def _now(it: PeriodShown, name: Name) -> Markup:
         "Rows by class, now", ("Class", "Rows"), (*counted, total), numbers=("Rows",),
         testid="counts",
     )  # fmt: skip
-    return join(counts, _open(now.differences, name))
+    return join(counts, _open(now, name))
 
 
-def _open(found: Sequence[OpenDifference], name: Name) -> Markup:
-    if not found:
+def _open(now: PeriodNow, name: Name) -> Markup:
+    if not now.differences:
         return Markup("")
     rows = []
-    for one in sorted(found, key=lambda one: one.is_explained)[:MOST]:
+    for one in now.differences:
         about, known = words.of(one.row.match_class), one.known
         owner: object = parts.chip(State.BAD, "Nobody yet")
         reason: object = "–"
@@ -254,11 +254,29 @@ def _open(found: Sequence[OpenDifference], name: Name) -> Markup:
                 reason,
             )
         )  # fmt: skip
-    more = len(found) - MOST
+    more = now.open - len(now.differences)
     table = parts.table(
-        f"Differences, {len(found)}", ("Row", "Class", "Owner", "Reason"), rows, testid="open"
+        f"Differences, {words.number(now.open)}",
+        ("Row", "Class", "Owner", "Reason"),
+        rows,
+        testid="open",
     )
-    return join(table, paragraph(f"{more} more.", muted=True) if more > 0 else Markup(""))
+    says = f"{words.number(more)} more, listed by class on the three-way match."
+    rest = paragraph(says, muted=True) if more > 0 else Markup("")
+    return join(_by_reason(now), table, rest)
+
+
+def _by_reason(now: PeriodNow) -> Markup:
+    rows = [
+        (
+            words.of(one.match_class).label,
+            CODES[one.code] if one.code else parts.chip(State.BAD, "Nobody yet"),
+            words.number(one.rows),
+        )
+        for one in now.reasons
+    ]
+    head = ("Class", "Reason", "Rows")
+    return parts.table("Differences by reason", head, rows, numbers=("Rows",), testid="reasons")
 
 
 def _sign(it: PeriodShown) -> Markup:
@@ -272,7 +290,7 @@ def _sign(it: PeriodShown) -> Markup:
             f"{words.count(now.unread, 'row')} not compared: {now.fault or 'see why in the list'}"
         )
     if now.unexplained:
-        n = words.count(len(now.unexplained), "difference")
+        n = words.count(now.unexplained, "difference")
         missing.append(f"{n} without owner and reason: open each above and assign it.")
     if missing:
         return Markup('<div data-testid="blocked">{}</div>').format(

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from analytics.reconciliation.position import Position
-from analytics.reconciliation.reading import SORTS, ClassSum, Found
+from analytics.reconciliation.reading import SORTS, ClassSum, Cleared, Found
 from analytics.reconciliation.reading import Where as Scope
 from analytics.reconciliation.rules import OLDEST, MatchRules
 from analytics.reconciliation.stock import CLASS_PAGE as STOCK_PAGE
 from analytics.reconciliation.stock import StockCompared
 from dashboards.finance import words
-from dashboards.finance.compare import MatchRow, row_of
+from dashboards.finance.compare import TITLED, MatchRow, row_of
 
 __all__ = [
     "SORTS",
     "ClassSum",
+    "Cleared",
     "Listing",
     "Position",
     "Reading",
@@ -149,6 +150,14 @@ class Reading:
     def rows(self, scope: Scope | None = None) -> Iterator[MatchRow]:
         """Yield all rows by posting date and key."""
         return (row_of(one, self._blocked()) for one in self._found.rows(scope))
+
+    def lines(self, scope: Scope, cleared: Cleared) -> Iterator[str]:
+        """Yield all rows as they are kept, one JSON text each, by posting date and key."""
+        return self._found.lines(scope, TITLED, cleared)
+
+    def open_keys(self, scope: Scope) -> list[tuple[str, str]]:
+        """Return key and class of every difference, by posting date and key."""
+        return self._found.open_keys(scope)
 
     def row(self, key: str) -> MatchRow | None:
         """Return one row by its key."""

@@ -20,6 +20,7 @@ from erp.messages import OUR_UNITS
 
 type Value = str | int | Decimal | date | datetime | None
 
+MOST_ON_PAPER = 500  # rows of one table on page and paper
 CODES: dict[ReasonCode, str] = {
     ReasonCode.POSTED_BY_HAND: "Posted or changed by hand in the ERP",
     ReasonCode.REFUSED_BY_ERP: "Refused by the ERP",
@@ -119,10 +120,9 @@ def report(
     Args:
         signing: its signature.
         name: the printed name of a person.
-        rows: the rows that were signed; only its differences are read from them.
+        rows: the differences that were signed, as they were kept.
     """
-    wanted = {one.difference for one in it.differences}
-    kept = {row["key"]: row for row in rows if row["key"] in wanted}
+    open_ = [row for row in rows if row["class"] not in NO_DIFFERENCE]
     parts = (
         _period(period, it, plant=plant, signer=f"{signing.name} ({signing.person})"),
         _classes(it.figures),
@@ -132,20 +132,11 @@ def report(
             rows=tuple(_sum(one) for one in it.figures.sums),
             widths=(1.6, 0.7, 0.7, 1, 1, 1, 1),
         ),
+        *_reasons(it),
         Part(
             title="Differences",
             head=OPEN,
-            rows=tuple(
-                (
-                    one.difference,
-                    words.of(one.match_class).label,
-                    name(one.owner),
-                    CODES[one.code],
-                    one.note,
-                    *_sides(kept.get(one.difference)),
-                )
-                for one in it.differences
-            ),
+            rows=_differences(it, open_, name=name),
             widths=(1.3, 1, 1, 1.2, 1.4, 1, 1, 1, 0.9, 1, 1, 1, 0.5),
             empty="None: every row matches or is on its way.",
         ),
@@ -175,7 +166,7 @@ def _period(period: str, it: Revision, *, plant: str, signer: str) -> Part:
             ("Signed by", signer),
             ("Signed at", it.signed_at),
             ("Rows", it.figures.total),
-            ("Differences", len(it.differences)),
+            ("Differences", it.figures.differences),
             ("Tolerance", it.figures.tolerance),
             ("ERP's books read at", it.figures.books_at),
         ),
@@ -192,6 +183,42 @@ def _classes(it: Figures) -> Part:
         rows=(*shown, ("Total", sum(n for _, n in shown))),
         widths=(3, 1),
     )
+
+
+def _reasons(it: Revision) -> tuple[Part, ...]:
+    """Return how many differences were cleared for which reason; nothing where none stands."""
+    rows = tuple(
+        (words.of(one.match_class).label, CODES[one.code], one.rows)
+        for one in it.reasons
+        if one.code is not None
+    )
+    part = Part(
+        title="Differences by reason", head=("Class", "Reason", "Rows"), rows=rows,
+        widths=(1.6, 2.4, 0.7),
+    )  # fmt: skip
+    return (part,) if rows else ()
+
+
+def _differences(
+    it: Revision, rows: Sequence[Record], *, name: Callable[[str], str]
+) -> tuple[tuple[Value, ...], ...]:
+    """Return the differences with owner, reason and note; older sign-offs name them themselves."""
+    if it.differences:
+        kept = {row["key"]: row for row in rows}
+        return tuple(
+            (one.difference, words.of(one.match_class).label, name(one.owner), CODES[one.code],
+             one.note, *_sides(kept.get(one.difference)))
+            for one in it.differences
+        )  # fmt: skip
+    return tuple(
+        (row["key"], words.of(row["class"]).label, *_cleared(row, name), *_sides(row))
+        for row in rows
+    )
+
+
+def _cleared(row: Record, name: Callable[[str], str]) -> tuple[Value, ...]:
+    said = row["cleared"]
+    return (name(said["owner"]), CODES[ReasonCode(said["code"])], said["note"])
 
 
 def _sum(it: ClassFigure) -> tuple[Value, ...]:
@@ -292,6 +319,10 @@ def _blocks(part: Part, time: Callable[[datetime], str]) -> tuple[Block, ...]:
         return (Told(tuple(rows)),)
     if not part.rows:
         return (Note(part.empty, "muted"),)
+    shown = part.rows[:MOST_ON_PAPER]
+    more = len(part.rows) - len(shown)
+    rest = (Note(f"{more} more stand in the workbook and in the file of rows, whose SHA-256 is"
+                 " signed.", "muted"),) if more else ()  # fmt: skip
     table = Table(
         title=part.title,
         head=part.head,
@@ -300,12 +331,12 @@ def _blocks(part: Part, time: Callable[[datetime], str]) -> tuple[Block, ...]:
                 cell(text_of(one, time), "mono" if name == OPEN[0] else "")
                 for name, one in zip(part.head, row, strict=True)
             )
-            for row in part.rows
+            for row in shown
         ),
         widths=part.widths,
         right=_numbers(part.rows),
     )
-    return (table,)
+    return (table, *rest)
 
 
 def _fact(label: str, value: Value, time: Callable[[datetime], str]) -> Cell:
