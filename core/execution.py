@@ -228,7 +228,7 @@ class Execution:
             raise NothingToSign(str(command.__struct_config__.tag))
         request = self._request(command, actor, idem=idem, reason=reason)
         gate = signing_gates.in_force(plant, self.plant).gate(signed[0].gate)
-        return self.signing.prepared(signed[0], request, at=at, gate=gate)
+        return self.signing.prepared(signed[0], request, at=at, gate=gate, asked_by=actor.person)
 
     def _moved(self, command: Command) -> RecordMoved | None:
         """Return the conflict where the version that a command names has passed, else None."""

@@ -167,10 +167,10 @@ class Signing:
         return person, (SECRET,) if who is None else (self.component(name), SECRET)
 
     def prepared(
-        self, event: SignatureApplied, request: Request, *, at: datetime, gate: Gate
+        self, event: SignatureApplied, request: Request, *, at: datetime, gate: Gate, asked_by: str
     ) -> Preparation:
         """Keep a manifest until it is signed or too old, and return it as it is shown."""
-        pending, expires_at = self.statements.keep(event, request, at=at)
+        pending, expires_at = self.statements.keep(event, request, at=at, asked_by=asked_by)
         signer = self._nouns.get(Person, event.manifest.signer)
         return Preparation(
             pending=pending,

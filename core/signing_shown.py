@@ -18,7 +18,7 @@ from core.manifest import Manifest, Vouched
 from core.provider_proof import ProviderRefused
 from core.signature import LIFE, ShownTooLongAgo, SignatureApplied
 
-MOST_PENDING = 5_000
+MOST_PENDING, MOST_OF_ONE = 5_000, 50
 
 
 class NotShown(Refused):
@@ -46,6 +46,7 @@ class Request:
 class _Pending:
     manifest: Manifest
     request: Request
+    asked_by: str
     expires_at: datetime
     answer: str = ""
     said: Vouched | ProviderRefused | None = None
@@ -60,15 +61,21 @@ class Statements:
         self._vouched_for: dict[str, Signer] = {}
 
     def keep(
-        self, event: SignatureApplied, request: Request, *, at: datetime
+        self, event: SignatureApplied, request: Request, *, at: datetime, asked_by: str
     ) -> tuple[str, datetime]:
-        """Keep a manifest until it is signed or too old; return its name and when it ends."""
+        """Keep a manifest until it is signed or too old; return its name and when it ends.
+
+        Whoever asks for many at once loses their own oldest ones, and nobody else's.
+        """
         pending, expires_at = token_urlsafe(24), at + LIFE
         with self._lock:
+            own = [name for name, one in self._pending.items() if one.asked_by == asked_by]
+            too_many = set(own[: len(own) + 1 - MOST_OF_ONE] if len(own) >= MOST_OF_ONE else ())
             for old, one in tuple(self._pending.items()):
-                if at - one.expires_at > LIFE or len(self._pending) >= MOST_PENDING:
+                is_full = len(self._pending) >= MOST_PENDING
+                if old in too_many or is_full or at - one.expires_at > LIFE:
                     del self._pending[old]
-            self._pending[pending] = _Pending(event.manifest, request, expires_at)
+            self._pending[pending] = _Pending(event.manifest, request, asked_by, expires_at)
         return pending, expires_at
 
     def shown(self, pending: str) -> Manifest | None:

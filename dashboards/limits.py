@@ -21,7 +21,7 @@ from dashboards.asgi import SAFE_METHODS, App, Message, Receive, Scope, Send, he
 from dashboards.problem import MEDIA_TYPE, Problem
 
 INTERFACE = "/api/v1/"
-SIGN_IN = "/login"
+SIGN_IN, PROVIDER = "/login", "/login/provider"
 MOST_CLIENTS = 10_000  # bounded: an attacker chooses the keys
 HEADERS_S = 20.0
 LARGEST_HEADERS = 32 * 1024  # a page's socket brings the page's token along, some kilobytes
@@ -34,7 +34,8 @@ class Limits:
     Args:
         body: bytes of a request's body; the largest that is taken.
         body_s: seconds that a body may take to arrive.
-        sign_ins: sign-ins of one address at once, and how many more each second.
+        sign_ins: sign-ins of one address at once, and how many more each second; as many go to
+            the sign-in provider.
         commands: commands of one login or key at once, and how many more each second.
         at_once: sign-ins of the whole server that may wait for their hash.
     """
@@ -75,6 +76,8 @@ class Guard:
     def __init__(self, app: App, limits: Limits) -> None:
         self._app, self._limits = app, limits
         self._sign_ins, self._commands = Rate(*limits.sign_ins), Rate(*limits.commands)
+        # Each is remembered until the provider answers: one address must not fill that memory.
+        self._departures = Rate(*limits.sign_ins)
         self._hashing = 0  # only the event loop counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,12 +107,17 @@ class Guard:
         if _is_sign_in(scope):
             if self._hashing >= self._limits.at_once:
                 raise _too_many("Sign-in: too many people sign in at this moment.", 2)
-            if wait := self._sign_ins.wait_s(asgi.client_of(scope)):
-                most = self._limits.sign_ins[0]
-                raise _too_many(f"Sign-in: more than {most} tries from this address.", wait)
+            self._count_door(scope, self._sign_ins)
+        elif scope["path"] == PROVIDER:
+            self._count_door(scope, self._departures)
         elif _is_command(scope) and (wait := self._commands.wait_s(_client(scope))):
             most, per_s = self._limits.commands
             raise _too_many(f"Commands: more than {most} at once or {per_s:g} a second.", wait)
+
+    def _count_door(self, scope: Scope, rate: Rate) -> None:
+        if wait := rate.wait_s(asgi.client_of(scope)):
+            most = self._limits.sign_ins[0]
+            raise _too_many(f"Sign-in: more than {most} tries from this address.", wait)
 
     async def _body(self, scope: Scope, receive: Receive) -> Receive:
         """Return the request's body, read whole and in time, as the application receives it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -27,6 +29,7 @@ from core.signature import (
 )
 from core.signing import NothingToSign, NotShown, Preparation
 from core.signing_gates import AdoptSigningGates, Gate
+from core.signing_shown import MOST_OF_ONE
 from tests.floor import Floor
 from tests.hands import VALUES, refusal
 
@@ -180,9 +183,7 @@ def test_rule_that_would_state_other_words_is_refused(floor: Floor) -> None:
     shown = prepare(floor, command, meaning="I decide")
     kept = floor.execution.signing.statements._pending[shown.pending]
     other = msgspec.structs.replace(kept.manifest, words="Lot CC-3102: nothing.")
-    floor.execution.signing.statements._pending[shown.pending] = type(kept)(
-        other, kept.request, kept.expires_at
-    )
+    floor.execution.signing.statements._pending[shown.pending] = replace(kept, manifest=other)
     assert refusal(NotAsShown, lambda: submit(floor, command, shown)) == (
         f"lot/{LOT}: words would not be signed as shown. Read it again, then sign."
     )
@@ -280,3 +281,23 @@ def test_act_that_somebody_else_has_done_already_is_told_as_such(floor: Floor) -
     assert [one.type for one in moved.value.changes] == ["signature.applied", "lot.status-changed"]
     again = change(floor)  # of the record as it is now: there is nothing left to do
     refusal(WrongState, lambda: prepare(floor, again, idem="act:2"))
+
+
+@pytest.mark.requirement("H3")
+def test_who_asks_for_many_statements_loses_their_own_oldest_and_nobody_elses(
+    floor: Floor,
+) -> None:
+    command = change(floor)
+
+    def asks(by: str, number: int) -> str:
+        actor = Actor(by, "office")
+        return floor.execution.prepare(
+            command, actor=actor, idem=f"{by}:{number}", who="quinn"
+        ).pending
+
+    theirs = asks("quinn", 0)
+    mine = [asks("olga", number) for number in range(MOST_OF_ONE + 2)]
+    shown = floor.execution.signing.statements.shown
+    assert [shown(one) is None for one in mine[:3]] == [True, True, False]
+    assert shown(mine[-1]) is not None
+    assert shown(theirs) is not None

@@ -115,6 +115,16 @@ def test_one_address_signs_in_only_so_often(url: str) -> None:
 
 
 @pytest.mark.requirement("H7")
+def test_one_address_leaves_for_the_provider_only_so_often(url: str) -> None:
+    """Else one stranger makes the server forget the sign-ins of everybody that are under way."""
+    answers = [httpx.get(url + "/login/provider") for _ in range(14)]
+    assert {one.status_code for one in answers[:12]} == {404}, "this plant has no provider"
+    assert answers[-1].status_code == 429
+    assert answers[-1].text.startswith("Sign-in: more than 12 tries from this address.")
+    assert httpx.get(url + "/login").status_code == 200
+
+
+@pytest.mark.requirement("H7")
 def test_one_login_sends_only_so_many_commands_and_holds_up_no_other(url: str) -> None:
     ama, quinn = signed_in(url, "ama"), signed_in(url, "quinn")
     assert ama.post(COMMAND, json={}).status_code == 400  # no key: it was let through

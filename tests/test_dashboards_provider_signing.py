@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -262,9 +263,7 @@ def test_statement_that_was_shown_too_long_ago_is_not_signed(quinn: Signer) -> N
     answer, _ = quinn.asked(shown.pending)
     statements = quinn.plant.execution.signing.statements
     kept = statements._pending[shown.pending]
-    statements._pending[shown.pending] = type(kept)(
-        kept.manifest, kept.request, kept.expires_at - 2 * LIFE, kept.answer, kept.said
-    )
+    statements._pending[shown.pending] = replace(kept, expires_at=kept.expires_at - 2 * LIFE)
     with pytest.raises(Exception, match="Read it again, then sign"):
         quinn.submit(command, shown, idem=idem, answer=answer)
     assert quinn.refused() == "ShownTooLongAgo"

@@ -85,7 +85,7 @@ class AuditPage:
         self._draw = Draw(plant.execution, self._names, plant.zone)
         self._query = {name: visit.query(name) for name in (*FIELDS, "before", "entry")}
         self._exposure, self._result, self._found = pane(), pane(), pane()
-        self._opened = pane()
+        self._opened, self._news = pane(), pane()
         self._verify = pu.Button(
             label="Verify the whole ledger", color="primary", on_click=self._on_verify,
             margin=(0, 10, 12, 10), width=260, height=48,
@@ -100,19 +100,28 @@ class AuditPage:
         for field in self._fields.values():
             field.param.watch(self._changed, "value")
         self._busy = False
-        self._size = 0
-        self.grew()
+        self._listed = 0
         self._search()
+        self.grew()
         self._open()
 
     def body(self) -> list[Any]:
         bar = pu.FlexBox(*self._fields.values(), align_items="center", margin=(6, 10, 0, 10))
-        return [self._opened, self._exposure, self._verify, self._result, bar, self._found]
+        return [
+            self._opened, self._exposure, self._verify, self._result, bar, self._news, self._found
+        ]  # fmt: skip
 
     def grew(self) -> None:
         """Show how far the ledger is proven now; entries found stay as they are."""
         shown = checks.exposure(self._execution)
         self._exposure.object = parts.markup(exposure(shown, self._plant.zone))
+        came = shown.size - self._listed
+        self._news.visible = came > 0 and not self._query["before"]
+        if self._news.visible:
+            self._news.object = parts.markup(since_listed(came, self._kept()))
+
+    def _kept(self) -> dict[str, str]:
+        return {name: self._query[name] for name in FIELDS if self._query[name]}
 
     def _changed(self, *_: Any) -> None:
         self._query |= {name: field.value or "" for name, field in self._fields.items()}
@@ -121,6 +130,7 @@ class AuditPage:
         self._search()
 
     def _search(self) -> None:
+        self._listed, self._news.visible = self._execution.ledger.size(), False
         wanted, fault = wanted_of(self._query, self._plant.zone)
         before = int(self._query["before"]) if self._query["before"].isdigit() else 0
         found = search(self._execution.ledger, wanted, before=before, limit=PAGE)
@@ -132,7 +142,7 @@ class AuditPage:
         count = len(found.entries)
         newest = found.entries[0].seq if found.entries else 0
         caption = f"{count} {'entry' if count == 1 else 'entries'}, the newest first"
-        kept = {name: self._query[name] for name in FIELDS if self._query[name]}
+        kept = self._kept()
         here = urlencode(kept | ({"before": str(before)} if before else {}))
         own = int(self._query["entry"]) if self._query["entry"].isdigit() else 0
         table = self._draw.entries(
@@ -190,6 +200,15 @@ class AuditPage:
 
     def _checked(self, told: Callable[[int, int], None]) -> Verdict:
         return checks.verify(self._execution, told, stampers=self._plant.stampers)
+
+
+def since_listed(came: int, kept: Mapping[str, str]) -> Markup:
+    """Return how many entries were written since the list was made, and the way to a new list."""
+    what = "1 entry came" if came == 1 else f"{came} entries came"
+    again = parts.link("List again", "/audit" + (f"?{urlencode(kept)}" if kept else ""))
+    return Markup('<p class="tools" data-testid="came">{} since this list was made. {}</p>').format(
+        what, again
+    )
 
 
 def progress(done: int, whole: int) -> Markup:

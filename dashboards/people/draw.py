@@ -100,10 +100,11 @@ def acts_list(person: Person, acts: Sequence[Act]) -> Markup:
     return Markup('<ul class="bw-acts">{}</ul>').format(links)
 
 
-def entries_table(caption: str, entries: Iterable[Entry], empty: str) -> Markup:
+def entries_table(caption: str, entries: Iterable[Entry], empty: str, *, zone: ZoneInfo) -> Markup:
     """Return entries in words, the newest first."""
-    rows = [(entry.at[:19].replace("T", " ") + " UTC", summary(entry), entry.actor)
-            for entry in entries]  # fmt: skip
+    rows = [
+        (local_time(parse_iso(entry.at), zone), summary(entry), entry.actor) for entry in entries
+    ]
     return parts.table(caption, ("When", "What", "By"), rows, empty=empty, row_head=False)
 
 
@@ -134,12 +135,16 @@ def clients_table(
                     "", f"Key {key.key}", parts.chip(tones[state], state.value.capitalize()),
                     local_time(key.issued_at, zone, seconds=False),
                     local_time(key.ends_at, zone, seconds=False),
-                    used.get(key.key, "never")[:16].replace("T", " "),
+                    _used(used.get(key.key), zone),
                     end if state is KeyState.LIVE else key.revoked or "",
                 )
             )  # fmt: skip
-    head = ("Program", "Id", "Roles or state", "Given", "Ends", "Last used, UTC", "")
+    head = ("Program", "Id", "Roles or state", "Given", "Ends", "Last used", "")
     return parts.table("Programs and their keys", head, rows, empty="No program has a key.")
+
+
+def _used(at: str | None, zone: ZoneInfo) -> object:
+    return "never" if at is None else local_time(parse_iso(at), zone, seconds=False)
 
 
 def policy_facts(policy: AccountPolicy, adopted: Entry | None, zone: ZoneInfo) -> Markup:

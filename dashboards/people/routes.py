@@ -102,7 +102,10 @@ class PeoplePages:
                 nouns.all(Person), plant.zone, whole_badges=self.may(viewer, "person.issue-badge")
             ),
             draw.entries_table(
-                "Security alerts", draw.alerts(plant.ledger), "Nothing happened yet."
+                "Security alerts",
+                draw.alerts(plant.ledger),
+                "Nothing happened yet.",
+                zone=plant.zone,
             ),
         ]
         stream = plant.ledger.stream(f"plant/{plant.execution.plant}")
@@ -128,7 +131,7 @@ class PeoplePages:
             done if "done" in request.query_params else "",
             draw.person_facts(found, self._plant.zone, whole_badge=whole),
             draw.acts_list(found, offered),
-            draw.entries_table("Newest entries", history, "None."),
+            draw.entries_table("Newest entries", history, "None.", zone=self._plant.zone),
             Markup("<p>{}</p>").format(parts.link("All people", "/people")),
         )
         return self._page(request, found.name, body)
