@@ -23,7 +23,7 @@ class NumberWithoutPaper(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            f"{PRINT}: the server numbers a copy when it makes it. Get"
+            f"{PRINT}: the server numbers a copy when it makes it. Post to"
             " /review/batch/<batch>/record.pdf, from copy 2 on with why."
         )
 

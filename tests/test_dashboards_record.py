@@ -158,9 +158,10 @@ def test_each_print_is_numbered_and_stands_in_the_ledger(
     for number in (done + 1, done + 2):
         path = f"/review/batch/{batch}/record.pdf"
         if number > 1:
-            refused = quinn.get(path)
+            refused = quinn.post(path)
             assert (refused.status_code, f"copy {number}" in refused.text) == (409, True)
-        answer = quinn.get(path, params={"why": f"For shelf {number}."})
+        assert quinn.get(path).status_code == 405, "to look is not to print"
+        answer = quinn.post(path, data={"why": f"For shelf {number}."})
         assert answer.status_code == 200, answer.text
         assert f"copy-{number}.pdf" in answer.headers["content-disposition"]
         assert f"Copy{number}" in text_of(answer.content)
@@ -204,17 +205,19 @@ def test_json_of_the_route_is_the_record(
 def test_record_is_for_qa(plant: LivingPlant, batch: str, form: str) -> None:
     path = f"/review/batch/{batch}/record.{form}"
     size = plant.execution.ledger.size()
-    assert httpx.get(plant.url + path).status_code == 401
+    how = {"pdf": "POST", "json": "GET"}[form]
+    assert httpx.request(how, plant.url + path).status_code == 401
     assert plant.execution.ledger.size() == size
     for person in ("olga", "dora", "ada"):
         with signed_in(plant, person) as client:
-            assert client.get(path).status_code == 403
+            assert client.request(how, path).status_code == 403
     assert "record.printed" not in plant.types()[size:]
 
 
 @pytest.mark.parametrize("form", ["pdf", "json"])
 def test_unknown_batch_has_no_record(quinn: httpx.Client, form: str) -> None:
-    answer = quinn.get(f"/review/batch/B26-9999/record.{form}")
+    how = {"pdf": "POST", "json": "GET"}[form]
+    answer = quinn.request(how, f"/review/batch/B26-9999/record.{form}")
     assert answer.status_code == 404
     assert "B26-9999" in answer.text
 

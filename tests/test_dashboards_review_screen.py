@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -207,6 +208,10 @@ def test_whole_record_shows_every_step_and_every_signature_in_full(
         expect(shown).to_contain_text(one.meaning)
         expect(shown).to_contain_text(one.words)
     expect(shown).to_contain_text("Europe/Berlin")  # a time never stands without its zone
+    with page.expect_download() as fetched:
+        page.get_by_test_id("print").click()
+    assert fetched.value.suggested_filename == f"record-{complete}-copy-1.pdf"
+    assert Path(fetched.value.path()).read_bytes().startswith(b"%PDF-")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

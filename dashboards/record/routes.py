@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Form, Response
 from fastapi.responses import PlainTextResponse
 
 from core.batch_record.model import BatchRecord, record_json, record_sha256
@@ -71,8 +71,11 @@ def router(plant: PlantServices, gate: Gate) -> APIRouter:
             return PlainTextResponse(str(fault), 404)
         return _file(body, "application/json", f"record-{batch}-{revision}.json")
 
-    @routes.get(PATH + ".pdf")
-    def as_pdf(batch: str, login: Annotated[Login, reader], why: str = "") -> Response:
+    # It takes a number, so it is no GET: a page loaded again, or a link followed, prints nothing.
+    @routes.post(PATH + ".pdf")
+    def as_pdf(
+        batch: str, login: Annotated[Login, reader], why: Annotated[str, Form(max_length=2000)] = ""
+    ) -> Response:
         if plant.keys is None:
             return PlainTextResponse("This plant has no folder for its seal. Name one.", 503)
         actor = login.viewer.actor

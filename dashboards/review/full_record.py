@@ -91,7 +91,7 @@ def _print_form(it: BatchRecord) -> Markup:
         for one in it.revisions
     ]
     form = Markup(
-        '<form class="tools print" method="get" action="/review/batch/{}/record.pdf">{}'
+        '<form class="tools print" method="post" action="/review/batch/{}/record.pdf">{}'
         '<button type="submit" data-testid="print">Print copy {} as PDF</button>{}</form>'
     ).format(batch, reason, copy, Markup(" ").join(links))
     return form + _closed(it)
