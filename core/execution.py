@@ -23,7 +23,7 @@ from core.errors import Refused, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, Signer, Site
 from core.fields import check_fields, check_words
 from core.ledger.checkpoint import LogKey, Verifier
-from core.ledger.rotation import chained, rotations_of
+from core.ledger.rotation import chained, rotations_of, with_revocations
 from core.ledger.store import Ledger, open_store
 from core.ledger.writer import Decision, Draft, Job, Receipt, View, Writer
 from core.master_data import MasterData
@@ -83,7 +83,8 @@ class Execution:
         self.ledger = Ledger(open_store(where))
         self.nouns = Nouns(self.ledger.store)
         self.secrets = secrets
-        self.verifier = verifier or chained(rotations_of(self.ledger), key.verifier)
+        keys = verifier or chained(rotations_of(self.ledger), key.verifier)
+        self.verifier = with_revocations(keys, self.ledger)
         self.anchor_dir = anchor_dir
         self.master_data: Callable[[], MasterData | None] = lambda: None  # whoever pulls, says it
         self._now = now

@@ -1,12 +1,13 @@
 """The log's signing keys as the ledger knows them: which one signs its checkpoints, and since when.
 
 Only the plant's own service hands the log over, from the command line, with both private keys at
-hand. The note that both keys signed is the event; see `core.ledger.rotation`.
+hand. The note that both keys signed is the event; see `core.ledger.rotation`. A former key that was
+stolen or lost is revoked by two people; see `core.key_revocation`.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -14,8 +15,11 @@ from core.errors import Refused
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded
 from core.ledger.checkpoint import NoteBroken
 from core.ledger.rotation import STREAM, parse_note
+from core.signature import SignatureApplied
 
 LOG = STREAM.partition("/")[2]
+
+type Cause = Literal["stolen", "lost"]
 
 
 class RotateKey(Command, frozen=True, kw_only=True, tag="key.rotate"):
@@ -32,6 +36,25 @@ class KeyRotated(Event, frozen=True, kw_only=True, tag="key.rotated"):
     note: str
 
 
+class KeyRevocationProposed(Event, frozen=True, kw_only=True, tag="key.revocation-proposed"):
+    """The first of two people signed; the key counts as before until the second agrees."""
+
+    key: str
+    trusted: int
+    cause: str
+    why: str
+
+
+class KeyRevoked(Event, frozen=True, kw_only=True, tag="key.revoked"):
+    """The key's checkpoints count up to `trusted` entries, and nobody finds a newer key by it."""
+
+    key: str
+    trusted: int
+    cause: str
+    why: str
+    proposed_by: str
+
+
 class NotHandedOver(Refused):
     """The note is not by the key that signs now, or not signed by both."""
 
@@ -42,6 +65,19 @@ class NotHandedOver(Refused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked:
+    """Up to which size a key is trusted since an entry, why, and by which two people."""
+
+    trusted: int
+    cause: str
+    why: str
+    proposed_by: str
+    by: str
+    at: datetime
+    entry: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUsed:
     """A key that was followed by another one; `until` is the last size that it signed."""
 
@@ -49,6 +85,22 @@ class KeyUsed:
     until: int
     by: str
     at: datetime
+    revoked: Revoked | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A revocation that one person signed."""
+
+    key: str
+    trusted: int
+    cause: str
+    by: str
+    at: datetime
+
+    def says(self, other: KeyRevocationProposed) -> bool:
+        """Whether another person proposes the same; each may word the reason."""
+        return (self.key, self.trusted, self.cause) == (other.key, other.trusted, other.cause)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +111,16 @@ class LogKeys:
     log: str
     newest: str
     former: tuple[KeyUsed, ...] = ()
+    proposed: Proposed | None = None
+
+
+def short(vkey: str) -> str:
+    """Return the id by which people name a key.
+
+    >>> short("batchwright.example/tablets+1a2b3c4d+AbCd")
+    '1a2b3c4d'
+    """
+    return vkey.split("+")[1] if vkey.count("+") >= 2 else vkey
 
 
 def decide(plant: Plant, command: RotateKey, context: Context) -> Facts:
@@ -82,8 +144,32 @@ def decide(plant: Plant, command: RotateKey, context: Context) -> Facts:
 
 
 def apply(keys: LogKeys | None, fact: Recorded) -> LogKeys:
-    """Fold one handing over."""
-    assert isinstance(fact.event, KeyRotated), fact
-    used = KeyUsed(vkey=fact.event.old, until=fact.seq - 1, by=fact.actor, at=fact.at)
+    """Fold a handing over, or a step of a revocation."""
     before = keys or LogKeys(log=LOG, newest="")
-    return replace(before, newest=fact.event.new, former=(*before.former, used))
+    match fact.event:
+        case KeyRotated() as it:
+            used = KeyUsed(vkey=it.old, until=fact.seq - 1, by=fact.actor, at=fact.at)
+            return replace(before, newest=it.new, former=(*before.former, used))
+        case KeyRevocationProposed() as it:
+            proposed = Proposed(
+                key=it.key, trusted=it.trusted, cause=it.cause, by=fact.actor, at=fact.at
+            )
+            return replace(before, proposed=proposed)
+        case KeyRevoked() as it:
+            revoked = Revoked(
+                trusted=it.trusted,
+                cause=it.cause,
+                why=it.why,
+                proposed_by=it.proposed_by,
+                by=fact.actor,
+                at=fact.at,
+                entry=fact.seq,
+            )
+            former = tuple(
+                replace(one, revoked=revoked) if one.vkey == it.key else one
+                for one in before.former
+            )
+            return replace(before, former=former, proposed=None)
+        case _:
+            assert isinstance(fact.event, SignatureApplied), fact
+            return before

@@ -38,6 +38,7 @@ INDEPENDENT = (
     "posting.replace:second",
     "erp-key.begin:second",
     "erp-key.end:second",
+    "key.revoke:second",
 )
 GATES = (
     *INDEPENDENT,
@@ -51,6 +52,7 @@ GATES = (
     "message.supersede",
     "posting.reverse:first",
     "posting.replace:first",
+    "key.revoke:first",
     "reconciliation.sign",
     "erp-key.begin:first",
     "erp-key.end:first",

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from core.batch_record.risk import is_risky as is_risky
 from core.ledger.entry import Entry
+from core.log_key import short
 from core.quantity import kg_text, plain
 from dashboards import parts
 
@@ -266,6 +267,14 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "key.rotated": lambda it: (
         f"The log key {it['old'].split('+')[1]} handed the log over to {it['new'].split('+')[1]}."
+    ),
+    "key.revocation-proposed": lambda it: (
+        f"The log key {short(it['key'])}, {it['cause']}, is proposed to count up to"
+        f" {it['trusted']} entries only. A second person must agree."
+    ),
+    "key.revoked": lambda it: (
+        f"The log key {short(it['key'])} was {it['cause']} and is revoked: its checkpoints"
+        f" count up to {it['trusted']} entries. Proposed by {it['proposed_by']}."
     ),
     "clock.stepped": lambda it: (
         f"The server's clock stepped by {it['by_ms'] / 1000:+.1f} s,"

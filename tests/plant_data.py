@@ -76,6 +76,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "telemetry.seal": ("service",),
     "clock.record-step": ("service",),
     "key.rotate": ("service",),
+    "key.revoke": ("qa", "engineer"),
 }
 MATERIALS = {  # id: name, GTIN, hazards
     "PARA": ("Paracetamol", "04012345000016", ("H302 Harmful if swallowed",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def relogged(entries: Iterable[Entry], path: Path, change: Change) -> Path:
                 return Decision(drafts)
 
             first, digest = of_one[0], hashlib.sha256(str(idem).encode()).hexdigest()
-            at = parse_iso(first.at)
-            job = Job(str(idem), digest, first.actor, first.station, lambda at=at: at, decide)
+            at = partial(parse_iso, first.at)
+            job = Job(str(idem), digest, first.actor, first.station, at, decide)
             writer.submit(job).result(20)
     return path

@@ -34,6 +34,7 @@ MAY: dict[str, set[str]] = {
         "person.revoke-badge", "posting.reverse", "posting.replace",
     },
     "qa": AMENDS | {
+        "key.revoke",
         "posting.reverse", "posting.replace", "erp-key.begin", "erp-key.end",
         "batch.reopen", "amendment.release", "amendment.reject",
         "step.verify", "deviation.disposition", "deviation.close", "batch.review-exception",
@@ -46,7 +47,7 @@ MAY: dict[str, set[str]] = {
     "engineer": {
         "material.register", "equipment.register", "instrument.record-calibration",
         "station.bind", "recipe.draft", "recipe.submit", "recipe.approve", "message.replay",
-        "erp-key.begin", "erp-key.end",
+        "erp-key.begin", "erp-key.end", "key.revoke",
     },
     "director": set(),
     "finance": {

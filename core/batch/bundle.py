@@ -7,6 +7,7 @@ from core.batch.amendment import amendments
 from core.batch.state import Batch
 from core.equipment import Equipment
 from core.errors import Unknown
+from core.ledger.rotation import STREAM as KEYS_OF_LOG
 from core.ledger.store import Ledger
 from core.passkey import Passkey
 from core.projections.nouns import Nouns
@@ -15,7 +16,7 @@ from core.signature_check import SIGNED, signature_in
 
 def batch_streams(ledger: Ledger, name: str) -> list[str]:
     """Return a batch's streams: itself, its amendments, order, recipe, deviations, lots, scale,
-    refusals, prints, and the passkeys and accounts that signed in them.
+    refusals, prints, the log's keys, and the passkeys and accounts that signed in them.
 
     A stream that has no entry is left out.
 
@@ -39,6 +40,7 @@ def batch_streams(ledger: Ledger, name: str) -> list[str]:
         *([f"equipment/{room.scale}"] if room and room.scale and not weighings else []),
         f"refusal/batch/{name}",
         f"record/{name}",
+        KEYS_OF_LOG,
     ]
     there = [stream for stream in wanted if ledger.head(stream) is not None]
     return [*there, *sorted({one for stream in there for one in _means(ledger, stream)})]

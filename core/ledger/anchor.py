@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 from core.errors import LedgerBroken
-from core.ledger.checkpoint import Checkpoint, NoteBroken, Verifier, verify
+from core.ledger.checkpoint import Checkpoint, KeyRevoked, NoteBroken, Verifier, verify
 
 NEWEST = "newest.note"
 FORCED = "[0-9]*.note"
@@ -146,6 +146,18 @@ class AnchorFolder:
         if faults and not found:
             raise LedgerBroken(f"Anchors in {self.folder}: none holds. {' '.join(faults)}")
         return sorted(found, key=lambda pair: pair[1].size, reverse=True)
+
+    def revoked(self, verifier: Verifier) -> list[str]:
+        """Return in words which copies are signed by a key that is trusted no more."""
+        found = []
+        for path in sorted(self.folder.glob("*.note")):
+            try:
+                _read(path, verifier)
+            except KeyRevoked as fault:
+                found.append(f"{path.name}: {fault.says}")
+            except (NoteBroken, UnicodeDecodeError):
+                continue  # `checkpoints` says it
+        return found
 
 
 def _read(path: Path, verifier: Verifier) -> Checkpoint:

@@ -43,6 +43,17 @@ class NoteBroken(LedgerBroken):
         super().__init__(f"Checkpoint: {why}. Stop, and call QA.")
 
 
+class KeyRevoked(NoteBroken):
+    """A note is signed by a key that is trusted no more at that size."""
+
+    def __init__(self, size: int, key_id: bytes, used: "Former") -> None:
+        self.says = (
+            f"{size} entries are signed by key {key_id.hex()}, which entry {used.revoked} revoked;"
+            f" it counts up to {used.until} entries"
+        )
+        super().__init__(self.says)
+
+
 class Checkpoint(NamedTuple):
     """The tree at one size; `note` is the signed text, newline at its end."""
 
@@ -52,10 +63,14 @@ class Checkpoint(NamedTuple):
 
 
 class Former(NamedTuple):
-    """A key before the newest one, and the last size that it may have signed."""
+    """A key before the newest one, and the last size that it may have signed.
+
+    `revoked` is the entry that took trust from it, 0 where none did.
+    """
 
     public: bytes
     until: int
+    revoked: int = 0
 
 
 @dataclass(frozen=True)
@@ -180,19 +195,21 @@ def verify(note: str, verifier: Verifier) -> Checkpoint:
     if len(lines) > SIGNATURE_LIMIT:
         raise NoteBroken(f"more than {SIGNATURE_LIMIT} signatures")
     is_signed = False
-    known = {verifier.key_id: (verifier, size)}
-    for public, until in verifier.former:
-        former = Verifier(verifier.name, public)
-        known[former.key_id] = (former, until)
+    known = {verifier.key_id: (verifier, Former(verifier.public, size))}
+    for one in verifier.former:
+        former = Verifier(verifier.name, one.public)
+        known[former.key_id] = (former, one)
     for line in lines:
         name, blob = parse_line(line)
         if name != verifier.name or blob[:4] not in known:
             continue
-        key, until = known[blob[:4]]
+        key, used = known[blob[:4]]
         if len(blob) != 68 or not key.holds(blob[4:], text.encode("utf-8")):
             raise NoteBroken(f"the signature of {name} does not hold")
-        if size > until:
-            raise NoteBroken(f"{size} entries are signed by a key that ended at entry {until}")
+        if size > used.until and used.revoked:
+            raise KeyRevoked(size, key.key_id, used)
+        if size > used.until:
+            raise NoteBroken(f"{size} entries are signed by a key that ended at entry {used.until}")
         is_signed = True
     if not is_signed:
         raise NoteBroken(f"no signature of {verifier.name} with key id {verifier.key_id.hex()}")

@@ -28,7 +28,7 @@ from core.ledger.group import ROTATED as ROTATED
 from core.ledger.store import Ledger
 
 TITLE = "batchwright key rotation v1"
-STREAM = "log-key/log"
+STREAM, REVOKED = "log-key/log", "key.revoked"
 VKEY, KEYS = "log.vkey", "keys.txt"
 LINES = 7  # of one note
 _ENTRY = re.compile(r"entry ([1-9][0-9]{0,15})", re.ASCII)
@@ -112,7 +112,20 @@ def chained(notes: Iterable[str], newest: Verifier) -> Verifier:
 def rotations_of(ledger: Ledger, upto: int | None = None) -> list[str]:
     """Return the note of each rotation in a ledger, up to an entry."""
     found = [decode(body) for _, body in ledger.stream_raw(STREAM)]
-    return [str(one.data["note"]) for one in found if upto is None or one.seq <= upto]
+    notes = [one for one in found if one.type == ROTATED and (upto is None or one.seq <= upto)]
+    return [str(one.data["note"]) for one in notes]
+
+
+def with_revocations(verifier: Verifier, ledger: Ledger) -> Verifier:
+    """Return a log's keys with the trust that entries of the ledger took from former ones."""
+    former = {one.public: one for one in verifier.former}
+    for _, body in ledger.stream_raw(STREAM):
+        entry = decode(body)
+        if entry.type == REVOKED:
+            public = parse_vkey(str(entry.data["key"])).public
+            until = min(former[public].until, int(entry.data["trusted"]))
+            former[public] = Former(public, until, entry.seq)
+    return replace(verifier, former=tuple(former.values()))
 
 
 def parse_keys(text: str) -> list[str]:

@@ -23,7 +23,7 @@ class Bundle:
         self.folder = Path(path)
         self.zip = None if self.folder.is_dir() else zipfile.ZipFile(path)
         self.closings: list[dict[str, Any]] = []
-        self.rotations: list[Any] = []  # of the log's keys: entry number and note
+        self.key_acts: list[Any] = []  # on the log's keys: entry number, type, body
 
     def open(self, name: str) -> IO[bytes]:
         try:

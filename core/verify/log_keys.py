@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.verify.bundle import Broken, base64_of
 from core.verify.public_keys import signature_holds
@@ -23,6 +23,7 @@ class Key(NamedTuple):
     id: bytes
     public: bytes
     until: int = 2**53  # the last size that it may have signed
+    revoked: int = 0  # by which entry
 
 
 def parse_vkey(text: str) -> Key:
@@ -57,6 +58,29 @@ def read_keys(text: str, trusted: Key) -> list[Key]:
     return keys
 
 
+def revoke(keys: list[Key], trusted: Key, acts: list[Any]) -> list[Key]:
+    """The keys as entries leave them: a revoked one counts less far, and leads to no other one."""
+    for seq, kind, said in acts:
+        if kind != "key.revoked":
+            continue
+        public = parse_vkey(said["key"]).public
+        if public not in [key.public for key in keys]:
+            raise Broken(f"entry {seq}: revokes a key that the log never had")
+        keys = [
+            key._replace(until=min(key.until, said["trusted"]), revoked=seq)
+            if key.public == public else key
+            for key in keys
+        ]  # fmt: skip
+    start = [key.public for key in keys].index(trusted.public)
+    for key in keys[start:]:
+        if key.revoked:
+            raise Broken(
+                f"the key {trusted.id.hex()} proves nothing any more: entry {key.revoked} revoked"
+                f" {key.id.hex()}; get {keys[-1].id.hex()} from a source that you trust"
+            )
+    return keys
+
+
 def read_checkpoint(note: str, keys: list[Key], what: str) -> Checkpoint:
     """Size and root in a note that the newest key signed, or a former one in its time."""
     name, known = keys[-1].name, {key.id: key for key in keys}
@@ -78,7 +102,9 @@ def read_checkpoint(note: str, keys: list[Key], what: str) -> Checkpoint:
             if not signature_holds(key.public, blob[4:], (head + "\n").encode("utf-8")):
                 raise Broken(f"{what}: the signature does not hold")
             if int(size) > key.until:
-                raise Broken(f"{what}: is signed by a key that ended at {key.until} entries")
+                ended = f"key {key.id.hex()}, which entry {key.revoked} revoked; it counts up to"
+                ended = ended if key.revoked else "a key that ended at"
+                raise Broken(f"{what}: is signed by {ended} {key.until} entries")
             is_signed = True
     if not is_signed:
         raise Broken(f"{what} is not signed by {name} ({keys[-1].id.hex()})")

@@ -8,7 +8,8 @@ with size and root, or the first broken entry and why, and ends with 1. Its plan
 2. The checkpoint is a signed note (C2SP): origin, tree size, root; the signature holds. Where the
    log was handed over to new keys, `keys.txt` leads from any one of them to the newest: each note
    is signed by the old key and the new one, and is what its entry says. The newest key signs the
-   checkpoint; a former one counts for an anchor, up to the entry that ended it.
+   checkpoint; a former one counts for an anchor, up to the entry that ended it. One that an entry
+   revoked, as stolen or lost, counts only as far as that entry says, and leads to no newer key.
 3. A whole log has `leaves.txt`, one hash per entry: as a Merkle tree (RFC 6962) they lead to the
    signed root, and each line of `entries.jsonl` has its hash, so a changed entry is named. A long
    log is read in parts, by as many processes as --jobs says.

@@ -12,7 +12,15 @@ from typing import IO, Any, NamedTuple
 
 from core.verify.bundle import DECODER, MANIFEST, PROVEN, SIGNED, Broken, Bundle, base64_of
 from core.verify.entries import LINES, SEQ, read_entry, settle
-from core.verify.log_keys import SIGNATURE, Checkpoint, Key, parse_vkey, read_checkpoint, read_keys
+from core.verify.log_keys import (
+    SIGNATURE,
+    Checkpoint,
+    Key,
+    parse_vkey,
+    read_checkpoint,
+    read_keys,
+    revoke,
+)
 from core.verify.outside_words import proof_fault
 from core.verify.public_keys import signature_holds
 from core.verify.signatures import APPLIED, MEANS, Means, means_fault, means_in, signature_fault
@@ -21,7 +29,7 @@ from core.verify.tree import climb, is_prefix, push, root_of
 STEP = 1 << 13  # entries in a part: a power of two, so that it is one subtree of the tree
 
 
-LOOKED_AT = {"key.rotated", APPLIED, *MEANS}
+LOOKED_AT = {"key.rotated", "key.revoked", APPLIED, *MEANS}
 
 
 class Part(NamedTuple):
@@ -29,15 +37,15 @@ class Part(NamedTuple):
     old_nodes: list[bytes]  # the same up to the anchor, if that ends in this part
     firsts: dict[str, Any]  # seq, ver and prev of each stream's first entry here
     heads: dict[str, Any]  # ver and leaf of each stream's last entry here
-    rotations: list[Any]
+    key_acts: list[Any]
     means: list[Means]  # passkeys and accounts, and signatures by them
     faults: list[tuple[int, str]]  # the first that shows without the parts before, with its seq
 
 
-def look_at(entry: dict[str, Any], rotations: list[Any], means: list[Means]) -> None:
+def look_at(entry: dict[str, Any], key_acts: list[Any], means: list[Means]) -> None:
     """Keep what other entries are judged by."""
-    if entry["type"] == "key.rotated":
-        rotations.append((entry["seq"], entry["data"]["note"]))
+    if entry["type"] in ("key.rotated", "key.revoked"):
+        key_acts.append((entry["seq"], entry["type"], entry["data"]))
     elif (found := means_in(entry)) is not None:
         means.append(found)
 
@@ -71,7 +79,7 @@ def read_part(entries: IO[bytes], leaves: IO[bytes], first: int, *, size: int, o
                 raise Broken(f"entry {seq}: does not follow version {last[0]} of {stream}")
             part.heads[stream] = ver, leaf
             if entry["type"] in LOOKED_AT:
-                look_at(entry, part.rotations, part.means)
+                look_at(entry, part.key_acts, part.means)
                 if entry["type"] == APPLIED and (why := proof_fault(entry)):  # 8.
                     raise Broken(f"entry {seq}: is a signature, and {why}")
             if len(later) == LINES:
@@ -125,7 +133,7 @@ def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, *,
                 part.faults.append((seq, fault))
         why = why or min(part.faults, default=(0, ""))[1]
         heads.update(part.heads)
-        bundle.rotations += part.rotations
+        bundle.key_acts += part.key_acts
         means += part.means
         old_root = root_of(nodes + part.old_nodes) if part.old_nodes else old_root
         if (index + 1) * STEP <= newest.size:
@@ -162,7 +170,7 @@ def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None
             if entry["type"] == "record.closed":
                 bundle.closings.append(entry)
             if entry["type"] in LOOKED_AT:
-                look_at(entry, bundle.rotations, means)
+                look_at(entry, bundle.key_acts, means)
     faults = [chain_fault(found[name], lasts[name], newest) for name in lasts]
     own = (entry for entries in found.values() for entry, _ in entries)
     signed = [entry for entry in own if entry["type"] == APPLIED]
@@ -244,20 +252,27 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
     said_keys = bundle.text("keys.txt") if "keys.txt" in bundle.names() else ""
     keys = read_keys(said_keys, parse_vkey(key))
     newest = read_checkpoint(bundle.text("checkpoint"), keys[-1:], "the checkpoint")  # 2.
+    note = "" if anchor_file is None else Path(anchor_file).read_bytes().decode("utf-8")
     if anchor_file is not None:
-        anchor = read_checkpoint(Path(anchor_file).read_bytes().decode("utf-8"), keys, "the anchor")
+        anchor = read_checkpoint(note, keys, "the anchor")
         if anchor.size > newest.size:  # 6.
             raise Broken(f"the anchor covers {anchor.size} entries, the bundle only {newest.size}")
     manifest = {line[66:]: line[:64] for line in bundle.text(MANIFEST).splitlines()}
     check = verify_streams if "proofs.json" in manifest else verify_log
     said = check(bundle, newest, anchor, jobs=jobs)
-    if said_keys != "".join(note for _, note in bundle.rotations) or any(
-        note.split("\n")[1] != f"entry {seq}" for seq, note in bundle.rotations
+    notes = [(seq, said["note"]) for seq, kind, said in bundle.key_acts if kind == "key.rotated"]
+    if said_keys != "".join(one for _, one in notes) or any(
+        one.split("\n")[1] != f"entry {seq}" for seq, one in notes
     ):
         raise Broken("keys.txt: is not what the entries say of the log's keys")
+    keys = revoke(keys, parse_vkey(key), bundle.key_acts)  # 2.
+    if anchor is not None:
+        read_checkpoint(note, keys, "the anchor")
     verify_files(bundle, manifest, keys[-1])
     since = "" if anchor is None else f", continues the anchor of {anchor.size}"
     whose = "found in the bundle: compare it, or give --vkey" if vkey is None else "as given"
     since += f", signed by {len(keys)} keys in turn" if len(keys) > 1 else ""
+    for one in keys:
+        since += f", {one.id.hex()} revoked: good to {one.until}" if one.revoked else ""
     seal = f"size {newest.size}\nroot {newest.root.hex()}\nkey  {key.strip()} ({whose})"
     return f"OK: {said}{since}\n{seal}"

@@ -10,6 +10,7 @@ from core.execution import Execution
 from core.ledger.anchor import AnchorFolder
 from core.ledger.audit import audit, check_anchors, check_outside
 from core.ledger.checkpoint import Checkpoint
+from core.ledger.rotation import with_revocations
 from core.ledger.store import AnchorRow, EntryRow, Ledger
 from core.ledger.timestamp import Certificates, check_stamps
 from core.projections.nouns import differences
@@ -68,6 +69,7 @@ class _Found:
     checkpoint: Checkpoint | None
     signed: Checked
     stamps: int
+    revoked: list[str]
 
 
 def verify(
@@ -117,15 +119,19 @@ def _more(found: _Found, stampers: Certificates) -> str:
             f"; {stamps} time stamps are over these checkpoints, and whose they are was not"
             " checked: no certificate of an authority is named"
         )
+    says += "".join(f". This copy proves nothing: {one.rstrip('.')}" for one in found.revoked)
     return f"{says}."
 
 
 def _check(execution: Execution, told: Callable[[int], None], stampers: Certificates) -> _Found:
     counted = _Counted(execution.ledger, told)
-    checkpoint = audit(counted, execution.verifier)  # type: ignore[arg-type]
+    verifier = with_revocations(execution.verifier, execution.ledger)
+    checkpoint = audit(counted, verifier)  # type: ignore[arg-type]
+    revoked: list[str] = []
     if execution.anchor_dir is not None:
         folder = AnchorFolder(execution.anchor_dir)
-        check_anchors(execution.ledger, folder, execution.verifier)
+        check_anchors(execution.ledger, folder, verifier)
+        revoked = folder.revoked(verifier)
     check_outside(execution.ledger)
     stamps = check_stamps(execution.ledger, stampers)
     signed = check_signatures(execution.ledger, counted.signatures)
@@ -135,7 +141,7 @@ def _check(execution: Execution, told: Callable[[int], None], stampers: Certific
             differing = differences(execution.ledger)
     if differing:
         raise ProjectionsDiffer(differing)
-    return _Found(checkpoint, signed, stamps)
+    return _Found(checkpoint, signed, stamps, revoked)
 
 
 def _since(began: datetime) -> str:
@@ -202,7 +208,8 @@ def exposure(execution: Execution) -> Exposure:
     if execution.anchor_dir is not None:
         try:
             folder = AnchorFolder(execution.anchor_dir)
-            copies = [one for _, one in folder.checkpoints(execution.verifier)]
+            verifier = with_revocations(execution.verifier, ledger)
+            copies = [one for _, one in folder.checkpoints(verifier)]
         except LedgerBroken:
             copies = []  # the check at a press says what is wrong with them
     return Exposure(

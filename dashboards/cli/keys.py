@@ -1,4 +1,4 @@
-"""The key that signs the ledger's checkpoints: `keys list`, `keys rotate`."""
+"""The key that signs the ledger's checkpoints: `keys list`, `keys rotate`, `keys revoke`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import MesError
-from dashboards.cli.terminal import Data, give_up, say
+from dashboards.cli.terminal import Data, give_up, ledger_of, say
 
 app = typer.Typer()
 keys = typer.Typer(no_args_is_help=True, help="The key that signs the ledger's checkpoints.")
@@ -17,15 +17,22 @@ app.add_typer(keys, name="keys")
 def list_keys(data: Data) -> None:
     """Show the log's public keys, the newest last, and up to which entry each one signed."""
     from core.ledger.checkpoint import Verifier
-    from core.ledger.rotation import VKEY, read_verifier
+    from core.ledger.rotation import VKEY, read_verifier, with_revocations
+    from core.ledger.store import open_ledger
 
     folder = data / "keys"
     try:
         newest = read_verifier(folder)
+        ledger = open_ledger(ledger_of(data))
+        try:
+            newest = with_revocations(newest, ledger)
+        finally:
+            ledger.close()
     except (MesError, OSError, ValueError) as fault:
         raise give_up(f"{folder / VKEY}: {fault}") from fault
-    for public, until in newest.former:
-        say(f"{Verifier(newest.name, public).text}  signed up to {until} entries")
+    for public, until, revoked in newest.former:
+        stands = f"revoked by entry {revoked}, counts" if revoked else "signed"
+        say(f"{Verifier(newest.name, public).text}  {stands} up to {until} entries")
     say(f"{newest.text}  signs now")
 
 
@@ -59,3 +66,46 @@ def rotate_key(
     say(f"{newest.text}: signs from now on, and stands in the ledger.")
     say(f"Keep {folder / 'log.key'} as you kept the old one, and destroy the old one's copies.")
     say("Give the new public key to whoever checks your bundles; the old one leads to it.")
+
+
+@keys.command("revoke")
+def revoke_key(
+    *,
+    key: Annotated[str, typer.Option(help="the former key's id, as keys list shows it")],
+    trusted: Annotated[int, typer.Option(help="size of its last good checkpoint, 0 for none")],
+    cause: Annotated[str, typer.Option(help="stolen or lost")],
+    why: Annotated[str, typer.Option("--why", help="why, as it stands in the ledger")],
+    user: Annotated[str, typer.Option(help="user id of the person who signs")],
+    plant: Annotated[str | None, typer.Option(help="which plant pack")] = None,
+    data: Annotated[Path | None, typer.Option(help="the plant's data folder")] = None,
+) -> None:
+    """Take trust from a former key that was stolen or lost; run by two people, one after another.
+
+    The server is stopped; where it runs, send the command key.revoke over REST. The key that signs
+    now is first followed by another one: keys rotate.
+    """
+    from config.load import load_plant
+    from config.settings import Settings
+    from core.authority import NotAuthorized
+    from dashboards.compose import open_execution
+    from dashboards.key_acts import revoke
+
+    given: dict[str, Any] = {"plant": plant, "data_dir": data}
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        pack = load_plant(settings.plant)
+        execution = open_execution(settings.data_dir, pack.id, database=settings.store)
+        try:
+            execution.start()
+            told = revoke(
+                execution, key, trusted=trusted, cause=cause, why=why, user=user,
+                secret=typer.prompt("Secret", hide_input=True),
+            )  # fmt: skip
+        finally:
+            execution.close()
+    except NotAuthorized as fault:
+        says = "Where the matrix does not name it: batchwright adopt-actions --user ID"
+        raise give_up(f"{fault} {says}") from fault
+    except (MesError, OSError, ValueError) as fault:
+        raise give_up(fault) from fault
+    say(told)

@@ -12,6 +12,7 @@ from core.clock import now
 from core.erp_key import ErpKey
 from core.errors import Refused
 from core.execution import Actor
+from core.log_key import LOG, LogKeys
 from dashboards import menu, parts, visit
 from dashboards.components.sheet import Sheet
 from dashboards.components.signature_dialog import SignatureDialog
@@ -21,6 +22,7 @@ from dashboards.link_state import LinkReader
 from dashboards.names import Names
 from dashboards.office.keys_form import KeysForm
 from dashboards.office.keys_view import keys_view
+from dashboards.office.log_keys_view import log_keys_view
 from dashboards.office.master import KINDS, drifts, records, versions
 from dashboards.office.master_view import drift_view, records_view, versions_view
 from dashboards.office.policy import ask_policy, history, in_force, ready_profiles
@@ -136,7 +138,8 @@ class OfficePage:
         if self._asked.view == "master":
             return self._master()
         if self._asked.view == "keys":
-            return _no_erp() if self._boundary is None else self._keys()
+            erp = _no_erp() if self._boundary is None else self._keys()
+            return parts.join(self._log_keys(), erp)
         rules, at = self._rules(), now()
         return parts.join(
             standing_view(rules, at, self._look),
@@ -147,6 +150,12 @@ class OfficePage:
     @property
     def _boundary(self) -> Any:
         return self._plant.readers.get("boundary")
+
+    def _log_keys(self) -> Markup:
+        """Return the keys that sign the ledger."""
+        execution = self._plant.execution
+        held, newest = execution.nouns.get(LogKeys, LOG), execution.verifier.text
+        return log_keys_view(held, newest, self._plant.zone, name=self._look.names.name)
 
     def _keys(self) -> Markup:
         """Return the live keys beside what the ledger knows of their rotation."""
