@@ -20,7 +20,7 @@ from core.ledger.search import Wanted, search
 from core.ledger.store import AnchorRow
 from core.manifest import manifest_digest
 from core.signature_check import SIGNED, signature_in
-from dashboards import entry_words
+from dashboards import entry_changes, entry_words
 from dashboards.audit import checks, entry
 from dashboards.audit.page import instant, wanted_of
 from tests.browser import Screen, grave_findings
@@ -164,7 +164,7 @@ def test_changes_are_old_to_new(plant: LivingPlant) -> None:
     verified = next(it for it in everything(plant) if it.type == "step.completed")
     opened = entry.open_entry(plant.execution, verified.seq)
     assert opened is not None
-    assert entry_words.changes(opened.before, opened.after, BERLIN) == [
+    assert entry_changes.changes(opened.before, opened.after, BERLIN) == [
         ("steps · 10 · state", "done", "complete")
     ]
 
@@ -174,7 +174,7 @@ def test_first_entry_of_a_record_shows_every_field(plant: LivingPlant) -> None:
     opened = entry.open_entry(plant.execution, created.seq)
     assert opened is not None
     assert opened.before is None
-    told = {path: new for path, _, new in entry_words.changes(None, opened.after, BERLIN)}
+    told = {path: new for path, _, new in entry_changes.changes(None, opened.after, BERLIN)}
     assert told["material"] == "PVP"
     assert told["status"] == "quarantine"
 

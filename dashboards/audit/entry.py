@@ -14,7 +14,8 @@ from core.ledger.merkle import leaf_hash, verify_inclusion
 from core.projections.nouns import fold
 from core.signature_check import SIGNED, SignatureBroken, Standing, signature_in, standing
 from dashboards import parts
-from dashboards.entry_words import changes, is_risky, summary
+from dashboards.entry_changes import changes
+from dashboards.entry_words import is_risky, summary
 from dashboards.names import Names
 from dashboards.palette import State
 from dashboards.review.evidence import panel
