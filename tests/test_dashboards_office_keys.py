@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.log_key import short
 from erp.signing import Keys
 from tests.browser import Screen, grave_findings, ready
 from tests.finance_plant import FinancePlant
@@ -35,6 +36,9 @@ def test_two_people_change_a_key_while_the_server_runs_and_no_key_is_shown_again
     page = finance.plant.screen(open_screen, "erik").go("/office?view=keys")
     ready(page)
     expect(page.get_by_test_id("keys")).to_contain_text(old)
+    signs = page.get_by_test_id("log-keys")
+    expect(signs).to_contain_text(short(finance.plant.execution.verifier.text))
+    expect(signs).to_contain_text("Signs now")
     change_key(page, "Begin a new key")
     sign(page, "erik")
     secret = page.get_by_test_id("new-secret")
