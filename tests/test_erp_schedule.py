@@ -1,6 +1,7 @@
 """What an outcome makes of a message, and when it is tried again: pure rules."""
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from erp.judging import judge
 from erp.port import Accepted, Duplicate, Outcome, Posted, Rejected, Retry, Unknown
 from erp.rows import Row, State
-from erp.schedule import DELAYS_S, next_attempt
-from tests.erp_plant import AT
+from erp.schedule import DELAYS_S, LONGEST_S, next_attempt
+from tests.erp_plant import AT, ROOT
 
 ROW = Row(
     event_id="evt_1", erp_ref="R", lane="W1", lane_seq=1, entry_seq=1, type="t", body=b"",
@@ -57,3 +58,9 @@ def test_the_schedule_stays_within_its_jitter(jitter: float, count: int) -> None
 
 def test_the_schedule_only_grows() -> None:
     assert all(earlier < later for earlier, later in pairwise(DELAYS_S))
+
+
+def test_the_manual_says_how_often_a_message_is_tried() -> None:
+    page = (ROOT / "dashboards" / "help" / "erp.md").read_text("utf-8")
+    assert f"up to {len(DELAYS_S)} times in about three days; then a person decides" in page
+    assert timedelta(days=3) <= timedelta(seconds=LONGEST_S) < timedelta(days=3, hours=12)

@@ -85,7 +85,9 @@ def kind_of(it: PullState) -> str:
 
 def _pull(it: PullState, zone: ZoneInfo) -> tuple[object, ...]:
     state, word = State.OK, "Fresh"
-    if it.is_stale:
+    if it.age_s is None:
+        state, word = State.UNKNOWN, "Never answered"
+    elif it.is_stale:
         state, word = State.UNKNOWN, "Stale, last good kept"
     elif it.status == "failed":
         state, word = State.NEAR, "Last try failed"
@@ -95,7 +97,7 @@ def _pull(it: PullState, zone: ZoneInfo) -> tuple[object, ...]:
         join(kind_of(it), SUB.format(swept)),
         join(chip(state, word), SUB.format(it.fault) if it.fault else ""),
         _at(it.checked_at, zone),
-        "never" if it.age_s is None else _age(it.age_s),
+        "–" if it.age_s is None else _age(it.age_s),
         _at(it.fetched_at, zone),
         words.number(it.count_200),
         words.number(it.count_304),
