@@ -231,8 +231,8 @@ def _ageing(found: Listing, snap: Snapshot) -> Markup:
     count = sum(sum(pair) for pair in table.values())
     return Markup(
         '<section class="ages" aria-label="Age of what is open" data-testid="ages"><h2>Age of what '
-        "is open <small>{} rows, the oldest {}</small></h2><ul>{}</ul></section>"
-    ).format(words.number(count), words.span(found.oldest), cells)
+        "is open <small>{}, the oldest {}</small></h2><ul>{}</ul></section>"
+    ).format(words.count(count, "row"), words.span(found.oldest), cells)
 
 
 def _bucket(label: str, pair: Sequence[int], most: int) -> Markup:
