@@ -272,10 +272,8 @@ class TrytonServer:
         """A key of Tryton's administrator."""
         return self._keys["admin_key"]
 
-    def start(self) -> None:
-        """Prepare what is missing, start the process and wait until it answers.
-
-        A database that is in the folder already is taken up as it is.
+    def prepare(self) -> Template:
+        """Make what is missing, which takes a minute or more, and return the database to copy.
 
         Raises:
             TrytonNotStarted: a step did not succeed; it says which.
@@ -284,7 +282,18 @@ class TrytonServer:
             raise TrytonNotStarted("the bridge", NO_BRIDGE)
         with _alone(self._cache):
             self._installed = environment(self._cache, self._say)
-            made = template(self._cache, self._installed, self._seed, say=self._say)
+            return template(self._cache, self._installed, self._seed, say=self._say)
+
+    def start(self) -> None:
+        """Prepare what is missing, start the process and wait until it answers.
+
+        A database that is in the folder already is taken up as it is.
+
+        Raises:
+            TrytonNotStarted: a step did not succeed; it says which.
+        """
+        made = self.prepare()
+        assert self._installed is not None
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         database = self.folder / f"{DATABASE}.sqlite"
         if not database.exists():
