@@ -27,7 +27,7 @@ from tests.plant_data import ERP_SEED
 from tests.tryton_hands import TrytonHands
 
 ORDERS = [str(n) for n in range(9001, 9061)]
-FEW = 25  # orders of the suite that the real ERP has: each takes its time to make
+FEW = 32  # orders of the suite that the real ERP has: each takes its time to make
 PEER_SEED: dict[str, Any] = {
     "items": [
         {"code": "LAC", "name": "Lactose", "unit": "KGM", "gtin": None, "standard_cost": "4.20"},

@@ -130,7 +130,7 @@ def _lines_of(move):
     if move.state == "cancelled" and not booked and not posting:
         return []
     production = move.production_input or move.production_output or posting.production
-    on = move.effective_date
+    on = move.effective_date or move.create_date.date()
     quantity = plain(move.quantity, move.unit.digits)
 
     def line(n, text, *, key, entry, at):

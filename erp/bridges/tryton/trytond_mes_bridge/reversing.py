@@ -7,6 +7,7 @@ does not, because a period was closed over the move or others were valued by it,
 direction is made beside it, at its cost, and names it.
 """
 
+import re
 from decimal import Decimal
 
 from trytond.pool import Pool
@@ -14,6 +15,9 @@ from trytond.transaction import Transaction
 
 from .rules import TAKES_NOTHING, assigned, check_on_hand, check_period, is_open
 from .wire import CODES, Refusal, exact
+
+
+NUMBER = re.compile("[0-9]{1,9}")
 
 
 def reversed_(posting, data):
@@ -47,7 +51,7 @@ def document_reversed(posting, data):
     Move = Pool().get("stock.move")
     named = data.get("document") or {}
     number = str(named.get("id"))
-    found = Move.search([("id", "=", int(number))]) if number.isdecimal() else []
+    found = Move.search([("id", "=", int(number))]) if NUMBER.fullmatch(number) else []
     booked = [one for one in found if one.state in ("done", "cancelled") and one.effective_date]
     if not booked or str(booked[0].effective_date.year) != str(named.get("year")):
         raise Refusal("document_unknown", f"Move {number} of {named.get('year')}: none.")
