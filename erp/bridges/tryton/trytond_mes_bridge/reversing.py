@@ -16,7 +16,6 @@ from trytond.transaction import Transaction
 from .rules import TAKES_NOTHING, assigned, check_on_hand, check_period, is_open
 from .wire import CODES, Refusal, exact
 
-
 NUMBER = re.compile("[0-9]{1,9}")
 
 
