@@ -16,6 +16,7 @@ from dashboards.oidc.provider import ProviderLink
 from dashboards.session import Accounts, Viewer
 
 PRINT = "batch.print-record"
+SESSIONS = ("person.record-sign-in", "person.record-sign-out")
 
 
 class NumberWithoutPaper(Refused):
@@ -25,6 +26,16 @@ class NumberWithoutPaper(Refused):
         super().__init__(
             f"{PRINT}: the server numbers a copy when it makes it. Post to"
             " /review/batch/<batch>/record.pdf, from copy 2 on with why."
+        )
+
+
+class SessionSaidByClient(Refused):
+    """A sign-in ends a row of failures, so nobody says that there was one but who saw it."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(
+            f"{command}: the server says who signed in and out. Sign in at /login, and out there.",
+            command=command,
         )
 
 
@@ -89,6 +100,8 @@ class PlantServices:
         """
         if command == PRINT:
             raise NumberWithoutPaper
+        if command in SESSIONS:
+            raise SessionSaidByClient(command)
         if command in ABOUT_ROWS:
             if (reader := self.readers.get("reconcile")) is None:
                 raise NoErp(command)

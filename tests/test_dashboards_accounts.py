@@ -102,6 +102,21 @@ def test_open_form_for_a_secret_ends_with_the_code_and_with_the_account(
 
 
 @pytest.mark.requirement("H7")
+def test_open_session_cannot_end_a_row_of_failures_over_rest(plant: AccountsPlant) -> None:
+    """Whoever finds a screen unlocked must not guess the secret, four tries at a time."""
+    with plant.signed_in("quinn") as found:
+        for _ in range(3):
+            plant.act(
+                RecordFailedAuthentication(person="quinn", purpose="signing"), "service:security"
+            )
+        for name in ("person.record-sign-in", "person.record-sign-out"):
+            answer = plant.send(found, name, {"person": "quinn"})
+            assert (answer.status_code, answer.json()["rule"]) == (403, "SessionSaidByClient")
+        assert plant.execution.nouns.get(Person, "quinn").failures == 3
+    assert plant.entries(of="person.signed-out") == []
+
+
+@pytest.mark.requirement("H7")
 def test_code_signs_nothing_over_rest(plant: AccountsPlant) -> None:
     quinn = plant.accounts["quinn"]
     with plant.signed_in("ines") as ines:
