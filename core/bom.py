@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import ClassVar
 
 from core.fact import Command, Context, Event, Fact, Facts, Plant, Recorded
 from core.order import Provenance
-from core.quantity import Name, convert, plain
+from core.quantity import UNITS, Name, exact, plain, require_above_zero, require_unit
 from core.recipe import BomLine, RecipeContent
 
 
@@ -45,45 +46,62 @@ class ErpBom:
 def bom_drift(content: RecipeContent, bom: ErpBom) -> tuple[str, ...]:
     """Return where the execution BOM differs from the ERP's; empty where both agree exactly.
 
-    The ERP's lines are scaled to the recipe's batch by cross-multiplication, so nothing is
-    rounded. Several execution lines of one material are summed first.
+    Lines of one material are summed on each side, whatever their units; the ERP's are scaled to the
+    recipe's batch by cross-multiplication, so nothing is rounded.
     """
-    drift = _units_apart(content.bom, bom.lines)
-    ours: dict[str, Decimal] = {}
-    for line in content.bom:
-        ours[line.material] = ours.get(line.material, Decimal(0)) + line.quantity
-    theirs: dict[str, Decimal] = {}
-    for line in bom.lines:
-        theirs[line.material] = theirs.get(line.material, Decimal(0)) + line.quantity
-    units = {line.material: line.unit for line in (*bom.lines, *content.bom)}
-    erp_size = convert(bom.quantity, bom.unit, content.unit)
-    for material in sorted({*ours, *theirs}):
-        mine, other = ours.get(material, Decimal(0)), theirs.get(material, Decimal(0))
-        if mine * erp_size != other * content.quantity:
-            unit = units[material]
+    if UNITS[bom.unit][0] != UNITS[content.unit][0]:
+        return (
+            f"{bom.product}: the recipe makes {content.unit}, the ERP's BOM is for {bom.unit};"
+            " they measure different things",
+        )
+    drift = []
+    for material in sorted({line.material for line in (*content.bom, *bom.lines)}):
+        mine = [line for line in content.bom if line.material == material]
+        other = [line for line in bom.lines if line.material == material]
+        unit = (mine or other)[0].unit
+        apart = {line.unit for line in (*mine, *other) if UNITS[line.unit][0] != UNITS[unit][0]}
+        if apart:
+            listed = ", ".join(sorted(apart))
+            drift.append(f"{material}: is in {unit} and in {listed}; they measure different things")
+            continue
+        ours, theirs = _sum(mine), _sum(other)
+        if ours * _of(bom.quantity, bom.unit) != theirs * _of(content.quantity, content.unit):
             drift.append(
-                f"{material}: recipe has {plain(mine.normalize())} {unit} for"
+                f"{material}: recipe has {_shown(ours, unit)} for"
                 f" {plain(content.quantity)} {content.unit},"
-                f" ERP has {plain(other.normalize())} {unit} for {plain(bom.quantity)} {bom.unit}"
+                f" ERP has {_shown(theirs, unit)} for {plain(bom.quantity)} {bom.unit}"
             )
     return tuple(drift)
 
 
-def _units_apart(ours: tuple[BomLine, ...], theirs: tuple[BomLine, ...]) -> list[str]:
-    """Return the materials that both have and do not keep in one unit."""
-    mine = {line.material: line.unit for line in ours}
-    apart = {
-        line.material: line.unit
-        for line in theirs
-        if mine.get(line.material, line.unit) != line.unit
-    }
-    return [
-        f"{name}: recipe has it in {mine[name]}, ERP in {apart[name]}" for name in sorted(apart)
-    ]
+def _of(quantity: Decimal, unit: str) -> Fraction:
+    """Return a quantity in its dimension's base unit; a fraction has no limit of digits."""
+    _, up, down = UNITS[unit]
+    return Fraction(quantity) * up / down
+
+
+def _sum(lines: list[BomLine]) -> Fraction:
+    return sum((_of(line.quantity, line.unit) for line in lines), Fraction(0))
+
+
+def _shown(base: Fraction, unit: str) -> str:
+    _, up, down = UNITS[unit]
+    return f"{plain(exact(base * down / up, unit).normalize())} {unit}"
 
 
 def decide(plant: Plant, it: ReceiveBom, context: Context) -> Facts:
-    """Return what the ERP's statement of a BOM causes; nothing where it is known already."""
+    """Return what the ERP's statement of a BOM causes; nothing where it is known already.
+
+    Raises:
+        UnknownUnit, NotAboveZero: a quantity of it is none.
+    """
+    what = f"BOM of {it.product}"
+    require_unit(what, it.unit)
+    require_above_zero(what, it.quantity, it.unit)
+    for line in it.lines:
+        require_unit(f"{what}, {line.material}", line.unit)
+        if line.quantity:  # a line of zero needs nothing, and hides no other change of the BOM
+            require_above_zero(f"{what}, {line.material}", line.quantity, line.unit)
     known = plant.get(ErpBom, it.product)
     if known is not None and (known.quantity, known.unit, known.lines) == (
         it.quantity,

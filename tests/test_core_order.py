@@ -292,4 +292,4 @@ def test_bom_of_another_unit_does_not_agree() -> None:
     lines = tuple(msgspec.structs.replace(line, unit="mL") for line in bom.lines[:1])
     content = plant.get(MasterRecipe, "PARA500@1").content
     [drift] = bom_drift(content, replace(bom, lines=(*lines, *bom.lines[1:])))
-    assert drift == f"{lines[0].material}: recipe has it in g, ERP in mL"
+    assert drift == f"{lines[0].material}: is in g and in mL; they measure different things"
