@@ -57,7 +57,7 @@ SENTENCES = {
     ("batch_record", "mes"): "The batch record lives in the MES. This cannot be switched.",
     ("deviations", "execution_in_mes_capa_in_qms"): (
         "Deviations of execution live in the MES; corrective actions and what comes after release"
-        " live in the quality system, linked both ways."
+        " live in the quality system; each side keeps the other's number."
     ),
     ("deviations", "mes"): "Deviations and corrective actions live in the MES.",
     ("finished_goods_cost", "erp"): (

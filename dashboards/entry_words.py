@@ -240,6 +240,10 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "station.bound": lambda it: f"Station {it['station']}: room {it['room']}, {it['scale']}.",
     "master-recipe.approved": lambda it: f"{it['recipe']} approved for {it['party']}.",
     "master-recipe.made-effective": lambda it: f"{it['recipe']} is effective.",
+    "deviation.linked-to-capa": lambda it: f"{it['capa']} deals with {it['deviation']}.",
+    "deviation.capa-reported": lambda it: (
+        f"{it['capa']} is {it['status'].replace('_', ' ')} there."
+    ),
     "erp-key.proposed": lambda it: (
         f"Key {it['key']} to {it['direction']} should {it['step']}; a second person must agree."
     ),

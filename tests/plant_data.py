@@ -59,6 +59,8 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "weighing.reverse": FLOOR_ROLES,
     "deviation.disposition": ("qa",),
     "deviation.close": ("qa",),
+    "deviation.link-capa": ("qa",),
+    "deviation.report-capa": ("qa",),
     "batch.review-exception": ("qa",),
     "batch.review-audit-trail": ("qa",),
     "batch.release": ("qa",),

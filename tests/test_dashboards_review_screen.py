@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from core.batch.state import BatchState
 from core.batch.steps import CompleteStep
+from core.capa import LinkCapa, ReportCapa
 from core.deviation import Disposition
 from core.errors import Refused
 from core.release import ReviewException
@@ -116,7 +117,13 @@ def test_half_written_assessment_survives_what_others_do(
     plant: LivingPlant, open_screen: Callable[..., Screen]
 ) -> None:
     batch = over_weighed(plant)
+    about = {"deviation": plant.batch(batch).deviations[-1], "capa": "CA-77"}
+    plant.do(LinkCapa(**about, address="https://qms.example/77", why="Again."), "quinn")
+    plant.do(ReportCapa(**about, status="in_work"), "quinn")
     page = plant.screen(open_screen, "quinn").go(f"/review/batch/{batch}")
+    expect(page.get_by_test_id("evidence")).to_contain_text("In the quality system: CA-77")
+    expect(page.get_by_test_id("evidence")).to_contain_text("in work")
+    expect(page.get_by_test_id("evidence")).to_contain_text("https://qms.example/77")
     page.keyboard.press("a")
     page.keyboard.type("Half of a sen")
     with contextlib.suppress(Refused):  # a refused attempt moves the page, not the record

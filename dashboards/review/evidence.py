@@ -9,6 +9,7 @@ import panel as pn
 from markupsafe import Markup
 
 from core.batch.state import BatchException, Signed
+from core.capa import CapaLinks
 from core.clock import parse_iso
 from core.deviation import Deviation, DeviationState
 from core.execution import Execution
@@ -122,6 +123,21 @@ class Draw:
             ("Line as the scale sent it", Markup('<code class="raw">{}</code>').format(last.raw)),
         ]
 
+    def _capas(self, deviation: str) -> list[tuple[str, object]]:
+        """Return what the quality system does about a deviation, as it last told."""
+        found = self.execution.nouns.get(CapaLinks, deviation)
+        return [
+            (
+                f"In the quality system: {one.capa}",
+                parts.join(
+                    "linked" if one.status is None else one.status.replace("_", " "),
+                    f", {self.time(one.status_at or one.linked_at)}",
+                    parts.safe("" if one.address is None else f", {one.address}"),
+                ),
+            )
+            for one in (found.capas if found else ())
+        ]
+
     def _people(self, file: Dossier, it: BatchException) -> list[tuple[str, object]]:
         run, entry = file.batch.run(it.step), file.entry(it.seq)
         deviation = file.deviations.get(it.deviation or "")
@@ -132,6 +148,7 @@ class Draw:
         ]
         if deviation is not None:
             told.append(("Reason given", deviation.why))
+            told += self._capas(deviation.deviation)
         if run is not None and run.verified_by is not None:
             when = self.time(run.verified_at)
             told.append(("Verified by", f"{self.names.full(run.verified_by)}, {when}"))
