@@ -10,6 +10,7 @@ from core.batch.state import Batch, BatchState, StepState
 from core.deviation import Deviation, DeviationState
 from core.dispatch import ready_gates
 from core.equipment import Equipment, EquipmentKind, Station
+from core.erp_key import ErpKey
 from core.errors import Refused
 from core.execution import Execution
 from core.fact import Context
@@ -26,6 +27,7 @@ from dashboards.review.queue import read_queue
 from dashboards.session import Viewer
 
 DUE_DAYS = 30
+KEYS, AGREE, END = "/office?view=keys", "A second person must agree", "Overdue: end it"
 LIMIT = 200  # orders and batches looked at, those that changed last
 
 
@@ -81,7 +83,8 @@ def waiting(here: Here) -> list[Section]:
     found: list[Section] = []
     for role, of_role in BY_ROLE.items():
         if role in here.viewer.roles:
-            found += [section for part in of_role if (section := part(here)) not in found]
+            told = (part(here) for part in of_role)
+            found += [section for section in told if section is not None and section not in found]
     return found
 
 
@@ -359,12 +362,29 @@ def locked(here: Here) -> Section:
     )
 
 
-type Part = Callable[[Here], Section]
+def keys_to_change(here: Here) -> Section | None:
+    """Return keys of the boundary that need somebody: seldom any, then no empty section."""
+    tasks = []
+    for one in here.execution.nouns.all(ErpKey):
+        if one.proposed is not None and one.proposed_by != here.viewer.person:
+            title = f"Key {one.proposed.key} is to {one.proposed.step}"
+            by = f"Proposed by {here.names.name(one.proposed_by)}"
+            tasks.append(Task(title=title, tone=State.NEAR, word=AGREE, href=KEYS, lines=(by,)))
+        if one.until is not None and one.until <= here.at:
+            since = f"The two were to live until {local_time(one.until, here.zone)}"
+            title = f"Key {one.older} is still valid"
+            tasks.append(Task(title=title, tone=State.BAD, word=END, href=KEYS, lines=(since,)))
+    return (
+        Section(title="Keys between plant and ERP", tasks=tuple(tasks), empty="") if tasks else None
+    )
+
+
+type Part = Callable[[Here], Section | None]
 BY_ROLE: dict[str, tuple[Part, ...]] = {
     "operator": (at_station,),
     "supervisor": (to_dispatch, at_work),
-    "qa": (to_disposition, to_review, to_decide_anew, locked),
+    "qa": (to_disposition, to_review, to_decide_anew, locked, keys_to_change),
     "director": (deviations_today,),
-    "engineer": (equipment_due,),
+    "engineer": (equipment_due, keys_to_change),
     "admin": (locked,),
 }

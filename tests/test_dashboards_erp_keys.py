@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -28,6 +30,7 @@ from dashboards.office.keys import (
 )
 from dashboards.office.keys_view import keys_view
 from dashboards.parts import local_time
+from dashboards.waiting import keys_to_change
 from erp.live_keys import KeyStand
 from erp.signing import Keys, new_secret, sign, verify
 from tests.plant import MATRIX, PIN, ZONE, seed
@@ -156,3 +159,25 @@ def test_what_cannot_be_signed_is_refused_before_anybody_is_asked() -> None:
     asked = ask_change(row("k1"), Change(step=Step.BEGIN, key="k2", days=5, why="Why."), SEEN)
     assert ("For", "5 days") in asked.lines
     assert row("k1", held=waits).steps == (Step.AGREE, Step.BEGIN)
+
+
+def test_home_names_what_waits_for_a_second_person_and_what_is_overdue() -> None:
+    at = now()
+    step = ErpKeyProposed(direction="send", step="begin", key="k2", before="k1", days=7)
+    waits = ErpKey(direction="send", newest="k1", proposed=step, proposed_by="erik")
+    late = ErpKey(direction="receive", newest="k4", begun_at=at, older="k3", until=at)
+
+    def shown(person: str, at: datetime, *keys: ErpKey) -> list[str]:
+        here: Any = SimpleNamespace(
+            execution=SimpleNamespace(nouns=SimpleNamespace(all=lambda _: keys)),
+            viewer=SimpleNamespace(person=person), at=at, zone=ZONE,
+            names=SimpleNamespace(name=str),
+        )  # fmt: skip
+        section = keys_to_change(here)
+        return [] if section is None else [f"{one.title}: {one.word}" for one in section.tasks]
+
+    assert shown("quinn", at, waits, late) == [
+        "Key k2 is to begin: A second person must agree", "Key k3 is still valid: Overdue: end it",
+    ]  # fmt: skip
+    assert shown("erik", at, waits) == [], "who proposed it waits for somebody else"
+    assert shown("quinn", at - timedelta(microseconds=1), late) == []
