@@ -330,3 +330,10 @@ def test_command_line_revokes_for_two_people_and_lists_it(
     told = run(app, ["keys", "list", "--data", str(handed.data)])
     assert f"counts up to {GOOD} entries" in told.output
     assert told.output.count("signs now") == 1
+    out = handed.data.parent / "out"
+    assert run(app, ["export", "--data", str(handed.data), "--out", str(out)]).exit_code == 0
+    newest = read_verifier(handed.data / "keys").text
+    told = run(app, ["verify", str(out), "--vkey", newest])
+    assert (told.exit_code, f"{key} revoked: good to {GOOD}" in told.output) == (0, True)
+    told = run(app, ["verify", str(out), "--vkey", handed.first.text])
+    assert (told.exit_code, "proves nothing any more" in told.output) == (1, True)

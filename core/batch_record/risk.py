@@ -11,6 +11,7 @@ RISKY = frozenset(
         "person.badge-revoked", "person.enrolment-issued", "person.identity-linked",
         "person.lock-withheld", "client.key-issued",
         "erp-key.proposed", "erp-key.begun", "erp-key.ended",
+        "key.rotated", "key.revocation-proposed", "key.revoked",
         "person.roles-changed", "person.unlocked",
         "step.value-corrected", "weighing.reversed",
         "step.reopened", "material.consumption-reversed", "material.production-reversed",

@@ -125,12 +125,13 @@ def export(
 def verify(
     bundle: Annotated[Path, typer.Argument(help="a bundle's folder or zip")],
     anchor: Annotated[Path | None, typer.Option(help="an older checkpoint to extend")] = None,
+    vkey: Annotated[str | None, typer.Option(help="the log's public key that you trust")] = None,
 ) -> None:
     """Check a bundle with the verifier that travels in it."""
     from core.verify.proof import verify as prove
 
     try:
-        say(prove(str(bundle), None, None if anchor is None else str(anchor)))
+        say(prove(str(bundle), vkey, None if anchor is None else str(anchor)))
     except Exception as fault:  # whatever is wrong with a bundle, it is not proven
         raise give_up(f"NOT PROVEN: {fault}.") from fault
 
