@@ -14,8 +14,10 @@ from core.authority import SERVICE_ROLE, PlantRules
 from core.batch.state import Batch
 from core.bom import ReceiveBom
 from core.clock import iso, micros, now
+from core.erp_door import RecordDoorLocked
 from core.erp_key import Direction, ErpKey
 from core.erp_record import ReceiveCustomer, ReceiveErpMaterial
+from core.errors import MesError
 from core.execution import Actor, Execution
 from core.master_data import LONGEST, MasterData
 from core.order import Order, Provenance, ReceiveOrder, WithdrawOrder
@@ -25,7 +27,7 @@ from core.recipe import BomLine
 from core.vault import Vault
 from erp import evidence
 from erp import port as erp_port
-from erp.connected import Connected, Signs
+from erp.connected import Connected, Guarded, Signs
 from erp.events import EventKind, told
 from erp.following import FactReader, Follower
 from erp.live_keys import NAMES, LiveKeys
@@ -38,7 +40,7 @@ from erp.stream import Publisher
 
 KEYS_EVERY_S = 1.0
 ANCHOR_EVERY = 5  # looks at the keys
-PULLER = Actor("service:erp-pull")
+PULLER, DOOR = Actor("service:erp-pull"), Actor("service:erp-door")
 log = logging.getLogger("batchwright.boundary")
 TAKEN_BY = {
     erp_port.Kind.ITEM: "erp-material.receive",
@@ -136,6 +138,8 @@ class Boundary:
         self.site = Site(plant=plant, zone=calendar.zone)
         self.manner = PolicyManner(execution, calendar)
         self.port = link.port
+        if isinstance(link.port, Guarded):
+            link.port.on_locked(self._door_locked)
         self.keys: LiveKeys | None = None
         if isinstance(link.port, Signs):
             vault = cache(lambda: Vault(data / "keys"))
@@ -261,6 +265,14 @@ class Boundary:
 
     def _grew(self, _seq: int) -> None:
         self.relay.wake()
+
+    def _door_locked(self, door: str, failures: int, until: datetime) -> None:
+        """Record the alert; a plant whose matrix does not name the command yet goes on without."""
+        command = RecordDoorLocked(door=door, failures=failures, until=until)
+        try:
+            self._execution.submit(command, actor=DOOR, idem=f"{DOOR.person}:{door}:{iso(until)}")
+        except MesError as fault:
+            log.warning("event=door-lock-not-recorded why=%s", fault)
 
     def _on_order(self, found: erp_port.ErpOrder, whence: erp_port.Provenance) -> None:
         known = self._execution.nouns.get(Order, found.id)

@@ -274,6 +274,10 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
         f"The log key {short(it['key'])} was {it['cause']} and is revoked: its checkpoints"
         f" count up to {it['trusted']} entries. Proposed by {it['proposed_by']}."
     ),
+    "erp-door.locked": lambda it: (
+        f"The ERP's door {it['door']} was shut until {_instant(it['until'])} UTC after"
+        f" {it['failures']} refused tries in a row."
+    ),
     "clock.stepped": lambda it: (
         f"The server's clock stepped by {it['by_ms'] / 1000:+.1f} s,"
         f" from {_instant(it['expected'])} to {_instant(it['now'])} UTC."

@@ -1,5 +1,7 @@
 """An adapter as a running plant holds it: address, connections, and maybe signed receipts."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from fastapi import APIRouter
@@ -21,6 +23,17 @@ class Polled(Protocol):
     """An ERP that comes to us: `door` returns the routes by which it comes in."""
 
     def door(self) -> APIRouter: ...
+
+
+type Alert = Callable[[str, int, datetime], None]
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """An ERP that comes in by a door, which is shut after too many refused tries."""
+
+    def on_locked(self, alert: Alert) -> None:
+        """Call `alert` with door, refused tries and the time until which it is shut."""
 
 
 @runtime_checkable

@@ -77,6 +77,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "stop.label": FLOOR_ROLES,
     "telemetry.seal": ("service",),
     "clock.record-step": ("service",),
+    "erp-door.record-locked": ("service",),
     "key.rotate": ("service",),
     "key.revoke": ("qa", "engineer"),
 }

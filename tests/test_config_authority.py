@@ -66,7 +66,7 @@ MAY: dict[str, set[str]] = {
         "order.receive", "order.withdraw", "bom.receive", "erp-material.receive",
         "customer.receive", "telemetry.seal", "lot.receive",
         "batch.close-record",
-        "clock.record-step", "key.rotate",
+        "clock.record-step", "erp-door.record-locked", "key.rotate",
         "person.record-failed-authentication", "person.record-authentication",
         "person.record-secret-change",
     },

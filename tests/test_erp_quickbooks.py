@@ -243,6 +243,40 @@ def test_a_stranger_gets_no_work_and_a_poll_without_quickbooks_is_told(
     assert poll(door, company, client_version="2.0.0.1").last_error.startswith("E:")
 
 
+@pytest.mark.requirement("K3")
+def test_five_refused_tries_shut_the_door_for_longer_each_time_also_over_a_restart(
+    tmp_path: Path,
+) -> None:
+    queue, at = Queue(f"sqlite:///{tmp_path / 'queue.db'}"), now()
+    alerts: list[tuple[int, datetime]] = []
+
+    def talk() -> Conversation:
+        made = Conversation(queue, QB_PLANT, user=USER, secret=SECRET, clock=lambda: at)
+        made.on_locked(lambda _door, failures, until: alerts.append((failures, until)))
+        return made
+
+    guessed, started = talk(), at
+    assert [guessed.authenticate(USER, f"guess {n}") for n in range(4)] == [False] * 4
+    assert alerts == []
+    assert guessed.authenticate(USER, SECRET)  # four were no row of five
+    for user in (USER, "somebody", USER, "", USER):
+        assert not guessed.authenticate(user, "wrong")
+    assert alerts == [(5, started + timedelta(seconds=60))]
+    port = reader(queue, QB_PLANT, lambda: at)
+    assert port.health().detail.startswith("its door is shut until ")
+    at += timedelta(seconds=59)
+    fresh = talk()
+    assert not fresh.authenticate(USER, SECRET)  # shut: not even the right one is looked at
+    assert len(alerts) == 1
+    at += timedelta(seconds=1)
+    assert not fresh.authenticate(USER, "wrong")
+    assert alerts[1:] == [(6, at + timedelta(seconds=120))]
+    at += timedelta(seconds=120)
+    assert fresh.authenticate(USER, SECRET)
+    assert queue.tries().failures == 0
+    queue.close()
+
+
 def test_the_door_gives_its_wsdl_and_refuses_what_is_no_call(door: Door) -> None:
     with httpx.Client(trust_env=False) as client:
         wsdl = client.get(f"{door.url}?wsdl").text

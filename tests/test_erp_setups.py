@@ -14,6 +14,7 @@ from config.accounts import accounts_of
 from config.load import load_plant, read_plant
 from config.seed import Seeder
 from config.settings import Settings
+from core.erp_door import ErpDoor
 from core.vault import Vault
 from dashboards.cli import app
 from dashboards.compose import Plant, Wiring, open_execution
@@ -175,7 +176,12 @@ def test_a_served_plant_opens_its_door_to_the_web_connector(tmp_path: Path) -> N
         assert isinstance(link.port.post(posting(made)), Accepted)
         eventually(lambda: link.port.find_posting(made.data.erp_ref))
         assert peer.builds(made) == 1
+        peer.connect(f"{base}/erp/qbwc", secret="somebody's guess")
+        eventually(lambda: execution.nouns.get(ErpDoor, "quickbooks"))
         peer.connect(None)
+        shut = [one for one in execution.ledger.entries() if one.type == "erp-door.locked"]
+        assert [(one.actor, one.data["failures"]) for one in shut] == [("service:erp-door", 5)]
+        assert not link.port.health().up
 
 
 def test_the_file_for_the_web_connector_is_written_for_quickbooks_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ RISKY = frozenset(
         "order-change-request.raised", "person.authentication-failed", "person.locked",
         "person.badge-revoked", "person.enrolment-issued", "person.identity-linked",
         "person.lock-withheld", "client.key-issued",
-        "erp-key.proposed", "erp-key.begun", "erp-key.ended",
+        "erp-key.proposed", "erp-key.begun", "erp-key.ended", "erp-door.locked",
         "key.rotated", "key.revocation-proposed", "key.revoked",
         "person.roles-changed", "person.unlocked",
         "step.value-corrected", "weighing.reversed",

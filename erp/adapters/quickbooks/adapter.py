@@ -18,6 +18,7 @@ from erp.adapters.quickbooks.mapping import QbPlant
 from erp.adapters.quickbooks.queue import DONE, REFUSED, Queue, Waiting
 from erp.adapters.quickbooks.service import PATH, Conversation, soap_door
 from erp.adapters.reading import UNREADABLE, built
+from erp.connected import Alert
 from erp.errors import ErpUnreachable
 from erp.port import (
     Accepted,
@@ -74,9 +75,16 @@ class QuickBooksErp:
         """Return the routes by which the Web Connector comes in."""
         return soap_door(self._talk, public_url=f"{self.address}{PATH}")
 
+    def on_locked(self, alert: Alert) -> None:
+        """Call `alert` whenever the door is shut after refused tries."""
+        self._talk.on_locked(alert)
+
     def health(self) -> Health:
         """Return whether the Web Connector comes."""
-        why = self._away("poll")
+        why, tries = self._away("poll"), self._queue.tries()
+        if tries.shut_until is not None and self._clock() < tries.shut_until:
+            until = iso(tries.shut_until)
+            why = f"its door is shut until {until}, after {tries.failures} refused tries"
         return Health(up=why is None, detail=why or self._queue.fault() or "")
 
     def _away(self, kind: str) -> str | None:

@@ -63,6 +63,13 @@ contact = Table(
     Column("at", String(27), nullable=False),
     Column("fault", Text),
 )
+tried = Table(
+    "qb_tried",
+    metadata,
+    Column("door", String, primary_key=True),
+    Column("failures", Integer, nullable=False),  # refused in a row
+    Column("shut_until", String(27), nullable=False),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +87,14 @@ class Waiting:
     document: DocumentRef | None
     code: str | None
     detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How many tries to come in were refused in a row, and until when none is looked at."""
+
+    failures: int = 0
+    shut_until: datetime | None = None
 
 
 class Queue:
@@ -198,6 +213,20 @@ class Queue:
     ) -> None:
         connection.execute(delete(contact).where(contact.c.kind == kind))
         connection.execute(insert(contact).values(kind=kind, at=iso(at), fault=fault))
+
+    def tries(self) -> Tries:
+        """Return the tries that were refused in a row, and until when the door is shut."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(tried.c.failures, tried.c.shut_until)).first()
+        return Tries() if row is None else Tries(row[0], parse_iso(row[1]) if row[1] else None)
+
+    def note_try(self, found: Tries) -> None:
+        """Keep how the tries stand: they are counted over restarts of the server."""
+        until = "" if found.shut_until is None else iso(found.shut_until)
+        with self._engine.begin() as connection:
+            connection.execute(delete(tried))
+            row = {"door": "qbwc", "failures": found.failures, "shut_until": until}
+            connection.execute(insert(tried).values(**row))
 
     def fault(self) -> str | None:
         """Return what went wrong at the last visit, None where nothing did."""
