@@ -21,6 +21,7 @@ from core import (
     capa,
     client,
     clock_step,
+    correction_request,
     deviation,
     difference,
     difference_fix,
@@ -114,6 +115,7 @@ NOUNS: dict[str, Noun] = {
         _noun(log_key.LogKeys, log_key.apply),
         _noun(record_print.Prints, record_print.apply),
         _noun(difference.Difference, difference.apply),
+        _noun(correction_request.CorrectionRequest, correction_request.apply),
         _noun(reconciliation.Reconciliation, reconciliation.apply),
         _noun(replay.Replays, replay.apply),
     )
@@ -154,6 +156,7 @@ _MODULES: tuple[tuple[Any, Decide | None], ...] = (
     (difference, difference.decide),
     (difference_fix, difference_fix.decide),
     (difference_replace, difference_replace.decide),
+    (correction_request, correction_request.decide),
     (reconciliation, reconciliation.decide),
     (replay, replay.decide),
     (log_key, log_key.decide),

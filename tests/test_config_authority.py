@@ -24,7 +24,7 @@ FLOOR = {
     "weighing.scan-container", "weighing.record-tare", "weighing.record-weight",
     "weighing.record-deviating-weight", "step.complete", "step.verify", "daily-check.record",
     "step.correct", "weighing.reverse", "lot.begin-at-weighing",
-    "line.start-run", "line.end-run", "stop.label",
+    "line.start-run", "correction.decline", "line.end-run", "stop.label",
 }  # fmt: skip
 AMENDS = {"amendment.correct", "amendment.comment"}
 MAY: dict[str, set[str]] = {
@@ -35,6 +35,7 @@ MAY: dict[str, set[str]] = {
     },
     "qa": AMENDS | {
         "key.revoke",
+        "correction.decline",
         "posting.reverse", "posting.replace", "erp-key.begin", "erp-key.end",
         "batch.reopen", "amendment.release", "amendment.reject",
         "step.verify", "deviation.disposition", "deviation.close",
@@ -54,7 +55,7 @@ MAY: dict[str, set[str]] = {
     "finance": {
         "order.link", "difference.assign", "message.replay", "message.resend",
         "message.skip", "message.supersede",
-        "posting.reverse", "posting.replace", "reconciliation.sign",
+        "posting.reverse", "posting.replace", "reconciliation.sign", "correction.request",
     },
     "admin": {
         "person.register", "person.change-roles", "person.unlock", "person.retire",

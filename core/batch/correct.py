@@ -22,6 +22,7 @@ from core.batch.steps import (
     within_limits,
 )
 from core.container import give_back
+from core.correction_request import answered
 from core.deviation import open_deviation
 from core.errors import Refused, Unknown, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, need
@@ -267,6 +268,7 @@ def _reverse(
             **about,
         )
         facts.append(Fact(stream, told, command.why))
+        facts.extend(answered(plant, found.consumed, told, why=command.why))
     says = f"{step.title}: {kg_text(found.net_g)} of lot {found.lot} taken back. {command.why}"
     facts.append(exception(batch, run.step, kind="weighing reversed", says=says))
     return tuple(facts)

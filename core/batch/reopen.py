@@ -28,6 +28,7 @@ from core.batch.events import (
     ProductionReversed,
 )
 from core.batch.state import Batch, BatchState, StepRun
+from core.correction_request import answered
 from core.errors import Unknown, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, need
 from core.order import Gate
@@ -290,6 +291,7 @@ def _goods(plant: Plant, amendment: Amendment, batch: Batch) -> tuple[Fact, ...]
     if stands is not None and before > 0:
         undone = ProductionReversed(quantity=before, why=why, corrects=stands.entry, **about)
         facts.append(Fact(stream, undone, why))
+        facts.extend(answered(plant, stands.entry, undone, why=why))
     if made > 0:
         facts.append(Fact(stream, MaterialProduced(quantity=made, **about), why))
     return tuple(facts)

@@ -4,12 +4,16 @@ A text is written as a text, whatever it begins with, so no cell can hold somebo
 quantity is a number where a spreadsheet's number says the same, else a text, never a rounded one.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from html import escape
 from io import BytesIO
-from itertools import islice
+from itertools import batched, islice
 from typing import Self
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from zoneinfo import ZoneInfo
 
 import xlsxwriter
@@ -23,6 +27,10 @@ from dashboards.finance.report import ROWS, Part, Report, Value, row_values
 LARGEST = 1_000_000  # rows of one sheet
 DIGITS = 15  # that a spreadsheet's number keeps
 LONGEST = 32_767  # characters of one cell
+BATCH = 1000
+ROWS_SHEET = "Rows"
+DAY_ZERO = date(1899, 12, 30)  # of a spreadsheet's calendar
+NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 NO_GUESSING = {
     "strings_to_formulas": False,
     "strings_to_numbers": False,
@@ -119,18 +127,15 @@ class _Book:
             for column, value in enumerate(row):
                 self.write(sheet, n, column, value=value)
 
-    def rows(self, rows: Iterable[Record]) -> None:
-        """Add every row that was signed as a sheet."""
-        sheet, found = self.book.add_worksheet("Rows"), iter(rows)
+    def rows(self, first: Iterable[Record], total: int) -> None:
+        """Add a sheet for so many rows, with the first of them; `filled` adds the others."""
+        sheet = self.book.add_worksheet(ROWS_SHEET)
         _headed(sheet, ROWS, self.head)
         sheet.set_column(0, len(ROWS) - 1, 16)
-        n = 0
-        for n, row in enumerate(islice(found, LARGEST), 1):
+        for n, row in enumerate(first, 1):
             for column, value in enumerate(row_values(row)):
                 self.write(sheet, n, column, value=value)
-        if next(found, None) is not None:
-            self.label(sheet, n + 1, CUT.format(LARGEST))
-        sheet.autofilter(0, 0, n, len(ROWS) - 1)
+        sheet.autofilter(0, 0, min(total, LARGEST), len(ROWS) - 1)
 
 
 def _headed(sheet: Worksheet, head: Iterable[str], style: Format) -> None:
@@ -139,11 +144,73 @@ def _headed(sheet: Worksheet, head: Iterable[str], style: Format) -> None:
     sheet.freeze_panes(1, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How cells of the rows look, as a sheet's text names it."""
+
+    text: str
+    day: str
+
+
 def workbook(it: Report, rows: Iterable[Record]) -> bytes:
     """Return the workbook of a signed period: the report's parts, then every row."""
-    made = _Book(ZoneInfo(it.signing.zone), it.title, it.signing.at)
+    made, found = _Book(ZoneInfo(it.signing.zone), it.title, it.signing.at), iter(rows)
     for part in it.parts:
         made.part(part)
-    made.rows(rows)
+    made.rows(islice(found, 1), it.figures.total)
     made.book.close()
-    return made.out.getvalue()
+    return filled(made.out.getvalue(), len(it.parts) + 1, found)
+
+
+def filled(book: bytes, sheet: int, rows: Iterator[Record]) -> bytes:
+    """Return a workbook with rows added to a sheet that has its first one.
+
+    A month has millions of cells, and the library takes some microseconds for each. The sheet is
+    text in an archive: its rows are written there as they are spelled, in the first row's styles.
+    """
+    out, place = BytesIO(), f"xl/worksheets/sheet{sheet}.xml"
+    with ZipFile(BytesIO(book)) as before, ZipFile(out, "w", ZIP_DEFLATED, compresslevel=1) as now:
+        for info in before.infolist():
+            body = before.read(info)
+            if info.filename != place:
+                now.writestr(info, body)
+                continue
+            head, end, tail = body.partition(b"</sheetData>")
+            looks = Looks(text=_style(head, b"A"), day=_style(head, b"D"))
+            with now.open(ZipInfo(place, info.date_time), "w") as file:
+                file.write(head)
+                for some in batched(islice(rows, LARGEST - 1), BATCH):
+                    file.write("".join(_row(row_values(row), looks) for row in some).encode())
+                if next(rows, None) is not None:
+                    file.write(_row((CUT.format(LARGEST),), looks).encode())
+                file.write(end + tail)
+    return out.getvalue()
+
+
+def _style(head: bytes, column: bytes) -> str:
+    """Return the style of a column's cell in the first row, as cells name it."""
+    found = re.search(rb'<c r="' + column + rb'2"( s="[0-9]+")', head)
+    return found[1].decode() if found else ""
+
+
+def _row(values: Iterable[Value], looks: Looks) -> str:
+    return f"<row>{''.join(_cell(value, looks) for value in values)}</row>"
+
+
+def _cell(value: Value, looks: Looks) -> str:
+    """Return one cell: a number where a spreadsheet's number says the same, else a text."""
+    match value:
+        case None | "":
+            return "<c/>"
+        case str():
+            text = value[:LONGEST]
+        case date():
+            return f"<c{looks.day}><v>{(value - DAY_ZERO).days}</v></c>"
+        case Decimal():
+            text = plain(value)
+            if number_of(value) is not None:
+                return f"<c><v>{text}</v></c>"
+        case _:
+            return f"<c><v>{value}</v></c>"
+    text = NOT_XML.sub(lambda sign: f"_x{ord(sign[0]):04X}_", escape(text, quote=False))
+    return f'<c{looks.text} t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
