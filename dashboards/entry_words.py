@@ -302,6 +302,12 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "posting.replacement-ordered": lambda it: (
         f"{_fact(it)} is posted anew in the ERP; {it['proposed_by']} proposed it. {it['why']}"
     ),
+    "correction.requested": lambda it: (
+        f"{it['to']} is asked to correct entry {it['entry']} of batch {it['batch']} until"
+        f" {it['due_on']}: {it['what']}"
+    ),
+    "correction.made": lambda it: f"Entry {it['entry']} was corrected as asked. {it['why']}",
+    "correction.declined": lambda it: f"Entry {it['entry']} stays as it is. {it['why']}",
     "reconciliation.signed": lambda it: (
         f"Reconciliation of {it['period']}, revision {it['revision']}: {it['figures']['total']}"
         f" rows, {_explained(it)} differences with owner and reason."

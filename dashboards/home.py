@@ -8,6 +8,7 @@ from markupsafe import Markup
 from analytics.oee import percent
 from core.clock import now
 from dashboards import menu, parts, visit
+from dashboards.asked_sheet import AskedSheet
 from dashboards.finance import words as finance
 from dashboards.finance.owned import owned, to_clear
 from dashboards.names import Names
@@ -33,7 +34,7 @@ def home_page(plant: PlantServices, viewer: Viewer) -> Frame:
     """Draw the home page."""
     page = HomePage(plant, viewer)
     return frame(
-        "What waits for you", page.pane, viewer=viewer, nav="/", plant=plant.name, zone=plant.zone
+        "What waits for you", page.body(), viewer=viewer, nav="/", plant=plant.name, zone=plant.zone
     )
 
 
@@ -47,8 +48,12 @@ class HomePage:
         self.pane.stylesheets = [*self.pane.stylesheets, CSS]
         topics = [*TOPICS, "oee"] if "director" in viewer.roles else list(TOPICS)
         plant.hub.subscribe(topics, lambda _news: self.draw())
+        self.asked = None if self._names is None else AskedSheet(plant, viewer, self._names)
         self._follow_match()
         self.draw()
+
+    def body(self) -> list[Any]:
+        return [self.pane] if self.asked is None else [self.asked.sheet, self.pane]
 
     def _follow_match(self) -> None:
         """Hear of the ERP match, which is made in a thread while somebody looks."""

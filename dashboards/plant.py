@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.errors import Refused
-from dashboards.finance.acts import ABOUT_ROWS, REPLACE, NoErp, RowActs
+from dashboards.finance.acts import ABOUT_ROWS, WITH_FACT, NoErp, RowActs
 from dashboards.finance.periods import SIGN, Periods
 from dashboards.finance.replacing import complete
 from dashboards.floor import Floor
@@ -106,7 +106,9 @@ class PlantServices:
             if (reader := self.readers.get("reconcile")) is None:
                 raise NoErp(command)
             acts = RowActs(reader, self.execution)
-            return complete(acts, body) if command == REPLACE else acts.complete(command, body)
+            if command in WITH_FACT:
+                return complete(acts, command, body)
+            return acts.complete(command, body)
         if command == SIGN:
             return self.periods().complete(body)
         return dict(body) if self.floor is None else self.floor.complete(command, body, station)

@@ -46,6 +46,8 @@ FINANCE = {
     "message.supersede": ("finance",),
     "posting.reverse": ("finance", "supervisor", "qa"),
     "posting.replace": ("finance", "supervisor", "qa"),
+    "correction.request": ("finance",),
+    "correction.decline": ("operator", "supervisor", "qa"),
     "reconciliation.sign": ("finance",),
     "erp-key.begin": ("engineer", "qa"),
     "erp-key.end": ("engineer", "qa"),

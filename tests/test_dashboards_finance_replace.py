@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,18 @@ import msgspec
 import pytest
 
 from core.difference import Difference
+from dashboards.asked_sheet import asked_of
+from dashboards.finance.acts import RowActs
+from dashboards.finance.asked import ask
 from dashboards.finance.compare import MatchRow
+from dashboards.finance.row_state import row_state
+from dashboards.review.dossier import read
+from dashboards.review.strip import about
 from erp import evidence
 from erp.rows import State
 from tests.finance_plant import Client, FinancePlant, finance_plant
 from tests.patience import eventually
-from tests.plant import LivingPlant
+from tests.plant import ZONE, LivingPlant
 
 WRONG = {
     "qty_mismatch": "quantity = '2.1'",
@@ -139,6 +146,40 @@ def test_wrong_posting_is_reversed_and_posted_again_as_often_as_it_is_wrong(
     assert {one.state for one in messages} == {State.DONE}
     entry = finance.plant.execution.ledger.stream(f"difference/{it.key}")[-1]
     assert (entry.type, entry.data["again"]) == ("posting.replacement-ordered", len(WRONG))
+
+
+@pytest.mark.requirement("L8", "C4")
+def test_finance_asks_the_floor_for_a_correction_which_the_batch_shows_and_the_correction_closes(
+    finance: FinancePlant, finn: Client
+) -> None:
+    batch = finance.made("1001")
+    finance.told()
+    it = Replacing(finance, finn)
+    it.broken("quantity = '1.7'")
+    row = it.row("qty_mismatch")
+    due = datetime.now(ZONE).date().isoformat()
+    given = {"difference": it.key, "to": "olga", "what": "The label says 1.7 kg.", "due_on": due}
+    assert "carries fact" in says(finn.send("correction.request", fact={}, **given))
+    answer = finn.send("correction.request", **given)
+    assert answer.status_code == 200, answer.text
+    execution = finance.plant.execution
+    (asked,) = asked_of(execution, "olga")
+    assert (asked.entry, asked.batch) == (row.entry_seq, batch)
+    (shown,) = read(execution, batch).asked
+    strip = about(read(execution, batch), whole=False)
+    assert "finn asked olga about entry" in strip
+    state = row_state(row, RowActs(finance.reader, execution))
+    assert state.asked == shown == asked
+    drawn = ask(row, state, zone=ZONE, name=str)
+    assert "Correction asked for." in drawn
+    assert "Ask for the correction" not in drawn
+    with finance.signed_in("sana") as sana:
+        why = {"entry": row.entry_seq, "why": "It was 1.8 kg."}
+        assert sana.send("correction.decline", **why).status_code == 200
+    assert asked_of(execution, "olga") == []
+    after = row_state(row, RowActs(finance.reader, execution))
+    assert "Ask for the correction" in ask(row, after, zone=ZONE, name=str)
+    assert "It was 1.8 kg." in about(read(execution, batch), whole=False)
 
 
 @pytest.mark.requirement("L8")

@@ -19,6 +19,7 @@ RISKY = frozenset(
         "amendment.commented", "amendment.rejected", "work-order.held", "clock.stepped",
         "message.skipped", "message.superseded", "posting.reversal-proposed",
         "posting.reversal-ordered", "posting.replacement-proposed", "posting.replacement-ordered",
+        "correction.requested", "correction.declined",
     }
 )  # fmt: skip
 

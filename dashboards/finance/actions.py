@@ -9,6 +9,7 @@ from core.difference import MATCHED
 from core.quantity import plain
 from dashboards import parts
 from dashboards.finance import words
+from dashboards.finance.asked import ask
 from dashboards.finance.compare import MatchRow
 from dashboards.finance.forms import area, field_key, folded, form, hint, need_owner, select
 from dashboards.finance.replace_form import replace
@@ -30,11 +31,6 @@ DECIDED = {
     "posting.replacement-proposed": "Posting anew proposed",
     "posting.replacement-ordered": "Posting anew ordered",
 }
-CORRECTS = (
-    "qty_mismatch", "lot_mismatch", "item_mismatch", "missing_in_erp", "reversed_one_side",
-    "changed_after_post", "uom_mismatch",
-)  # fmt: skip
-
 type Opens = Callable[[str, str], Markup]
 type Name = Callable[[str], str]
 
@@ -51,7 +47,7 @@ def actions(
         *(_reverse(one, state, name) for one in state.surplus),
         replace(row, state, name),
         _link(state),
-        _correct(row, opens),
+        ask(row, state, zone=zone, name=name),
     ]
     given = [one for one in fixes if one]
     if not given and row.match_class not in words.AGREEING + words.WAITING:
@@ -221,22 +217,6 @@ def _link(state: RowState) -> Markup:
     why = area(state, "link", "Why these two are the same work")
     made = form("link", "Link the orders", paragraph(says), order, why)
     return folded("link", f"Link order {state.mes_order} to an ERP order …", made)
-
-
-def _correct(row: MatchRow, opens: Opens) -> Markup:
-    """Return how the floor takes its own entry back; who records it is not finance."""
-    is_weighed = row.fact is not None and row.fact.movement == "issue"
-    if row.fact is None or not is_weighed or row.match_class not in CORRECTS:
-        return Markup("")
-    entry = words.number(row.fact.entry_seq)
-    text = join(
-        "If the ledger is wrong and the ERP is right: who weighed it, or a supervisor, takes the"
-        f" weighing of entry {entry} back at the kiosk and weighs again; after release QA reopens ",
-        opens(f"batch {row.batch}", f"/review/batch/{row.batch}"),
-        ". The reversal then goes to the ERP by itself. Make that person the owner.",
-    )
-    return folded("correct", "Correct the floor's entry by a reversal …", Markup("<p>{}</p>")
-                   .format(text))  # fmt: skip
 
 
 def _history(state: RowState, zone: ZoneInfo, name: Name) -> Markup:

@@ -28,8 +28,11 @@ from erp.reconcile import PostingRow
 from erp.rows import Row
 
 REVERSE, SUPERSEDE = "posting.reverse", "message.supersede"
-REPLACE = "posting.replace"
-ABOUT_ROWS = ("difference.assign", "message.resend", "message.skip", SUPERSEDE, REVERSE, REPLACE)
+REPLACE, ASK = "posting.replace", "correction.request"
+WITH_FACT = (REPLACE, ASK)
+ABOUT_ROWS = (
+    "difference.assign", "message.resend", "message.skip", SUPERSEDE, REVERSE, *WITH_FACT,
+)  # fmt: skip
 FILLED = ("shown", "books", "fact")
 ONE_TOO_MANY = ("duplicate", "missing_in_mes")
 MOVEMENTS = get_args(DocumentLine.__annotations__["movement"])

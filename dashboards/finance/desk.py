@@ -3,7 +3,9 @@
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
+from core.correction_request import RequestCorrection
 from core.difference import AssignDifference, ReasonCode
 from core.difference_fix import (
     ResendMessage,
@@ -21,16 +23,17 @@ from dashboards.finance import words
 from dashboards.finance.acts import RowActs
 from dashboards.finance.compare import MatchRow
 from dashboards.finance.periods import Periods
-from dashboards.finance.replacing import replacement
+from dashboards.finance.replacing import fact_of, replacement
 from dashboards.finance.report import CODES
 from dashboards.finance.row_state import RowState
 from dashboards.signing_act import Ask, SigningAct
 
 SIGNED = ("skip", "supersede", "reverse", "replace")
-PLAIN = ("assign", "resend", "link")
+PLAIN = ("assign", "resend", "link", "ask")
 RECORDED = {
     "assign": "It is assigned.",
     "resend": "The relay sends it in its order's turn; the answer shows below.",
+    "ask": "It is asked for; it waits on that person's first page and at the batch.",
     "link": "The orders are linked; what happened so far is told now.",
     "skip": "It is not sent; its order goes on.",
     "supersede": "It is not sent; its order goes on.",
@@ -111,11 +114,27 @@ class FinanceDesk:
                 why=said(values, "why", "Why"),
                 shown=self.rows.shown(row, message),
             )
+        if act == "ask":
+            return self._asking(row, values)
         assert act == "link", act
         return LinkOrder(
             order=looked.state.mes_order or "",
             erp_ref=said(values, "erp_order", "ERP order"),
             why=said(values, "why", "Why"),
+        )
+
+    def _asking(self, row: MatchRow, values: Values) -> RequestCorrection:
+        try:
+            due_on = date.fromisoformat(said(values, "due_on", "Until"))
+        except ValueError:
+            raise NotFilled("Until") from None
+        return RequestCorrection(
+            difference=row.key,
+            to=said(values, "to", "Who corrects it"),
+            what=said(values, "what", "What is to be corrected"),
+            due_on=due_on,
+            fact=fact_of(row),
+            shown=self.rows.shown(row),
         )
 
     def act(self, made: Callable[[], Ask]) -> SigningAct:

@@ -14,7 +14,7 @@ from core.difference import DocumentLine, ErpDocument, FloorFact
 from core.difference_replace import TAKEN_BACK
 from core.errors import Refused
 from core.quantity import plain
-from dashboards.finance.acts import REPLACE, RowActs
+from dashboards.finance.acts import ASK, RowActs
 from dashboards.finance.compare import MatchRow, wrong_document
 from dashboards.finance.kept_rows import spelled
 from erp.errors import ErpUnreachable
@@ -76,32 +76,39 @@ def replacement(acts: RowActs, row: MatchRow, document: str | None) -> Replaceme
         )
     _check_periods(acts, row)
     books = None if document is None else acts.books(row, document)
-    return Replacement(books=books, fact=_fact(row))
+    return Replacement(books=books, fact=fact_of(row))
 
 
-def complete(acts: RowActs, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a client's command body with what is replaced, as JSON values.
+def complete(acts: RowActs, command: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a client's command body with what it is about, as JSON values.
 
     Raises:
         MatchFromElsewhere: the client says it.
         NoSuchRow, NotPostedAgain, NotReversibleThere: there is nothing to decide about.
     """
-    given = acts.complete(REPLACE, body)
+    given = acts.complete(command, body)
     key, document = given.get("difference"), given.get("document")
-    if isinstance(key, str) and isinstance(document, str | None):
+    if command == ASK and isinstance(key, str):
+        given["fact"] = msgspec.to_builtins(fact_of(acts.row(key)))
+    elif isinstance(key, str) and isinstance(document, str | None):
         made = replacement(acts, acts.row(key), document)
         given["books"] = msgspec.to_builtins(made.books)
         given["fact"] = msgspec.to_builtins(made.fact)
     return given
 
 
-def _fact(row: MatchRow) -> FloorFact:
+def fact_of(row: MatchRow) -> FloorFact:
+    """Return what the floor did in a row.
+
+    Raises:
+        NotPostedAgain: its order is not known to the ERP, or nothing moved.
+    """
     it = row.fact
-    assert it is not None, row
+    if it is None or it.quantity is None:
+        raise NotPostedAgain(row.key, "no movement of the floor stands in it. Choose another row.")
     unit = OUR_UNITS.get(it.unit or "")
     if it.order is None or it.erp_order is None or unit is None or it.item is None:
         raise NotPostedAgain(row.key, "its order is not known to the ERP. Link the order first.")
-    assert it.quantity is not None, row
     return FloorFact(
         entry=it.entry_seq,
         message=it.event_id,

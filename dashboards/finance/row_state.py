@@ -1,13 +1,15 @@
 """What may be done about one row now: its difference, its messages, documents and orders."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from core.correction_request import CORRECTS, CorrectionRequest
 from core.difference import Decided, Difference
 from core.execution import Execution
 from core.manifest import Seen
 from core.order import Order, OrderState
 from core.order_link import fits
-from core.people import Person, PersonState
+from core.people import ROLES, Person, PersonState
 from dashboards.finance.acts import RowActs
 from dashboards.finance.compare import MatchRow, wrong_document
 from dashboards.finance.replacing import may_replace
@@ -46,6 +48,7 @@ class RowState:
         people: who may own it, as id and printed name.
         message: the row's own message, as it is now.
         later: messages of its order that may stand for a refused one.
+        asked: the newest request to correct the row's entry; `correctors` who may be asked.
         replaces: what may be posted anew, None where the row is no such row.
         surplus: documents that may be reversed in the ERP; `reversible` whether it takes that.
         orders: orders of the ERP that the row's order may be linked to.
@@ -58,6 +61,8 @@ class RowState:
     message: Row | None
     later: tuple[Row, ...]
     surplus: tuple[Surplus, ...]
+    asked: CorrectionRequest | None
+    correctors: tuple[tuple[str, str], ...]
     replaces: Replaced | None
     reversible: bool
     orders: tuple[Order, ...]
@@ -83,6 +88,8 @@ def row_state(row: MatchRow, acts: RowActs) -> RowState:
         message=message,
         later=acts.later(row) if message is not None else (),
         surplus=_surplus(row, acts, difference),
+        asked=_asked(row, execution),
+        correctors=_people(execution, CORRECTS),
         replaces=_replaced(row, difference),
         reversible=acts.reader.boundary.port.profile.books(DOCUMENT_REVERSED),
         orders=() if mes_order is None else _orders(execution, mes_order),
@@ -90,9 +97,16 @@ def row_state(row: MatchRow, acts: RowActs) -> RowState:
     )
 
 
-def _people(execution: Execution) -> tuple[tuple[str, str], ...]:
+def _asked(row: MatchRow, execution: Execution) -> CorrectionRequest | None:
+    if row.entry_seq is None:
+        return None
+    return execution.nouns.get(CorrectionRequest, str(row.entry_seq))
+
+
+def _people(execution: Execution, roles: Collection[str] = ROLES) -> tuple[tuple[str, str], ...]:
     active = [one for one in execution.nouns.all(Person) if one.state is PersonState.ACTIVE]
-    named = ((one.person, f"{one.name}, {', '.join(one.roles)}") for one in active)
+    able = [one for one in active if set(roles) & set(one.roles)]
+    named = ((one.person, f"{one.name}, {', '.join(one.roles)}") for one in able)
     return tuple(sorted(named, key=lambda one: one[1]))
 
 

@@ -13,7 +13,7 @@ from html import escape
 from io import BytesIO
 from itertools import batched, islice
 from typing import Self
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZipFile
 from zoneinfo import ZoneInfo
 
 import xlsxwriter
@@ -177,7 +177,7 @@ def filled(book: bytes, sheet: int, rows: Iterator[Record]) -> bytes:
                 continue
             head, end, tail = body.partition(b"</sheetData>")
             looks = Looks(text=_style(head, b"A"), day=_style(head, b"D"))
-            with now.open(ZipInfo(place, info.date_time), "w") as file:
+            with now.open(place, "w") as file:
                 file.write(head)
                 for some in batched(islice(rows, LARGEST - 1), BATCH):
                     file.write("".join(_row(row_values(row), looks) for row in some).encode())

@@ -10,6 +10,7 @@ from typing import Any
 from core.batch.amendment import Amendment, AmendmentState, amended, amendments
 from core.batch.reopen import amendment_gates
 from core.batch.state import DECIDED, Batch, BatchException, BatchState, StepRun
+from core.correction_request import CorrectionRequest
 from core.deviation import Deviation, DeviationState
 from core.equipment import Equipment
 from core.errors import Unknown
@@ -66,6 +67,7 @@ class Dossier:
     trail: tuple[Entry, ...]
     amendments: tuple[Amendment, ...]
     amendment_seen: Seen
+    asked: tuple[CorrectionRequest, ...] = ()
 
     @property
     def is_decided(self) -> bool:
@@ -136,6 +138,9 @@ def read(execution: Execution, name: str) -> Dossier:
     found_amendments = amendments(execution.nouns, name)
     for amendment in found_amendments:
         trail.extend(execution.ledger.stream(f"amendment/{amendment.amendment}"))
+    asked = [one for one in execution.nouns.all(CorrectionRequest) if one.batch == name]
+    for request in asked:
+        trail.extend(execution.ledger.stream(f"{CorrectionRequest.KIND}/{request.entry}"))
     refusals = execution.nouns.get(Refusals, stream)
     entries = execution.ledger.stream(stream)
     trail.extend(entries)
@@ -158,6 +163,7 @@ def read(execution: Execution, name: str) -> Dossier:
         trail=tuple(sorted(trail, key=lambda entry: entry.seq)),
         amendments=found_amendments,
         amendment_seen=execution.seen(f"amendment/{name}.{number}"),
+        asked=tuple(sorted(asked, key=lambda one: one.entry)),
     )
 
 

@@ -50,7 +50,7 @@ def batch_page(plant: PlantServices, viewer: Viewer) -> Frame:
     )
     batch = desk.file.batch
     topics = [f"batch/{batch.batch}", f"refusal/batch/{batch.batch}", "kind/deviation"]
-    topics += [f"record/{batch.batch}", "kind/amendment"]
+    topics += [f"record/{batch.batch}", "kind/amendment", "kind/correction-request"]
     plant.hub.subscribe(topics, lambda _news: page.follow())
     return frame(
         f"Batch {batch.batch} · {batch.content.product_name}",

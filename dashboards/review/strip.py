@@ -5,6 +5,7 @@ from collections import Counter
 from markupsafe import Markup
 
 from core.batch.state import BatchState
+from core.correction_request import CorrectionRequest, RequestState
 from core.quantity import plain
 from dashboards import parts
 from dashboards.palette import State
@@ -18,6 +19,13 @@ STATES = {
     BatchState.RELEASED: (State.OK, "Released"),
     BatchState.REJECTED: (State.BAD, "Rejected"),
     BatchState.REOPENED: (State.NEAR, "Reopened"),
+}
+
+
+ASKED = {
+    RequestState.OPEN: (State.NEAR, "A correction is asked for."),
+    RequestState.MADE: (State.OK, "Corrected as asked."),
+    RequestState.DECLINED: (State.INFO, "A correction was asked for and declined."),
 }
 
 
@@ -50,7 +58,16 @@ def about(file: Dossier, *, whole: bool) -> Markup:
         len(batch.steps),
         other,
         parts.link("Review queue", "/review"),
-    )
+    ) + parts.join(*(_asked(one) for one in file.asked))
+
+
+def _asked(it: CorrectionRequest) -> Markup:
+    """Return what finance asked to have corrected in this batch, and what became of it."""
+    tone, word = ASKED[it.state]
+    says = f"{it.asked_by} asked {it.to} about entry {it.entry}, until {it.due_on}: {it.what}"
+    if it.answer:
+        says += f" Answer of {it.answered_by}: {it.answer}"
+    return Markup('<div data-testid="asked">{}</div>').format(parts.notice(tone, word, says))
 
 
 def block(
