@@ -112,9 +112,7 @@ class CannotCorrect(Refused):
     """A record is corrected by the floor or by QA."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            f"Person {name}: is no {', '.join(CORRECTS)}. Ask one who is.", name=name
-        )
+        super().__init__(f"Person {name}: is no {', '.join(CORRECTS)}. Ask one who is.", name=name)
 
 
 class DueInThePast(Refused):

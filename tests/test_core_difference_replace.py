@@ -110,9 +110,7 @@ def test_nothing_is_replaced_while_a_message_is_open_or_nobody_owns_the_differen
     plant = owned(OFF)
     for state in ("pending", "unknown", "dead"):
         shown = msgspec.structs.replace(OFF, message_state=state)
-        said = refusal(
-            StillUnderWay, lambda s=shown: plant.sign(replacing(plant, shown=s), "finn")
-        )
+        said = refusal(StillUnderWay, lambda s=shown: plant.sign(replacing(plant, shown=s), "finn"))
         assert said == (
             f"Difference evt_1: message evt_1 is {state}, must be settled: done, skipped,"
             " superseded. Resend it or give it up first."
