@@ -1,6 +1,7 @@
 """The page `/reconcile`: its state is the URL, its content a view of the reader's snapshot."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +56,7 @@ class ReconcilePage:
         self._period: PeriodShown | Refused | None = None
         self._signed_periods: tuple[Reconciliation, ...] = ()
         self._period_of: object = None
+        self._period_due = 0.0
         self.sheet = Sheet(self._go, self._act, css=CSS, follows=True)
         self.drawer = Sheet(self._go, self._act_on_row, css=CSS, modal=True, margin=0)
         self.dialog = SignatureDialog()
@@ -91,7 +93,13 @@ class ReconcilePage:
             self._show(found)
 
     def _read_period(self, period: str) -> None:
-        """Read a period and what is signed, where match or ledger moved since the last look."""
+        """Read a period and what is signed, where match or ledger moved since the last look.
+
+        A look that takes long is followed by a pause: it never takes more than a fifth of the time.
+        """
+        began = time.monotonic()
+        if self._period_of is not None and began < self._period_due:
+            return
         newest = self._reader.read().number
         mark = (period, newest, self._plant.ledger.size())
         if mark == self._period_of:
@@ -102,6 +110,7 @@ class ReconcilePage:
             self._period = refusal
         self._signed_periods = tuple(self._periods.all())
         self._period_of = mark
+        self._period_due = time.monotonic() + 4 * (time.monotonic() - began)
 
     def _show(self, found: Listing | StockListing | None) -> None:
         zone, ask, link = self._plant.zone, self._ask, self._reader.newest_link
@@ -224,7 +233,7 @@ class ReconcilePage:
         if self._ask.row:
             self._note = note
         else:
-            self._said = note
+            self._said, self._period_of = note, None
         self._reader.wake()
         visit.soon(self._news)
 
