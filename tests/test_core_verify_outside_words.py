@@ -270,7 +270,9 @@ def test_bundle_signed_by_a_passkey_proves_it_without_the_server(
     signed: Signed, tmp_path: Path
 ) -> None:
     for bundle in bundles(signed.entries, tmp_path, lambda one: one.data):
-        assert stand_alone.verify(str(bundle), KEY.vkey, None).startswith("OK: ")
+        said = stand_alone.verify(str(bundle), KEY.vkey, None)
+        assert said.startswith("OK: ")
+        assert ", 1 proven by passkey or company account\n" in said
 
 
 @pytest.mark.requirement("H3", "H8")

@@ -120,7 +120,14 @@ def parts(bundle: Bundle, size: int, old: int, *, jobs: int) -> Iterator[Part]:
             yield read_part(entries, leaves, first, size=size, old=old)
 
 
-def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, *, jobs: int) -> str:
+class Proven(NamedTuple):
+    says: str  # on the first line
+    streams: list[str]  # each with its last entry
+
+
+def verify_log(
+    bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, *, jobs: int
+) -> Proven:
     nodes: list[bytes] = []
     heads: dict[str, Any] = {}
     means: list[Means] = []
@@ -148,10 +155,18 @@ def verify_log(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, *,
         why = f"entry {fault[0]}: {fault[1]}"
     if why:
         raise Broken(why)
-    return f"{newest.size} entries"
+    return Proven(f"{newest.size} entries{by_means(means)}", [])
 
 
-def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, **_: int) -> str:
+def by_means(means: list[Means]) -> str:
+    """How many signatures somebody beside the ledger proves, in words."""
+    count = sum(one.kind == APPLIED for one in means)
+    return f", {count} proven by passkey or company account" if count else ""
+
+
+def verify_streams(
+    bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, **_: int
+) -> Proven:
     proofs = DECODER.decode(bundle.text("proofs.json"))
     lasts = {item["stream"]: item for item in proofs["streams"]}
     found: dict[str, list[Any]] = {name: [] for name in lasts}
@@ -184,13 +199,14 @@ def verify_streams(bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None
             raise Broken(f"no proof towards the anchor of {anchor.size}; export with this anchor")
         if not is_prefix(anchor, newest, [bytes.fromhex(text) for text in path]):
             raise Broken(f"the anchor's {anchor.size} entries are no prefix of this log")
-    said = [f"{name} to {entries[-1][0]['type']}" for name, entries in sorted(found.items())]
+    streams = [f"{name} to {entries[-1][0]['type']}" for name, entries in sorted(found.items())]
     batches = {name for name in found if name.startswith("batch/")} or set(found)
     is_open = {name for name in batches if not found[name][-1][0]["type"].endswith(".closed")}
     if is_open:  # lots, scales and others go on after a batch
-        said.append(f"NOT CLOSED: {', '.join(sorted(is_open))}, later entries may exist")
+        streams.insert(0, f"NOT CLOSED: {', '.join(sorted(is_open))}, later entries may exist")
     bound = f", {len(signed)} signatures" if signed else ""
-    return f"{sum(map(len, found.values()))} entries ({'; '.join(said)}){bound}"
+    count = f"{sum(map(len, found.values()))} entries of {len(found)} records"
+    return Proven(f"{count}{bound}{by_means(means)}", streams)
 
 
 def chain_fault(entries: list[Any], last: dict[str, Any], newest: Checkpoint) -> Any:
@@ -259,7 +275,7 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
             raise Broken(f"the anchor covers {anchor.size} entries, the bundle only {newest.size}")
     manifest = {line[66:]: line[:64] for line in bundle.text(MANIFEST).splitlines()}
     check = verify_streams if "proofs.json" in manifest else verify_log
-    said = check(bundle, newest, anchor, jobs=jobs)
+    proven = check(bundle, newest, anchor, jobs=jobs)
     notes = [(seq, said["note"]) for seq, kind, said in bundle.key_acts if kind == "key.rotated"]
     if said_keys != "".join(one for _, one in notes) or any(
         one.split("\n")[1] != f"entry {seq}" for seq, one in notes
@@ -275,4 +291,4 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
     for one in keys:
         since += f", {one.id.hex()} revoked: good to {one.until}" if one.revoked else ""
     seal = f"size {newest.size}\nroot {newest.root.hex()}\nkey  {key.strip()} ({whose})"
-    return f"OK: {said}{since}\n{seal}"
+    return "\n".join([f"OK: {proven.says}{since}", seal, *proven.streams])
