@@ -28,6 +28,7 @@ from core.people import (
 from core.person_events import (
     BadgeIssued,
     BadgeRevoked,
+    EnrolmentConfirmed,
     EnrolmentIssued,
     IdentityLinked,
     SecretChanged,
@@ -74,6 +75,12 @@ class IssueEnrolment(Command, frozen=True, kw_only=True, tag="person.issue-enrol
     why: Label = "First access."
 
 
+class ConfirmEnrolment(Command, frozen=True, kw_only=True, tag="person.confirm-enrolment"):
+    """Hand an issued code out, as another person than who issued it."""
+
+    person: Name
+
+
 class RecordSecretChange(Command, frozen=True, kw_only=True, tag="person.record-secret-change"):
     """A secret was chosen by its person, or set by the installer; said by the server alone."""
 
@@ -105,7 +112,9 @@ class LinkIdentity(Command, frozen=True, kw_only=True, tag="person.link-identity
     seen: Seen
 
 
-type AccessCommand = IssueEnrolment | RecordSecretChange | RevokeBadge | IssueBadge | LinkIdentity
+type AccessCommand = (
+    IssueEnrolment | ConfirmEnrolment | RecordSecretChange | RevokeBadge | IssueBadge | LinkIdentity
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +163,20 @@ class OwnEnrolment(Refused):
         )
 
 
+class OneHandAlone(Refused):
+    """Who issued a code could use it: so another person hands it out."""
+
+    is_evidence = True
+
+    def __init__(self, person: Person, actor: str) -> None:
+        super().__init__(
+            f"{person.name}: {actor} issued this code, and does not hand it out as well. Ask a"
+            " supervisor, QA, or another administrator.",
+            person=person.person,
+            actor=actor,
+        )
+
+
 class NotYet(Refused):
     """An identity check is done before it is recorded."""
 
@@ -177,7 +200,7 @@ def decide(plant: Plant, command: AccessCommand, context: Context) -> Facts:
         Unknown, WrongState: nobody has this badge or name, or not in a state that allows it.
         AlreadyKnown: the badge or the identity was given out before.
         BadgeStillLives: the person holds a badge that works.
-        OwnEnrolment: one's own identity.
+        OwnEnrolment, OneHandAlone: one's own identity, or both halves of a code by one person.
         ServerSays: somebody else says that a secret was changed.
         NotYet: the identity check is in the future, or on no day.
         SignatureRequired, RecordMoved: the link is not signed over the person as it is.
@@ -191,6 +214,8 @@ def decide(plant: Plant, command: AccessCommand, context: Context) -> Facts:
     match command:
         case IssueEnrolment():
             return (Fact(stream, _enrolment(command, person, context)),)
+        case ConfirmEnrolment():
+            return (Fact(stream, _confirmed(plant, person, context)),)
         case RecordSecretChange(origin=origin):
             if context.actor != {"own": SECURITY, "installer": INSTALLER}[origin]:
                 raise ServerSays(person, context.actor)
@@ -219,6 +244,27 @@ def _enrolment(it: IssueEnrolment, person: Person, context: Context) -> Event:
         checked_on=it.checked_on,
         why=it.why,
     )
+
+
+def _confirmed(plant: Plant, person: Person, context: Context) -> Event:
+    """Return that a code is handed out: two people have their hands in it, and none of them alone.
+
+    A program may issue a code, but whoever made its key could hand it out with another one.
+    """
+    need(plant, Person, context.actor, next_step="A person hands a code out.")
+    ends_at, is_out = person.enrolment_ends_at, person.enrolment_confirmed
+    if ends_at is None or context.at >= ends_at or is_out:
+        raise WrongState(
+            f"Enrolment code of {person.name}",
+            "handed out" if is_out else "not issued, or ended",
+            needed="issued",
+            next_step="Ask an administrator to issue one.",
+        )
+    if context.actor == person.person:
+        raise OwnEnrolment(person)
+    if context.actor == person.enrolment_by:
+        raise OneHandAlone(person, context.actor)
+    return EnrolmentConfirmed(person=person.person)
 
 
 def _revoke(plant: Plant, it: RevokeBadge) -> Facts:

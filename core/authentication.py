@@ -214,6 +214,8 @@ class Authentication:
         person = self._nouns.get(Person, name)
         enrolling = person is not None and person.enrolment_ends_at is not None
         fits = self._secrets.fits(name if person else None, secret, enrolling=enrolling)
+        if person is not None and enrolling and not person.enrolment_confirmed:
+            fits = False  # a code from before; the one that was issued is not handed out yet
         if person is None:
             self._failed(name, station)
             raise UnknownSigner

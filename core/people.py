@@ -18,6 +18,7 @@ from core.person_events import (
     AuthenticationFailed,
     BadgeIssued,
     BadgeRevoked,
+    EnrolmentConfirmed,
     EnrolmentIssued,
     IdentityLinked,
     LockWithheld,
@@ -155,6 +156,8 @@ class Person:
     registered_at: datetime | None = None
     secret_set_at: datetime | None = None
     enrolment_ends_at: datetime | None = None
+    enrolment_by: str | None = None
+    enrolment_confirmed: bool = False
     identity_checked_on: str | None = None
     former_badge: str | None = None
     issuers: tuple[str, ...] = ()
@@ -328,10 +331,10 @@ def apply(person: Person | None, fact: Recorded) -> Person:
             )
         case event:
             assert person is not None, fact
-            return _change(person, event, fact.at)
+            return _change(person, event, fact)
 
 
-def _change(person: Person, event: Event, at: datetime) -> Person:
+def _change(person: Person, event: Event, fact: Recorded) -> Person:
     match event:
         case RolesChanged(after=after):
             return replace(person, roles=after)
@@ -346,13 +349,16 @@ def _change(person: Person, event: Event, at: datetime) -> Person:
         case Authenticated():
             return replace(person, failures=0)
         case SignedIn():
-            return replace(person, failures=0, signed_in_at=at)
+            return replace(person, failures=0, signed_in_at=fact.at)
         case EnrolmentIssued() as it:
             return replace(
-                person, enrolment_ends_at=it.ends_at, identity_checked_on=it.checked_on, failures=0
-            )
+                person, enrolment_ends_at=it.ends_at, enrolment_by=fact.actor, failures=0,
+                enrolment_confirmed=False, identity_checked_on=it.checked_on,
+            )  # fmt: skip
+        case EnrolmentConfirmed():
+            return replace(person, enrolment_confirmed=True)
         case SecretChanged():
-            return replace(person, enrolment_ends_at=None, secret_set_at=at, failures=0)
+            return replace(person, enrolment_ends_at=None, secret_set_at=fact.at, failures=0)
         case BadgeIssued(badge=badge):
             return replace(person, badge=badge)
         case BadgeRevoked(badge=badge):

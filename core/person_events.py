@@ -95,6 +95,12 @@ class EnrolmentIssued(Event, frozen=True, kw_only=True, tag="person.enrolment-is
     why: str
 
 
+class EnrolmentConfirmed(Event, frozen=True, kw_only=True, tag="person.enrolment-confirmed"):
+    """Another person than the issuer handed the code out (21 CFR 11.200(a)(3))."""
+
+    person: str
+
+
 class SecretChanged(Event, frozen=True, kw_only=True, tag="person.secret-changed"):
     """The person chose a secret, or the installer set the first one."""
 

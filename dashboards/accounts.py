@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from core.access import IssueEnrolment
+from core.access import ConfirmEnrolment
 from core.authentication import LocalSignInOff
 from core.client import CLIENT, Client, IssueKey, key_id
 from core.clock import now
@@ -131,7 +131,7 @@ class PlantAccounts:
         if receipt.replayed:
             return {}
         match command:
-            case IssueEnrolment(person=person):
+            case ConfirmEnrolment(person=person):
                 return {"enrolment_code": self._execution.authentication.enrol(person)}
             case IssueKey(client=client):
                 return {"key": self._execution.secrets.put_key(client, key_id(receipt.idem))}

@@ -179,8 +179,9 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{it['person']}: {', '.join(it['before']) or 'no role'} became"
         f" {', '.join(it['after']) or 'no role'}."
     ),
+    "person.enrolment-confirmed": lambda it: f"{it['person']}: enrolment code handed out.",
     "person.enrolment-issued": lambda it: (
-        f"{it['person']}: enrolment code given. Identity checked by {it['checked_by']} on"
+        f"{it['person']}: enrolment code issued. Identity checked by {it['checked_by']} on"
         f" {it['checked_on']}, {it['document'].replace('_', ' ')}. {it['why']}"
     ),
     "person.secret-changed": lambda it: (

@@ -31,7 +31,7 @@ MAY: dict[str, set[str]] = {
     "operator": FLOOR,
     "supervisor": FLOOR | AMENDS | {
         "order.open", "order.link", "order.dispatch", "lot.receive", "recipe.approve",
-        "person.revoke-badge", "posting.reverse", "posting.replace",
+        "person.revoke-badge", "person.confirm-enrolment", "posting.reverse", "posting.replace",
     },
     "qa": AMENDS | {
         "key.revoke",
@@ -45,6 +45,7 @@ MAY: dict[str, set[str]] = {
         "recipe.approve", "recipe.make-effective", "plant.adopt-authority",
         "boundary-policy.sign", "plant.adopt-signing-gates", "plant.adopt-severity-rules",
         "plant.adopt-account-policy", "person.review-access", "person.revoke-badge",
+        "person.confirm-enrolment",
     },
     "engineer": {
         "material.register", "equipment.register", "instrument.record-calibration",
@@ -59,8 +60,8 @@ MAY: dict[str, set[str]] = {
     },
     "admin": {
         "person.register", "person.change-roles", "person.unlock", "person.retire",
-        "person.issue-enrolment", "person.issue-badge", "person.revoke-badge",
-        "person.link-identity",
+        "person.issue-enrolment", "person.confirm-enrolment", "person.issue-badge",
+        "person.revoke-badge", "person.link-identity",
         "client.register", "client.issue-key", "client.revoke-key",
     },
     "service": {

@@ -9,6 +9,7 @@ from core.access import (
     ENROLMENT,
     BadgeEnd,
     BadgeStillLives,
+    ConfirmEnrolment,
     Document,
     IssueBadge,
     IssueEnrolment,
@@ -25,7 +26,6 @@ from core.access_review import AccessMoved, NobodyListed, OwnAccess, ReviewAcces
 from core.authentication import (
     CHANGING,
     STATION_FAILURES,
-    EnrolmentEnded,
     MustChangeSecret,
     StationPaused,
     TooSoon,
@@ -67,6 +67,11 @@ def enrol(person: str = "quinn", **changes: object) -> IssueEnrolment:
     return IssueEnrolment(person=person, **fields)
 
 
+def handed_out(floor: Floor, by: str = "sana") -> str:
+    floor.act(ConfirmEnrolment(person="quinn"), by)
+    return floor.execution.authentication.enrol("quinn")
+
+
 def second_admin(plant: Paper | Floor) -> None:
     plant.act(
         RegisterPerson(person="bodo", name="Bodo Kern", badge="10002", roles=("admin",)), "ada"
@@ -94,7 +99,7 @@ def test_enrolment_code_needs_an_identity_check_by_another_person_up_to_today() 
 def test_code_opens_only_the_choice_of_a_secret_and_ends_the_secret_before(floor: Floor) -> None:
     execution, old = floor.execution, floor.accounts["quinn"].secret
     floor.act(enrol(), "ada")
-    code = execution.authentication.enrol("quinn")
+    code = handed_out(floor)
     refusal(DoesNotFit, lambda: execution.authenticate("quinn", old, station=None))
     for purpose in ("sign-in", "signing"):
         said = refusal(
@@ -114,18 +119,6 @@ def test_code_opens_only_the_choice_of_a_secret_and_ends_the_secret_before(floor
     entries = execution.ledger.stream("person/quinn")
     [_, changed] = [one for one in entries if one.type == "person.secret-changed"]
     assert (changed.actor, changed.data["origin"]) == ("service:security", "own")
-
-
-@pytest.mark.requirement("H7")
-def test_code_ends_after_three_days_and_not_before(floor: Floor) -> None:
-    floor.act(enrol(), "ada")
-    code = floor.execution.authentication.enrol("quinn")
-    floor.clock.pass_time(hours=71)
-    refusal(MustChangeSecret, lambda: floor.execution.authenticate("quinn", code, station=None))
-    floor.clock.pass_time(hours=1)
-    assert refusal(
-        EnrolmentEnded, lambda: floor.execution.authenticate("quinn", code, station=None)
-    ) == ("Quinn Marsh: the enrolment code has ended. Ask an administrator for a new one.")
 
 
 @pytest.mark.requirement("H7")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.access import IssueEnrolment, RevokeBadge
+from core.access import ConfirmEnrolment, IssueEnrolment, RevokeBadge
 from core.client import CLIENT, Client
 from core.people import Person, RecordFailedAuthentication, RetirePerson
 from tests.accounts_plant import AccountsPlant, accounts_plant, seed_folder, ticket_of
@@ -36,9 +36,15 @@ def new_person(plant: AccountsPlant, person: str = "nora") -> str:
             "person": person, "checked_by": "H. Roth", "document": "passport",
             "checked_on": "2026-11-20",
         }  # fmt: skip
-        answer = plant.send(ada, "person.issue-enrolment", check, idem="test:code:nora")
+        issued = plant.send(ada, "person.issue-enrolment", check)
+        assert (issued.status_code, "enrolment_code" in issued.json()) == (200, False)
+        alone = plant.send(ada, "person.confirm-enrolment", {"person": person})
+        assert (alone.status_code, alone.json()["rule"]) == (403, "OneHandAlone")
+    with plant.signed_in("sana") as sana:
+        out, key = {"person": person}, "test:code:nora"
+        answer = plant.send(sana, "person.confirm-enrolment", out, idem=key)
         assert answer.status_code == 200, answer.text
-        again = plant.send(ada, "person.issue-enrolment", check, idem="test:code:nora")
+        again = plant.send(sana, "person.confirm-enrolment", out, idem=key)
         assert "enrolment_code" not in again.json()
         return str(answer.json()["enrolment_code"])
 
@@ -69,9 +75,9 @@ def test_new_person_chooses_a_secret_before_anything_else(plant: AccountsPlant) 
         assert plant.sign_in(other, "nora", code).status_code == 401
         assert plant.sign_in(other, "20077", CHOSEN).status_code == 303
     types = [one.type for one in plant.execution.ledger.stream("person/nora")]
-    assert types[:4] == [
-        "person.registered", "person.enrolment-issued", "person.secret-changed",
-        "person.signed-in",
+    assert types[:5] == [
+        "person.registered", "person.enrolment-issued", "person.enrolment-confirmed",
+        "person.secret-changed", "person.signed-in",
     ]  # fmt: skip
 
 
@@ -85,6 +91,7 @@ def test_open_form_for_a_secret_ends_with_the_code_and_with_the_account(
     with plant.client() as thief, plant.client() as nora:
         form = plant.sign_in(thief, "nora", code)
         plant.act(IssueEnrolment(person="nora", **check), "ada")
+        plant.act(ConfirmEnrolment(person="nora"), "sana")
         newer = plant.execution.authentication.enrol("nora")
         mine = {"ticket": ticket_of(form), "secret": CHOSEN, "again": CHOSEN}
         refused = thief.post("/login/secret", data=mine)
@@ -126,6 +133,7 @@ def test_code_signs_nothing_over_rest(plant: AccountsPlant) -> None:
             ),
             "ada",
         )
+        plant.act(ConfirmEnrolment(person="quinn"), "sana")
         code = plant.execution.authentication.enrol("quinn")
         seen = ines.get("/api/v1/lot/CC-3102").json()["seen"]
         body = {"lot": "CC-3102", "status": "on_hold", "why": "Ask.", "seen": seen}

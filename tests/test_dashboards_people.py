@@ -43,7 +43,7 @@ def fill(browser: httpx.Client, path: str, **fields: object) -> httpx.Response:
 
 
 @pytest.mark.requirement("H7")
-def test_administrator_registers_gives_a_code_and_never_learns_the_secret(
+def test_administrator_registers_and_issues_a_code_that_another_person_hands_out(
     plant: AccountsPlant,
 ) -> None:
     with plant.signed_in("ada") as ada:
@@ -54,12 +54,18 @@ def test_administrator_registers_gives_a_code_and_never_learns_the_secret(
         assert 'value="Nora Blum"' in again.text
         page = ada.get("/people/nora/enrolment")
         sent = hidden(page) | CHECK
-        given = ada.post("/people/nora/enrolment", data=sent)
+        assert ada.post("/people/nora/enrolment", data=sent).status_code == 303
+        alone = fill(ada, "/people/nora/hand-out")
+        assert (alone.status_code, "issued this code" in alone.text) == (422, True)
+        assert "Waits for code" in ada.get("/people").text
+    with plant.signed_in("sana") as sana:
+        sent = hidden(sana.get("/people/nora/hand-out"))
+        given = sana.post("/people/nora/hand-out", data=sent)
         code = re.search(r'data-testid="once">([a-z2-9-]{19})<', given.text)
         assert code, given.text
-        repeated = ada.post("/people/nora/enrolment", data=sent)
+        repeated = sana.post("/people/nora/hand-out", data=sent)
         assert code.group(1) not in repeated.text
-        assert "Waits for first secret" in ada.get("/people").text
+        assert "Waits for first secret" in sana.get("/people").text
     with plant.client() as nora:
         assert "Choose your secret" in plant.sign_in(nora, "nora", code.group(1)).text
 

@@ -30,8 +30,15 @@ def test_no_secret_is_left_anywhere(
         secrets = [one.secret for one in plant.accounts.values()]
         secrets += [CHOSEN, "a wrong one that was typed", new_secret()]
         Vault(tmp_path / "p" / "keys").put("erp-send", secrets[-1])
-        with plant.signed_in("ada") as ada, plant.client() as quinn, plant.client() as lims:
-            code = plant.send(ada, "person.issue-enrolment", CHECK).json()["enrolment_code"]
+        with (
+            plant.signed_in("ada") as ada,
+            plant.signed_in("sana") as sana,
+            plant.client() as quinn,
+            plant.client() as lims,
+        ):
+            said.append(plant.send(ada, "person.issue-enrolment", CHECK).text)
+            out = plant.send(sana, "person.confirm-enrolment", {"person": "quinn"})
+            code = out.json()["enrolment_code"]
             said.append(plant.sign_in(quinn, "quinn", "a wrong one that was typed").text)
             asked = plant.sign_in(quinn, "quinn", code)
             choice = {"ticket": ticket_of(asked), "secret": CHOSEN, "again": CHOSEN}

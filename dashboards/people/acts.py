@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from core.access import (
     LINKING,
     BadgeEnd,
+    ConfirmEnrolment,
     Document,
     IssueBadge,
     IssueEnrolment,
@@ -99,7 +100,7 @@ def _enrolment_fields(_: Person) -> tuple[Field, ...]:
         Field(name="document", label="Document that was looked at", options=_choices(Document)),
         Field(name="checked_by", label="Looked at by", hint="Name of who compared it."),
         Field(name="checked_on", label="On the day", kind="date"),
-        Field(name="why", label="Why a code is given", value=("First access.",)),
+        Field(name="why", label="Why a code is issued", value=("First access.",)),
     )
 
 
@@ -133,10 +134,20 @@ def _link(person: Person, form: Form, seen: Seen) -> Command:
 
 ACTS = (
     Act(
-        path="enrolment", action="person.issue-enrolment", title="Give an enrolment code",
-        says="The code takes the place of the secret at once and is shown to you one time. It"
-        " opens nothing but the form in which the person chooses a secret, for 72 hours.",
-        button="Give the code", fields=_enrolment_fields, command=_enrolment, fits=_active,
+        path="enrolment", action="person.issue-enrolment", title="Issue an enrolment code",
+        says="It takes the place of the secret at once. Another person sees it and hands it out: a"
+        " supervisor, QA, or another administrator. It opens nothing but the form in which the"
+        " person chooses a secret, for 72 hours.",
+        button="Issue the code", fields=_enrolment_fields, command=_enrolment, fits=_active,
+    ),
+    Act(
+        path="hand-out", action="person.confirm-enrolment", title="Hand the enrolment code out",
+        says="Only with the person before you, whose identity was checked. The code is shown to"
+        " you one time. Who issued it cannot do this.",
+        button="Show the code", fields=_none,
+        command=lambda person, _, __: ConfirmEnrolment(person=person.person),
+        fits=lambda person: person.enrolment_ends_at is not None
+        and not person.enrolment_confirmed,
     ),
     Act(
         path="unlock", action="person.unlock", title="Unlock",

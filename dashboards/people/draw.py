@@ -21,6 +21,7 @@ from dashboards.people.acts import DOOR, Act, Field, age_words
 
 ALERTS = (
     "person.locked", "person.lock-withheld", "person.badge-revoked", "person.enrolment-issued",
+    "person.enrolment-confirmed",
     "person.identity-linked", "client.key-issued",
 )  # fmt: skip
 MOST_ALERTS = 15
@@ -33,7 +34,8 @@ def state_chip(person: Person) -> Markup:
     if person.state is PersonState.LOCKED:
         return parts.chip(State.BAD, f"Locked after {person.failures}")
     if person.enrolment_ends_at is not None:
-        return parts.chip(State.NEAR, "Waits for first secret")
+        waits = "first secret" if person.enrolment_confirmed else "code"
+        return parts.chip(State.NEAR, f"Waits for {waits}")
     return parts.chip(State.OK, "Active")
 
 

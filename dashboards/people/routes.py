@@ -162,7 +162,7 @@ class PeoplePages:
             case ["~new"]:
                 return _Act(
                     title="Register a person", button="Register", fields=acts.NEW_PERSON,
-                    says="Then give the person an enrolment code. You never learn the secret.",
+                    says="Then issue an enrolment code, which another person hands out.",
                     command=lambda form, _: acts.new_person(form), back="/people",
                 )  # fmt: skip
             case ["~policy"]:
