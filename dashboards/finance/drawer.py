@@ -222,11 +222,16 @@ def _posting(it: PostingRow, zone: ZoneInfo) -> Markup:
         period = Markup(
             '<span class="differs"><b aria-hidden="true">≠</b> {}, not {}</span>'
         ).format(it.period, it.gl_period)
+    goods: list[tuple[str, object]] = []
+    if it.kind != "gl":
+        goods = [
+            ("Line", f"{it.movement}, {words.quantity(it.quantity, it.unit)}"),
+            ("Item and lot", f"{it.item or '–'}, {it.lot or '–'}"),
+        ]
     return facts(
         [
             ("Document", it.document),
-            ("Line", f"{it.movement}, {words.quantity(it.quantity, it.unit)}"),
-            ("Item and lot", f"{it.item or '–'}, {it.lot or '–'}"),
+            *goods,
             ("ERP order", it.erp_order or "none"),
             ("General ledger", ledger),
             ("Period", period),
