@@ -125,12 +125,6 @@ def receipts(outbox: Outbox, event_ids: Sequence[str] | None = None) -> list[Rec
     ]
 
 
-def received(outbox: Outbox) -> int:
-    """Return the number of the newest receipt; receipts are only added."""
-    query = select(func.max(receipt.c.id).label("n"))
-    return int(outbox.read(query)[0]["n"] or 0)
-
-
 def attempts(outbox: Outbox, event_id: str) -> list[AttemptRow]:
     """Return every try of a message, oldest first."""
     query = select(attempt).where(attempt.c.event_id == event_id).order_by(attempt.c.id)
