@@ -4,6 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
+import msgspec
+
+_instant = msgspec.json.Encoder().encode
+
 
 def now() -> datetime:
     """Return the present instant, aware, in UTC."""
@@ -44,8 +48,8 @@ def iso(at: datetime) -> str:
     """
     if at.tzinfo is None:
         raise TypeError("naive time: give an aware UTC instant")
-    text = at.astimezone(UTC).isoformat()[:-6]  # by `timespec` it takes four times as long
-    return f"{text}Z" if at.microsecond else f"{text}.000000Z"
+    text = _instant(at.astimezone(UTC))[1:-1].decode("ascii")  # a sixth of the time of `isoformat`
+    return text if at.microsecond else f"{text[:-1]}.000000Z"
 
 
 def parse_iso(text: str) -> datetime:

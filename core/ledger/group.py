@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, NestedTransaction
@@ -67,7 +67,7 @@ def load(store: Store, connection: Connection) -> Memory:
     return Memory(range_of(tiles, (bytes(leaf) for (leaf,) in leaves)))
 
 
-class _Taken(NamedTuple):
+class _Taken(msgspec.Struct, frozen=True):
     """A job that this group decided: its entries, its answer and that answer's stored text."""
 
     request_sha256: str
@@ -76,6 +76,13 @@ class _Taken(NamedTuple):
     entry_count: int
     answer: dict[str, Any]
     text: str
+
+    def row(self, idem: str, size: int) -> ReceiptRow:
+        """Return what is stored of it under a checkpoint of this size."""
+        return ReceiptRow(
+            idem, self.request_sha256, self.first_seq, self.last_seq, self.entry_count, self.text,
+            size,
+        )  # fmt: skip
 
 
 class Group:
@@ -278,10 +285,7 @@ class Group:
                     tiles.append((self._tree.size // TILE - 1, tile))
             checkpoint = sign(self._key, self._tree.size, self._tree.root())
         size = self._tree.size
-        receipts = [
-            ReceiptRow(idem, one[0], one[1], one[2], one[3], one.text, size)
-            for idem, one in self._new.items()
-        ]
+        receipts = [one.row(idem, size) for idem, one in self._new.items()]
         others = [*self._hooks.flush(self)]
         if tiles:
             others.append(Statement(tables.INSERT_TILE, tiles))

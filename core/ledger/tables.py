@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -78,7 +79,7 @@ def mapped(fault: BaseException) -> BaseException:
     return found
 
 
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True):
     """The last entry of a stream: its version and its leaf hash in hex."""
 
     ver: int
