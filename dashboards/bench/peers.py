@@ -3,24 +3,25 @@
 import os
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
+from core.ledger.answer import Answer
 from core.ledger.checkpoint import Checkpoint, LogKey, sign
 from core.ledger.entry import Entry, encode
+from core.ledger.inbox import Inbox
 from core.ledger.merkle import leaf_hash
 from core.ledger.sqlite import PRAGMAS
 from core.ledger.store import ReceiptRow, Store
 from core.ledger.tables import SIZE, EntryRow, Sealed
+from core.ledger.writer import GROUP_LIMIT, LINGER_PERCENT
 from dashboards.bench.measure import Append
 
 BLOCK = 4096
-GROUP_LIMIT = 256
 WAIT_S = 60
 DIGEST = "0" * 64
 
@@ -84,50 +85,57 @@ def bare_row(path: Path, key: LogKey | None = None) -> Iterator[Append]:
 def bare_group(store: Store, key: LogKey | None = None) -> Iterator[Append]:
     """Insert what waits and commit once: the ledger without links, tree, ids and signature.
 
+    It gathers and answers its callers as the ledger does, so that both share a sync among as many.
     With a key it writes every row that the ledger does, looks the command ids up, and signs once
     a commit: what is left out is only what is thought between the rows.
     """
-    queue: SimpleQueue[Future[None] | None] = SimpleQueue()
+    inbox = Inbox[Answer[None]]()
     body, batch = body_of(1, "batch/B1"), uuid.uuid4().hex
     leaf = leaf_hash(body)
     connection = store.connect()
     seq = int(connection.exec_driver_sql(store.sql(SIZE)).scalar_one())
     connection.commit()
 
-    def work() -> None:
+    def commit(group: Sequence[Answer[None]]) -> None:
         nonlocal seq
-        while (first := queue.get()) is not None:
-            group = [first]
-            try:
-                while len(group) < GROUP_LIMIT and (more := queue.get_nowait()) is not None:
-                    group.append(more)
-            except Empty:
-                pass
-            ids = [None if key is None else uuid.uuid4().hex for _ in group]
-            rows = [
-                EntryRow(n, f"{batch}/{n}", 1, "bare", idem, body, leaf)
-                for n, idem in enumerate(ids, seq + 1)
-            ]
-            seq += len(group)
-            if key is None:
-                store.begin(connection)
-                store.commit(connection, Sealed(rows, (), None))
-            else:
-                _keep(store, connection, rows, note=sign(key, seq, leaf))
-            for one in group:
-                one.set_result(None)
+        ids = [None if key is None else uuid.uuid4().hex for _ in group]
+        rows = [
+            EntryRow(n, f"{batch}/{n}", 1, "bare", idem, body, leaf)
+            for n, idem in enumerate(ids, seq + 1)
+        ]
+        seq += len(group)
+        if key is None:
+            store.begin(connection)
+            store.commit(connection, Sealed(rows, (), None))
+        else:
+            _keep(store, connection, rows, note=sign(key, seq, leaf))
+        for one in group:
+            one.set_result(None)
+
+    def work() -> None:
+        last, took_ns, goes_on = 1, 0, True
+        while goes_on:
+            inbox.wait(1)
+            if last > 1:
+                inbox.wait(last, took_ns * LINGER_PERCENT // 100)
+            group, goes_on = inbox.take(GROUP_LIMIT)
+            if group:
+                start = time.monotonic_ns()
+                commit(group)
+                last, took_ns = len(group), time.monotonic_ns() - start
 
     def append(key: str) -> None:
-        waiting: Future[None] = Future()
-        queue.put(waiting)
+        waiting = Answer[None]()
+        inbox.put(waiting)
         waiting.result(WAIT_S)
 
     thread = threading.Thread(target=work, daemon=True)
+    inbox.open()
     thread.start()
     try:
         yield append
     finally:
-        queue.put(None)
+        inbox.close()
         thread.join()
         connection.close()
         store.release()
