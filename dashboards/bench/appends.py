@@ -2,11 +2,11 @@
 
 import hashlib
 import statistics
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 
 from core.ledger.checkpoint import LogKey
 from core.ledger.entry import canonical
@@ -28,7 +28,7 @@ type Say = Callable[[str], None]
 @contextmanager
 def ledger_append(store: Store, anchors: Path) -> Iterator[Append]:
     """Append with everything the server does: command id, links, tree, signature, anchor."""
-    writer, run = Writer(store, KEY, NoHooks(), anchor_dir=anchors), uuid.uuid4().hex
+    writer, run = Writer(store, KEY, NoHooks(), anchor_dir=anchors), token_hex(16)
 
     def append(key: str) -> None:
         drafts = (
@@ -38,7 +38,7 @@ def ledger_append(store: Store, anchors: Path) -> Iterator[Append]:
                  "container": "C-000123", "net_g": "1000.50", "low_g": "995.00"},
             ),
         )  # fmt: skip
-        idem = f"{run}:{uuid.uuid4().hex}"
+        idem = f"{run}:{token_hex(16)}"
         digest = hashlib.sha256(canonical(idem)).hexdigest()
         job = Job(idem, digest, "ama", "K1", lambda: AT, lambda view: Decision(drafts))
         writer.carry_out(job, WAIT_S)
