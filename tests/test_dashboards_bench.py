@@ -31,11 +31,13 @@ def test_every_figure_is_measured_with_its_peer_in_one_run(postgres_url: str) ->
             assert f"{home}, {callers} callers, entries per sync" in names
             assert f"{home}, {callers} callers, whole ledger" in names
             assert f"{home}, {callers} callers, bound: rows alone" in names
+            assert f"{home}, {callers} callers, processor time" in names
         assert f"{home}, 32 callers, another event store" in names
-    assert names[:3] == [
+    assert names[:4] == [
         "SQLite, one durable append",
         "bound: one bare row committed",
         "bound: one bare row and one signature",
+        "SQLite, one durable append, processor time",
     ]
     assert names[-6:] == [
         "verify, whole log",

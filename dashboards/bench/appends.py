@@ -2,7 +2,7 @@
 
 import hashlib
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from core.ledger.sqlite import SqliteStore
 from core.ledger.store import Ledger, Store
 from core.ledger.writer import Writer
 from dashboards.bench import peers
-from dashboards.bench.measure import Append, Measure, in_turns, measured, rate, ratios
+from dashboards.bench.measure import Append, Measure, costed, in_turns, measured, rate, ratios
 
 KEY = LogKey("bench.batchwright.example/ledger", hashlib.sha256(b"bench").digest())
 AT = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
@@ -73,7 +73,11 @@ def alone(scratch: Path, *, slices: int, each: int) -> tuple[list[Measure], list
     ):
         for one in (ours, row, signed):
             one("warm.0")
-        turns = (lambda one=one: rate(one, 1, each) for one in (ours, row, signed, probe))
+        costs: list[list[float]] = [[], [], [], []]
+        turns = (
+            lambda one=one, cost=cost: costed(one, 1, each, cost_us=cost)
+            for one, cost in zip((ours, row, signed, probe), costs, strict=True)
+        )
         mine, rows, signatures, raw = in_turns(slices, *turns)
     return [
         measured(
@@ -90,7 +94,15 @@ def alone(scratch: Path, *, slices: int, each: int) -> tuple[list[Measure], list
             unit="of the raw rate", against="raw append + fdatasync",
             note="the same, and one Ed25519 signature: a checkpoint for each append",
         ),
+        _processor("SQLite, one durable append", costs[0], "signed row", costs[2]),
     ], raw  # fmt: skip
+
+
+def _processor(what: str, ours: Sequence[float], peer: str, theirs: Sequence[float]) -> Measure:
+    return measured(
+        f"{what}, processor time", ours, unit="us an entry", against=peer,
+        note=f"{peer} {statistics.median(theirs):.0f} us; of this process, whatever else runs",
+    )  # fmt: skip
 
 
 def together(
@@ -107,7 +119,7 @@ def together(
             peers.bare_group(bare) as peer,
             peers.bare_group(kept, KEY) as keeper,
         ):
-            shared, mine, theirs, least = _turns(
+            shared, costs, (mine, theirs, least) = _turns(
                 ours, append, peer, keeper, callers=callers, slices=slices, each=each
             )
         yield measured(
@@ -118,7 +130,7 @@ def together(
         yield measured(
             f"{home}, {callers} callers, whole ledger", ratios(mine, theirs),
             unit="of the bare rate", against="bare group commit", at_least=0.5,
-            note=f"median {statistics.median(mine):.0f} entries/s, here and now",
+            note=f"both gather and answer alike; {statistics.median(mine):.0f} entries/s here",
         )  # fmt: skip
         yield measured(
             f"{home}, {callers} callers, bound: rows alone", ratios(least, theirs),
@@ -126,25 +138,30 @@ def together(
             note="entry, receipt and checkpoint rows, command ids looked up, one signature a"
             " commit; nothing decided, linked or hashed",
         )  # fmt: skip
+        yield _processor(f"{home}, {callers} callers", costs[0], "bare group commit", costs[1])
 
 
 def _turns(
     ours: Store, append: Append, *others: Append, callers: int, slices: int, each: int
-) -> tuple[list[float], ...]:
-    """Return the entries per sync of ours, its rates, and those of the others."""
+) -> tuple[list[float], list[list[float]], list[list[float]]]:
+    """Return the entries per sync of ours, processor times of all, and the rates of all."""
     shared: list[float] = []
+    costs: list[list[float]] = [[] for _ in (append, *others)]
 
     def counted() -> float:
         entries, commits = groups(ours)
-        found = rate(append, callers, each)
+        found = costed(append, callers, each, cost_us=costs[0])
         more, also = groups(ours)
         shared.append((more - entries) / (also - commits))
         return found
 
     for one in (append, *others):  # all are warm before the first turn
         rate(one, callers, 2)
-    turns = (lambda one=one: rate(one, callers, each) for one in others)
-    return shared, *in_turns(slices, counted, *turns)
+    turns = (
+        lambda one=one, cost=cost: costed(one, callers, each, cost_us=cost)
+        for one, cost in zip(others, costs[1:], strict=True)
+    )
+    return shared, costs, in_turns(slices, counted, *turns)
 
 
 def against_library(

@@ -94,6 +94,14 @@ def rate(append: Append, callers: int, each: int) -> float:
     return callers * each / (time.perf_counter() - start)
 
 
+def costed(append: Append, callers: int, each: int, *, cost_us: list[float]) -> float:
+    """Return a `rate`, and note the processor time of one append: what others take is not in it."""
+    start = time.process_time()
+    found = rate(append, callers, each)
+    cost_us.append((time.process_time() - start) / (callers * each) * 1e6)
+    return found
+
+
 def in_turns(slices: int, *peers: Callable[[], float]) -> list[list[float]]:
     """Return the rates of peers that take turns, ABAB, so that a slow moment meets all."""
     turns = [[peer() for peer in peers] for _ in range(slices)]
