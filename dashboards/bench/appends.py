@@ -94,11 +94,11 @@ def alone(scratch: Path, *, slices: int, each: int) -> tuple[list[Measure], list
             unit="of the raw rate", against="raw append + fdatasync",
             note="the same, and one Ed25519 signature: a checkpoint for each append",
         ),
-        _processor("SQLite, one durable append", costs[0], "signed row", costs[2]),
+        _processor("SQLite, one durable append", costs[0], "signed row", theirs=costs[2]),
     ], raw  # fmt: skip
 
 
-def _processor(what: str, ours: Sequence[float], peer: str, theirs: Sequence[float]) -> Measure:
+def _processor(what: str, ours: Sequence[float], peer: str, *, theirs: Sequence[float]) -> Measure:
     return measured(
         f"{what}, processor time", ours, unit="us an entry", against=peer,
         note=f"{peer} {statistics.median(theirs):.0f} us; of this process, whatever else runs",
@@ -138,7 +138,9 @@ def together(
             note="entry, receipt and checkpoint rows, command ids looked up, one signature a"
             " commit; nothing decided, linked or hashed",
         )  # fmt: skip
-        yield _processor(f"{home}, {callers} callers", costs[0], "bare group commit", costs[1])
+        yield _processor(
+            f"{home}, {callers} callers", costs[0], "bare group commit", theirs=costs[1]
+        )
 
 
 def _turns(
