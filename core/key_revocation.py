@@ -22,7 +22,7 @@ type Vkey = Annotated[str, Meta(min_length=1, max_length=300)]
 type Size = Annotated[int, Meta(ge=0, lt=2**53)]
 
 
-class RevokeKey(Command, frozen=True, kw_only=True, tag="key.revoke"):
+class RevokeLogKey(Command, frozen=True, kw_only=True, tag="key.revoke"):
     """End the trust in a former log key; the second person's signature puts it in force.
 
     `trusted` is the size of the last checkpoint that still counts, 0 where none does.
@@ -73,7 +73,7 @@ class SecondPersonRevokes(Refused):
         )
 
 
-def revocation_words(keys: LogKeys, it: RevokeKey) -> str:
+def revocation_words(keys: LogKeys, it: RevokeLogKey) -> str:
     """Return in words what is signed."""
     return (
         f"The log key {short(it.key)} of {keys.newest.partition('+')[0]} was {it.cause}. Its"
@@ -82,7 +82,7 @@ def revocation_words(keys: LogKeys, it: RevokeKey) -> str:
     )
 
 
-def decide(plant: Plant, command: RevokeKey, context: Context) -> Facts:
+def decide(plant: Plant, command: RevokeLogKey, context: Context) -> Facts:
     """Return the proposal, the revocation that it becomes, or refuse it.
 
     Raises:

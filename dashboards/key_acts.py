@@ -4,7 +4,7 @@ from typing import cast
 from uuid import uuid4
 
 from core.execution import Actor, Credentials, Execution
-from core.key_revocation import RevokeKey
+from core.key_revocation import RevokeLogKey
 from core.ledger.rotation import STREAM
 from core.log_key import LOG, Cause, LogKeys, short
 
@@ -32,7 +32,7 @@ def revoke(
     before = execution.nouns.get(LogKeys, LOG)
     known = () if before is None else before.former
     vkey = next((one.vkey for one in known if short(one.vkey) == key), key)
-    command = RevokeKey(
+    command = RevokeLogKey(
         key=vkey,
         trusted=trusted,
         cause=cast(Cause, cause),

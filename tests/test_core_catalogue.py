@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from core import catalogue
-from core.catalogue import EVENTS, UPCAST, Noun, UnknownType, from_data, to_data, upcast
+from core.catalogue import COMMANDS, EVENTS, UPCAST, Noun, UnknownType, from_data, to_data, upcast
 from core.fact import Event, Recorded
 from core.ledger.export import export_bundle
 from core.ledger.store import open_store
@@ -141,3 +141,9 @@ def test_ledger_of_older_bodies_folds_to_the_state_of_today_and_keeps_its_bytes(
         assert [entry.data for entry in ledger.entries()][:2] == list(STORED.values())
         export_bundle(ledger, tmp_path / "out", vkey=KEY.vkey)
     assert stand_alone.verify(str(tmp_path / "out"), KEY.vkey, None).startswith("OK: 3 entries\n")
+
+
+def test_no_two_commands_have_one_name() -> None:
+    """The description of the REST interface names each by its class."""
+    names = [kind.__name__ for kind in COMMANDS.values()]
+    assert sorted(names) == sorted(set(names))

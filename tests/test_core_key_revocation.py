@@ -14,7 +14,7 @@ from core.backup.take import backup
 from core.execution import Actor, Credentials, Execution
 from core.key_revocation import (
     NoFormerKey,
-    RevokeKey,
+    RevokeLogKey,
     SecondPersonRevokes,
     TrustedTooFar,
 )
@@ -166,7 +166,7 @@ def test_key_that_signs_now_is_first_followed_by_another(handed: Stolen) -> None
         newest = execution.verifier.text
 
         def send(key: str) -> None:
-            command = RevokeKey(
+            command = RevokeLogKey(
                 key=key, trusted=0, cause="lost", why=WHY, seen=execution.seen(STREAM)
             )
             credentials = Credentials(secret=PIN, user="quinn")
