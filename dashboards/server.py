@@ -4,7 +4,7 @@ import logging
 import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -66,20 +66,23 @@ def create_app(
     """
     gate = gate if gate is not None else Gate(Sessions(ended=plant.accounts.signed_out))
 
+    provider = None if plant.provider is None else Provider(plant.provider)
+
     @asynccontextmanager
     async def around(_app: FastAPI) -> AsyncIterator[None]:
-        if lifespan is None:
-            yield
-            return
-        async with lifespan():
-            yield
+        try:
+            async with nullcontext() if lifespan is None else lifespan():
+                yield
+        finally:
+            if provider is not None:
+                provider.close()  # its connections are the server's
 
     app = FastAPI(lifespan=around, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.gate, app.state.plant = gate, plant
     add_answers(app, plant, gate)
     app.include_router(_assets())
     app.include_router(_watch(plant, gate))
-    for router in (*_doors(plant, gate), *_sheets(plant, gate), *routers):
+    for router in (*_doors(plant, gate, provider), *_sheets(plant, gate), *routers):
         app.include_router(router)
     app.include_router(api.Api(plant, gate).router())
     add_applications(
@@ -102,12 +105,11 @@ def create_app(
     return app
 
 
-def _doors(plant: PlantServices, gate: Gate) -> Iterator[APIRouter]:
+def _doors(plant: PlantServices, gate: Gate, provider: Provider | None) -> Iterator[APIRouter]:
     """Yield the routes by which people come in and look after their access."""
     door = LoginPages(plant, gate)
     yield door.router()
-    if plant.provider is not None:
-        provider = Provider(plant.provider)
+    if provider is not None:
         pages = ProviderPages(plant, door, provider, gate=gate, origin=plant.origin)
         yield pages.router()
     yield own_account.router(plant, gate)

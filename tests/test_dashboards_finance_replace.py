@@ -127,6 +127,10 @@ def test_wrong_posting_is_reversed_and_posted_again_as_often_as_it_is_wrong(
                 f" {document} is. Name that."
             )
         assert it.sign("finn", document).status_code == 200
+        proposed = row_state(it.row(match_class), RowActs(finance.reader, finance.plant.execution))
+        assert proposed.replaces is not None
+        assert proposed.replaces.proposed_by == "finn"
+        assert document not in {one.name for one in proposed.surplus}
         assert "another person must agree" in says(it.sign("finn", document))
         answer = it.sign("quinn", document)
         assert answer.status_code == 200, answer.text

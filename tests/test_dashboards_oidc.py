@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -135,14 +136,17 @@ def test_key_that_was_changed_is_fetched_once_the_old_one_fails(
 
 
 def test_provider_that_is_down_or_another_one_is_said_so(idp: IdentityProvider) -> None:
+    def refused(link: ProviderLink) -> str:
+        with closing(Provider(link)) as asked:
+            return refusal(ProviderDown, lambda: asked.begin(REDIRECT))
+
     idp.is_down = True
-    said = refusal(ProviderDown, lambda: Provider(link_to(idp)).begin(REDIRECT))
+    said = refused(link_to(idp))
     assert said.startswith(f"{idp.url}: the sign-in provider does not answer.")
-    gone = ProviderLink(issuer="http://127.0.0.1:9", client_id=CLIENT, client_secret=SECRET)
-    refusal(ProviderDown, lambda: Provider(gone).begin(REDIRECT))
+    refused(ProviderLink(issuer="http://127.0.0.1:9", client_id=CLIENT, client_secret=SECRET))
     idp.is_down = False
     other = ProviderLink(issuer=idp.url + "/x", client_id=CLIENT, client_secret=SECRET)
-    refusal(ProviderDown, lambda: Provider(other).begin(REDIRECT))
+    refused(other)
     assert SECRET not in repr(other)
 
 

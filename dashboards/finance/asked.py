@@ -38,7 +38,9 @@ def ask(row: MatchRow, state: RowState, *, zone: ZoneInfo, name: Name) -> Markup
     )
     to = select(state, "to", state.correctors, label="Who corrects it", none="Choose a person")
     due = Markup(
-        '<label>Until<input type="date" name="due_on" data-key="{}" required></label>'
+        '<label>Until<input name="due_on" size="11" maxlength="10" placeholder="YYYY-MM-DD" '
+        'pattern="[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}" title="A date as 2026-11-23" '
+        'autocomplete="off" data-key="{}" required></label>'
     ).format(field_key(state, "due_on"))
     what = area(state, "ask", "What is to be corrected, and why", field="what")
     made = form("ask", "Ask for the correction", says, to, due, what)

@@ -16,6 +16,8 @@ from dashboards.finance.replacing import may_replace
 from erp.port import DOCUMENT_REVERSED
 from erp.rows import Row
 
+REVERSED = "posting.reversal-ordered"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surplus:
@@ -114,7 +116,8 @@ def _surplus(row: MatchRow, acts: RowActs, difference: Difference | None) -> tup
     sent = {one.entry_seq: one for one in acts.reversals(row)} if difference is not None else {}
     names = dict.fromkeys(acts.surplus(row))
     if difference is not None:  # what was ordered stays in sight until the books have it
-        names |= dict.fromkeys(one.document for one in difference.decided if one.document)
+        decided = (one for one in difference.decided if one.type == REVERSED)
+        names |= dict.fromkeys(one.document for one in decided if one.document)
     found = []
     for name in names:
         ordered = None if difference is None else difference.ordered(name)
