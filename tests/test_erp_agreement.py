@@ -176,6 +176,8 @@ def test_two_profiles_differ_where_their_policies_differ_and_nowhere_else() -> N
     assert "gathers movements and tells each at the end of the shift" in text
     assert "issue, told at the end of the shift" in text
     assert "hears of none" in text
+    assert "a release and a completion too" in text
+    assert "a release and a completion too" not in pharma["contract.md"].decode()
     assert "told at the end of the shift" not in pharma["contract.md"].decode()
 
 

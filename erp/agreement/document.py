@@ -107,6 +107,11 @@ def _catalogue(terms: Terms) -> str:
         must = ", ".join(f"`data.{name}`" for name in kind.needs) or "nothing beside"
         rows.append(f"| `{kind.type}` | {kind.says} | {_books(kind, terms)} | {must} |")
     parts.append("\n".join(rows))
+    if terms.decisions.inventory_cadence == "per_shift":
+        parts.append(
+            "The messages of one order keep their sequence: what comes behind a movement that waits"
+            " for the end of its shift waits with it, a release and a completion too."
+        )
     parts.append(
         "One sample of each type follows, all of one order; together they tell no story. They are"
         " shown with line breaks. The files hold the bytes as they are sent: sorted members, no"

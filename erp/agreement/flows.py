@@ -56,6 +56,7 @@ def _orders(terms: Terms) -> Flow:
 def _execution(terms: Terms) -> Flow:
     at_once = terms.decisions.inventory_cadence == "each_movement"
     when = "at once" if at_once else "at the end of the shift, one message for each"
+    behind = "" if at_once else ", behind what waits"
     steps = (
         Step("Floor", "Begins the first step.", "Batchwright"),
         Step("Batchwright", "Tells work order started.", "ERP"),
@@ -63,8 +64,8 @@ def _execution(terms: Terms) -> Flow:
         Step("Batchwright", f"Tells material consumed, {when}.", "ERP"),
         Step("ERP", "Books each message once, signs a receipt with its documents.", "Batchwright"),
         Step("Person", "QA releases the batch, under signature.", "Batchwright"),
-        Step("Batchwright", "Tells batch released, then finished goods produced.", "ERP"),
-        Step("Batchwright", "Tells work order completed.", "ERP"),
+        Step("Batchwright", f"Tells batch released, then finished goods produced{behind}.", "ERP"),
+        Step("Batchwright", f"Tells work order completed{behind}.", "ERP"),
         Step("Batchwright", "Reads the books back and compares all three sides.", "ERP"),
     )
     return Flow(name="execution", title="A batch", steps=steps)
