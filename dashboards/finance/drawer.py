@@ -11,6 +11,7 @@ from dashboards.finance import words
 from dashboards.finance.actions import Name, Opens, actions
 from dashboards.finance.compare import SIDES, MatchRow, odd
 from dashboards.finance.evidence import Proof, RowEvidence, Told, pretty
+from dashboards.finance.exchange import exchange_href, is_signed
 from dashboards.finance.row_state import RowState
 from dashboards.finance.view import Ask
 from dashboards.palette import State
@@ -247,8 +248,10 @@ def _bytes(it: RowEvidence) -> Markup:
     if it.message is not None:
         body = it.message.body
         size = words.count(len(body), "byte")
-        made.append(_more("pretty", f"The message, indented ({size} as sent)", _pre(pretty(body))))
-        made.append(_more("raw", "The exact bytes sent", _pre(body.decode("utf-8", "replace"))))
+        # An adapter makes the ERP's own request from the message: its bytes did not go out.
+        title = "The exact bytes sent" if is_signed(it.attempts) else "Its exact bytes"
+        made.append(_more("pretty", f"The message, indented ({size})", _pre(pretty(body))))
+        made.append(_more("raw", title, _pre(body.decode("utf-8", "replace"))))
     if it.attempts:
         newest = it.attempts[-1].sent_headers
         lines = "\n".join(f"{name}: {value}" for name, value in sorted(newest.items()))
@@ -261,6 +264,9 @@ def _bytes(it: RowEvidence) -> Markup:
                 "The receipt, as signed by the ERP" if signed else "The ERP's answer, as it came"
             )
             made.append(_more(f"receipt-{n}", title, _pre(text)))
+    if it.message is not None:
+        files = parts.link("Entry, message, attempts, receipts", exchange_href(it.message.event_id))
+        made.append(Markup('<p data-testid="files">As files (zip): {}</p>').format(files))
     return join(*made)
 
 
