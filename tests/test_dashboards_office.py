@@ -303,6 +303,8 @@ def test_a_clock_that_is_too_far_away_is_named_before_signatures_fail(
             shown = link_view(replace(link, clock=clock), zone=ZONE, size=1)
             assert words in shown
             assert ("before ours" if sign_ > 0 else "behind ours") in shown
+    clock = replace(link.clock, ahead=timedelta(milliseconds=-49))
+    assert "the same as ours" in link_view(replace(link, clock=clock), zone=ZONE, size=1)
 
 
 def bom_in_the_erp(finance: FinancePlant, quantity: str) -> None:

@@ -39,6 +39,8 @@ def test_two_people_change_a_key_while_the_server_runs_and_no_key_is_shown_again
     signs = page.get_by_test_id("log-keys")
     expect(signs).to_contain_text(short(finance.plant.execution.verifier.text))
     expect(signs).to_contain_text("Signs now")
+    expect(page.get_by_label("Both live for, days")).to_have_text("7")
+    assert grave_findings(page) == []
     change_key(page, "Begin a new key")
     sign(page, "erik")
     secret = page.get_by_test_id("new-secret")

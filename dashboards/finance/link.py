@@ -29,6 +29,7 @@ ENDPOINTS = {
 }
 SIGNATURES_END = timedelta(seconds=TOLERANCE_S)
 CLOCK_NEAR = SIGNATURES_END / 5
+A_MOMENT = timedelta(milliseconds=50)  # less than the card's digits show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +160,8 @@ def _clock(link: LinkState, zone: ZoneInfo) -> Markup:
         )
     apart = abs(it.ahead)
     side = "before ours" if it.ahead > timedelta(0) else "behind ours"
+    if apart < A_MOMENT:
+        side = "the same as ours"
     state, word = State.OK, "Close enough"
     if apart >= SIGNATURES_END:
         state, word = State.BAD, "Refuses us"

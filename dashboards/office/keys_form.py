@@ -61,9 +61,9 @@ class KeysForm:
             value="send", width=420, margin=(6, 14, 6, 0),
         )  # fmt: skip
         self._step = pu.Select(label="Step", options=[], width=420, margin=(6, 14, 6, 0))
-        self._days = pu.IntInput(
-            label="Both live for, days", value=DAYS, start=1, end=LONGEST_DAYS, width=420,
-            margin=(6, 14, 6, 0),
+        self._days = pu.Select(  # a number field's two small buttons have no name
+            label="Both live for, days", options=list(range(1, LONGEST_DAYS + 1)), value=DAYS,
+            width=420, margin=(6, 14, 6, 0),
         )  # fmt: skip
         self._theirs = pu.PasswordInput(
             label="The ERP's new secret (whsec_…)", width=420, margin=(6, 14, 6, 0)
