@@ -79,7 +79,7 @@ class Connected:
             open_ = sum(evidence.counts(self.boundary.outbox)[s] for s in State if s != State.DONE)
             return at_end and not open_
 
-        eventually(drained, within_s=20)
+        eventually(drained)
 
     def rows(self) -> list[MatchRow]:
         """Return every row of the match as it stands now."""
@@ -162,7 +162,7 @@ def connected(
     plant.services.readers.update(readers)  # type: ignore[attr-defined]
     boundary.start()
     try:
-        eventually(lambda: _is_pulled(plant), within_s=20)
+        eventually(lambda: _is_pulled(plant))
         yield Connected(plant=plant, boundary=boundary, reader=reader)
     finally:
         reader.stop()

@@ -1,7 +1,6 @@
 """The three-way match as finance sees it: a real ledger, outbox and ERP process, and the page."""
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,11 +50,14 @@ def rows(finance: FinancePlant, **which: Any) -> list[MatchRow]:
 
 def reads(finance: FinancePlant, **wanted: int) -> Snapshot:
     """Return the snapshot in which the classes are these."""
-    end = time.monotonic() + 20
-    while classes(snap := finance.reader.read()) != wanted:
-        assert time.monotonic() < end, classes(snap)
-        time.sleep(0.2)
-    return snap
+
+    def as_wanted() -> Snapshot | None:
+        snap = finance.reader.read()
+        return snap if classes(snap) == wanted else None
+
+    found = eventually(as_wanted)
+    assert found is not None
+    return found
 
 
 def one(finance: FinancePlant, match_class: str) -> MatchRow:
@@ -154,8 +156,8 @@ def test_refused_message_holds_its_order_until_it_is_resent_under_its_key(
 def test_outage_shows_what_waits_and_since_when(finance: FinancePlant) -> None:
     finance.erp.stop()
     finance.made("1001")
-    eventually(lambda: finance.reader.read_link().relay.counts[State.PENDING] == 3, within_s=20)
-    eventually(lambda: not finance.reader.read_link().answers, within_s=20)
+    eventually(lambda: finance.reader.read_link().relay.counts[State.PENDING] == 3)
+    eventually(lambda: not finance.reader.read_link().answers)
     link = finance.reader.read_link()
     drawn = link_view(link, zone=ZONE, size=link.relay.upto_seq)
     assert "The ERP does not answer." in drawn
@@ -234,6 +236,9 @@ def test_finance_follows_a_difference_to_its_proof_and_resends(
     expect(drawer).to_contain_text("proven to be the ERP's")
     expect(drawer).to_contain_text("Viktor Vogel (viktor)")
     assert grave_findings(page) == []
+    with page.expect_download() as fetched:
+        drawer.get_by_test_id("files").get_by_role("link").click()
+    assert fetched.value.suggested_filename.startswith("evt_")
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
     assert page.url.endswith("/reconcile?class=qty_mismatch")

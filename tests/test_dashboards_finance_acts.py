@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -42,14 +41,12 @@ def finn(finance: FinancePlant) -> Iterator[Client]:
 
 def row_of(finance: FinancePlant, match_class: str) -> MatchRow:
     """Return the one row of a class, as soon as there is one."""
-    end = time.monotonic() + 20
-    while True:
+
+    def those() -> list[MatchRow]:
         finance.reader.read()
-        found = [one for one in finance.rows() if one.match_class == match_class]
-        if found:
-            return found[0]
-        assert time.monotonic() < end, match_class
-        time.sleep(0.2)
+        return [one for one in finance.rows() if one.match_class == match_class]
+
+    return eventually(those)[0]
 
 
 def assigned(finn: Client, key: str, **changes: Any) -> httpx.Response:
@@ -142,7 +139,7 @@ def test_skipped_message_lets_its_order_go_on_and_its_row_keeps_class_and_signat
         counts = evidence.counts(outbox)
         return (counts[State.SKIPPED], counts[State.DONE]) == (1, 2)
 
-    eventually(settled, within_s=20)
+    eventually(settled)
     kept = evidence.find(outbox, row.key)
     assert kept is not None
     assert kept.settled_by == f"entry {answer.json()['last_seq']}"
@@ -172,7 +169,7 @@ def test_superseded_message_names_a_later_one_of_its_order(
     answer = finn.send("message.supersede", by="finn", instead=instead, **given)
     assert answer.status_code == 200, answer.text
     outbox = finance.boundary.outbox
-    eventually(lambda: evidence.counts(outbox)[State.SUPERSEDED] == 1, within_s=20)
+    eventually(lambda: evidence.counts(outbox)[State.SUPERSEDED] == 1)
 
 
 @pytest.mark.requirement("L8", "K8")
@@ -213,7 +210,7 @@ def test_posting_by_hand_is_reversed_in_the_erp_by_two_people(
     message = evidence.messages(finance.boundary.outbox)[-1]
     assert (message.type, message.state) == ("mes.document_reversed.v1", State.DONE)
     assert message.entry_seq == answer.json()["last_seq"]
-    eventually(lambda: {one.match_class for one in finance.rows()} == {"matched"}, within_s=20)
+    eventually(lambda: {one.match_class for one in finance.rows()} == {"matched"})
     after = next(one for one in finance.rows() if one.key == row.key)
     assert (after.match_class, len(after.postings)) == ("matched", 2)
     assert after.cause == "Posted by hand and taken back: nothing moved in the end."

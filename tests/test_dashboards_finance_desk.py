@@ -123,7 +123,7 @@ def test_reversal_is_offered_proposed_agreed_and_then_only_shown(
         signed(desk, "reverse", row.key, "finn", **given)
     signed(desk, "reverse", row.key, "sana", **given)
     finance.told()
-    eventually(lambda: {one.match_class for one in finance.rows()} == {"matched"}, within_s=20)
+    eventually(lambda: {one.match_class for one in finance.rows()} == {"matched"})
     lines = [one for one in finance.erp.lines("1001") if one["lot"] == "PV-3302"]
     assert [Decimal(one["quantity"]) for one in lines] == [Decimal("1.8"), 3, -3]
 
@@ -144,7 +144,7 @@ def test_reversal_that_the_erp_refuses_is_given_up_under_signature_and_its_order
     finance.erp.admin("orders", id="1001", state="locked")
     signed(desk, "reverse", key, "quinn", **given)
     outbox = finance.boundary.outbox
-    eventually(lambda: evidence.counts(outbox)[State.DEAD] == 1, within_s=20)
+    eventually(lambda: evidence.counts(outbox)[State.DEAD] == 1)
     (reversal,) = evidence.messages(outbox, state=State.DEAD)
     found = desk.rows.find(reversal.event_id)
     assert found is not None
@@ -153,7 +153,7 @@ def test_reversal_that_the_erp_refuses_is_given_up_under_signature_and_its_order
     assert "The ERP refused to reverse document" in drawn
     assert "Skip the reversal" in drawn
     signed(desk, "skip", key, "finn", why="The ERP's keeper did it.", message=reversal.event_id)
-    eventually(lambda: evidence.counts(outbox)[State.SKIPPED] == 1, within_s=20)
+    eventually(lambda: evidence.counts(outbox)[State.SKIPPED] == 1)
     assert looked(desk, key).row.match_class == "missing_in_mes"
     assert "fix-drop" not in forms(looked(desk, key))
 
@@ -175,5 +175,5 @@ def test_row_of_an_order_that_was_opened_here_links_it_and_is_then_told(
     assert found is not None
     assert found.erp_ref == "1003"
     finance.told()
-    eventually(lambda: {one.match_class for one in finance.rows()} == {"matched"}, within_s=20)
+    eventually(lambda: {one.match_class for one in finance.rows()} == {"matched"})
     assert finance.erp.lines("1003")

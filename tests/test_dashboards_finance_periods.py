@@ -50,7 +50,7 @@ def classes(finance: FinancePlant) -> dict[str, int]:
 
 
 def until(finance: FinancePlant, **wanted: int) -> None:
-    eventually(lambda: classes(finance) == wanted, within_s=20)
+    eventually(lambda: classes(finance) == wanted)
 
 
 def signs(finn: Client, period: str, **more: Any) -> httpx.Response:

@@ -67,7 +67,7 @@ class Replacing:
             self.finance.reader.read()
             return self.finance.reader.row(self.key)
 
-        eventually(lambda: (it := found()) and it.match_class == match_class, within_s=20)
+        eventually(lambda: (it := found()) and it.match_class == match_class)
         row = found()
         assert row is not None
         return row

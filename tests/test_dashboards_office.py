@@ -263,7 +263,7 @@ def test_link_and_metrics_tell_of_a_refusal_an_outage_and_its_end(
     assert figure(text, "erp_oldest_open_seconds") > 0
     finance.erp.stop()
     finance.made("1002")
-    eventually(lambda: figure(httpx.get(metrics).text, "erp_endpoint_up") == 0, within_s=20)
+    eventually(lambda: figure(httpx.get(metrics).text, "erp_endpoint_up") == 0)
     expect(page.get_by_text("The ERP does not answer.")).to_be_visible()
 
 
@@ -361,8 +361,8 @@ def test_items_and_customers_have_versions_and_what_vanished_is_told(
     finance.by_hand("DELETE FROM production_order WHERE id = '1004'")
     finance.boundary.puller.wake()
     nouns = finance.plant.execution.nouns
-    eventually(lambda: bool(nouns.all(Customer)), within_s=20)
-    eventually(lambda: nouns.get(ErpMaterial, "PVP").version == 2, within_s=20)  # type: ignore[union-attr]
+    eventually(lambda: bool(nouns.all(Customer)))
+    eventually(lambda: nouns.get(ErpMaterial, "PVP").version == 2)  # type: ignore[union-attr]
     page = finance.plant.screen(open_screen, "quinn", dark=True).go("/office?view=master")
     ready(page)
     expect(page.get_by_test_id("vanished")).to_contain_text("1004")
