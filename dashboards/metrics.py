@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from core.clock import now, parse_iso
@@ -29,7 +29,7 @@ class Figures(Collector):
         """Return all figures as Prometheus reads them, those of the process last."""
         return generate_latest(self._registry) + generate_latest()
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """Yield every figure as it is now."""
         plant, gate = self._plant, self._gate
         yield _one("open_pages", "Pages open now.", len(gate.owners))
@@ -41,7 +41,7 @@ class Figures(Collector):
             yield from link_figures(side)
 
 
-def link_figures(side: LinkSide) -> Iterator[GaugeMetricFamily]:
+def link_figures(side: LinkSide) -> Iterator[Metric]:
     """Yield how the link to the ERP stands, from the same readings as `/office`."""
     at, relay = now(), side.relay.status()
     messages = _many("erp_messages", "Messages by state.", "state")
@@ -54,7 +54,7 @@ def link_figures(side: LinkSide) -> Iterator[GaugeMetricFamily]:
     yield _one("erp_facts_without_message", "Facts the ERP is not told of yet.", relay.asides)
     yield _one("erp_endpoint_up", "1 while messages go out.", relay.endpoint is Endpoint.UP)
     age_of = _many("erp_pull_age_seconds", "Time since the ERP last answered for it.", "kind")
-    answers = GaugeMetricFamily(
+    answers = CounterMetricFamily(  # kept in the outbox: a restart does not set it back
         f"{PREFIX}_erp_pull_answers", "Answers to pulls.", labels=["kind", "answer"]
     )
     stale = _many("erp_pull_stale", "1 while the last good page is old or missing.", "kind")
