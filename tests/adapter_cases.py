@@ -14,6 +14,7 @@ CASES = {
     "test_closed_missing_and_future_periods_are_known_before_and_refused": "Closed, missing period",
     "test_an_order_that_is_over_takes_nothing": "Order that is over",
     "test_a_reversal_undoes_its_original_once_and_both_stay": "Reversal, once",
+    "test_a_document_that_no_message_stands_behind_is_undone_once": "Document of its own, undone",
     "test_finished_goods_in_parts_sum_to_the_whole": "Finished goods in parts",
     "test_the_wish_to_wait_is_heard": "Told to wait",
     "test_a_secret_that_ran_out_pauses_and_books_nothing": "Secret ran out",
@@ -40,6 +41,7 @@ TWICE = "test_a_request_delivered_twice_is_booked_once"
 PERIODS = "test_closed_missing_and_future_periods_are_known_before_and_refused"
 NAMES = "test_unknown_order_item_lot_and_unit_are_refused_by_name"
 REVERSAL = "test_a_reversal_undoes_its_original_once_and_both_stay"
+UNDONE = "test_a_document_that_no_message_stands_behind_is_undone_once"
 PARTS = "test_finished_goods_in_parts_sum_to_the_whole"
 WAIT = "test_the_wish_to_wait_is_heard"
 MASTERS = "test_master_data_comes_whole_once_and_then_as_nothing_new"
@@ -53,13 +55,14 @@ DIFFERS = {
         NAMES: "h",
         PERIODS: "c",
         REVERSAL: "i",
+        UNDONE: "k",
         PARTS: "i",
         WAIT: "j",
         MASTERS: "d",
     },
     "sage-x3": {BOOKED: "e", PERIODS: "f", MASTERS: "d"},
-    "dynamics": {BOOKED: "w", TWICE: "x", PERIODS: "y", MASTERS: "d"},
-    "oracle": {BOOKED: "z", TWICE: "x", PERIODS: "c", MASTERS: "d"},
+    "dynamics": {BOOKED: "w", TWICE: "x", PERIODS: "y", UNDONE: "k", MASTERS: "d"},
+    "oracle": {BOOKED: "z", TWICE: "x", PERIODS: "c", UNDONE: "k", MASTERS: "d"},
     "ifs-cloud": {BOOKED: "e", PERIODS: "f", MASTERS: "d"},
     "infor-ln": {BOOKED: "e", PERIODS: "f", MASTERS: "d"},
     "netsuite": {BOOKED: "u", MASTERS: "d"},

@@ -323,6 +323,31 @@ def test_a_reversal_undoes_its_original_once_and_both_stay(port: Port, started: 
     assert refused(port.post(posting(other))) == "original_unknown"
 
 
+@pytest.mark.requirement("K8", "L8")
+def test_a_document_that_no_message_stands_behind_is_undone_once(
+    port: Port, started: Story
+) -> None:
+    found = put(port, started.consumed())
+    assert isinstance(found, Posted)
+    number, year = found.docs[0].id, found.docs[0].year
+    undo = started.undone(number, year, kg="0.12")
+    if not port.profile.books(undo.type):  # its keeper reverses it there, and the row says so
+        told = port.reverse(found.docs[0], "key", TODAY)
+        assert refused(told) == "reverse_by_message"
+        return
+    other = started.undone(number, year, kg="0.13")
+    assert refused(put(port, other)) == "reversal_differs"
+    assert refused(put(port, started.undone("987654321", year, kg="0.12"))) == "document_unknown"
+    first = put(port, undo)
+    assert isinstance(first, Posted), first
+    again = put(port, undo)
+    assert isinstance(again, Duplicate)
+    assert again.docs == first.docs
+    twice = put(port, started.undone(number, year, kg="0.12"))
+    assert isinstance(twice, Duplicate) or refused(twice) == "already_reversed"
+    assert sum(one.quantity or 0 for one in booked(port, started.order)) == 0
+
+
 @pytest.mark.requirement("A5")
 def test_finished_goods_in_parts_sum_to_the_whole(port: Port, started: Story) -> None:
     assert isinstance(port.post(posting(started.consumed("1000"))), Posted)

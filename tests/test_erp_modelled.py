@@ -68,7 +68,7 @@ def test_each_is_reached_as_its_maker_publishes_it(
         "reference": made.data.erp_ref, "messageId": made.id, "digest": posting(made).digest,
         "movement": "issue", "orderNumber": story.order, "itemNumber": "LAC", "lotNumber": "L-1",
         "locationCode": "RM", "postingDate": made.data.posting_date,
-        "quantity": Decimal("0.12001"), "unitCode": "KGM", "corrects": "",
+        "quantity": Decimal("0.12001"), "unitCode": "KGM", "corrects": "", "undoes": "",
     }  # fmt: skip
     kept = [it["body"] for it in peer.requests() if it["path"].endswith(("/token", ".oauth2"))]
     assert set(kept) == {"(kept back)"}

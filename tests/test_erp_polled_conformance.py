@@ -209,6 +209,11 @@ def test_a_reversal_undoes_its_original_once_and_both_stay(door: Door, story: St
     assert refused(door.port.reverse(outcome.docs[0], "key", TODAY)) == "not_reversible"
 
 
+@pytest.mark.requirement("K8", "L8")
+def test_a_document_that_no_message_stands_behind_is_undone_once(door: Door, story: Story) -> None:
+    assert not door.port.profile.books(story.undone("1-1", "2026", kg="1").type)
+
+
 @pytest.mark.requirement("A5")
 def test_finished_goods_in_parts_sum_to_the_whole(door: Door, story: Story) -> None:
     assert "partial_fg" not in door.port.profile.supports  # one build a batch, at its release

@@ -78,7 +78,7 @@ def test_a_run_carries_pool_language_and_the_message_as_json(
         "I_REF": made.data.erp_ref, "I_MSG": made.id, "I_DIG": posting(made).digest,
         "I_MVT": "issue", "I_FCY": "FR011", "I_MFG": story.order, "I_ITM": "LAC", "I_LOT": "L-1",
         "I_LOC": "RM", "I_DAT": made.data.posting_date.replace("-", ""), "I_QTY": "0.12001",
-        "I_STU": "KG", "I_COR": "",
+        "I_STU": "KG", "I_COR": "", "I_UND": "",
     }}  # fmt: skip
 
 

@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from core.clock import now
 from erp.adapters.calling import clock_of
-from erp.adapters.words import Holdings
+from erp.adapters.reading import UNREADABLE
+from erp.adapters.words import Holdings, Undoes, Words
 from erp.contract import erp_ref
 from erp.errors import ErpUnreachable
 from erp.port import (
@@ -38,7 +39,7 @@ def missing(of: Holdings, posting: Posting) -> Rejected | None:
     Raises:
         ErpUnreachable: a question got no answer.
     """
-    found = wrong_date(of, posting)
+    found = wrong_date(of, posting) or _undone(of, posting.document)
     if found is None and posting.corrects is not None:
         found = of.undoing(erp_ref(posting.corrects), posting)
     if found is None:
@@ -46,6 +47,11 @@ def missing(of: Holdings, posting: Posting) -> Rejected | None:
     for line in posting.lines:
         found = found or _wrong_line(of, line)
     return found
+
+
+def _undone(of: Holdings, doc: DocumentRef | None) -> Rejected | None:
+    by = of.undone_by(doc) if doc is not None and isinstance(of, Undoes) else None
+    return already_reversed(doc.id, by) if doc is not None and by is not None else None
 
 
 def wrong_date(of: Holdings, posting: Posting) -> Rejected | None:
@@ -89,6 +95,32 @@ def original_unknown(original: str) -> Rejected:
 def already_reversed(original: str, by: str) -> Rejected:
     """Return the refusal of a reversal of what is undone; `by` names what undid it."""
     return Rejected("already_reversed", f"{original}: reversed by {by}.")
+
+
+def other_document(words: Words, posting: Posting) -> Rejected | None:
+    """Return why the document that a message undoes is not as it was signed; None where it is.
+
+    What is posted to undo it is one movement, so a document of several lines is left to the ERP.
+
+    Raises:
+        ErpUnreachable: no answer, or books that cannot be read.
+    """
+    doc = posting.document
+    if doc is None:
+        return None
+    if len(posting.lines) != 1:
+        detail = f"Document {doc.id} has {len(posting.lines)} lines: its keeper reverses it there."
+        return Rejected("does_not_fit", detail)
+    try:
+        lines = [
+            line
+            for _, read in words.books(posting.order.erp, 0)
+            for line in read()
+            if (line.document.id, line.document.year) == (doc.id, doc.year)
+        ]
+    except UNREADABLE as fault:
+        raise ErpUnreachable(words.address, f"the books are not readable: {fault}") from fault
+    return differs(lines, posting, doc)
 
 
 def differs(lines: Sequence[LedgerLine], posting: Posting, doc: DocumentRef) -> Rejected | None:

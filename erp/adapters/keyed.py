@@ -13,7 +13,15 @@ from erp.adapters.units import Units
 from erp.port import DocumentRef, ErpProfile, Exchange
 
 SUPPORTS = frozenset(
-    {"reversal", "partial_fg", "lot_on_issue", "native_key", "read_back", "future_dates"}
+    {
+        "reversal",
+        "document_reversal",
+        "partial_fg",
+        "lot_on_issue",
+        "native_key",
+        "read_back",
+        "future_dates",
+    }
 )
 
 

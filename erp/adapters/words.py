@@ -106,6 +106,14 @@ class Takes(Protocol):
 
 
 @runtime_checkable
+class Undoes(Protocol):
+    """An ERP whose books say which of its documents a posting of ours undoes."""
+
+    def undone_by(self, doc: DocumentRef) -> str | None:
+        """Return what undoes a document already, None where nothing does."""
+
+
+@runtime_checkable
 class Cancels(Protocol):
     """An ERP that undoes a document by its own number."""
 

@@ -171,6 +171,7 @@ class BusinessCentral:
             **record,
             "quantity": f"{record['quantity']}",
             "corrects": record.get("corrects", ""),
+            "undoes": record.get("undoes", ""),
             "entryNumber": number,
         }
         work.put("posting", record["reference"], kept)
@@ -197,8 +198,16 @@ class BusinessCentral:
         if item["baseUnitOfMeasureCode"] != record["unitOfMeasureCode"]:
             words = f"The Item Unit of Measure does not exist: {record['unitOfMeasureCode']}"
             raise refuse("Internal_RecordNotFound", words)
+        if record.get("undoes"):
+            self._check_entry(work, record["undoes"])
         if record.get("corrects"):
             self._check_original(work, record["corrects"])
+
+    def _check_entry(self, work: Work, number: str) -> None:
+        if work.get("entry", number) is None:
+            raise refuse("Internal_RecordNotFound", f"The Entry does not exist: {number}")
+        if any(it["undoes"] == number for it in work.all("posting")):
+            raise dialog(f"Entry {number} has been undone already.")
 
     def _check_original(self, work: Work, original: str) -> None:
         if work.get("posting", original) is None:

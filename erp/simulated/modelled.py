@@ -169,6 +169,11 @@ class Modelled:
         original = record["corrects"]
         if original and work.get("postings", original) is None:
             raise refuse("ORIGINAL", f"{original} was never posted.")
+        undoes = record["undoes"]
+        if undoes and work.get("entries", undoes) is None:
+            raise refuse("ENTRY", f"Entry {undoes} is not there.")
+        if undoes and any(it["undoes"] == undoes for it in work.all("postings")):
+            raise refuse("UNDONE", f"Entry {undoes} is undone already.")
         if original and any(it["corrects"] == original for it in work.all("postings")):
             raise refuse("CORRECTED", f"{original} is corrected already.")
 

@@ -162,6 +162,8 @@ class SageX3:
                 return [it for it in work.all("entry") if it["REF"] == key]
             case "reversal":
                 return [it for it in work.all("entry") if it["COR"] == key]
+            case "undoing":
+                return [it for it in work.all("entry") if it["UND"] == key]
             case "lot":
                 return [it for it in work.all("lot") if (it["ITMREF"], it["LOT"]) == (key, lot)]
             case "period":
@@ -200,6 +202,7 @@ class SageX3:
             "IPTDAT": given["I_DAT"], "ACCDAT": given["I_DAT"], "NUMVCR": f"STK{number:08d}",
             "CREDATTIM": iso(now()), "REF": given["I_REF"], "MSG": given["I_MSG"],
             "DIG": given["I_DIG"], "MVT": movement, "COR": given["I_COR"],
+            "UND": given["I_UND"],
         }  # fmt: skip
         work.put("entry", str(number), entry)
         return told(1, {"GRP2": self._shown(entry, "1")})
@@ -227,6 +230,11 @@ class SageX3:
         lot = f"{given['I_ITM']}/{given['I_LOT']}"
         if given["I_MVT"] != "receipt" and work.get("lot", lot) is None:
             raise refuse("LOT", f"Lot {lot} does not exist")
+        if given["I_UND"]:
+            if all(it["VCRNUM"] != given["I_UND"] for it in work.all("entry")):
+                raise refuse("UND", f"Tracking {given['I_UND']} does not exist")
+            if any(it["UND"] == given["I_UND"] for it in work.all("entry")):
+                raise refuse("UNDDONE", f"Tracking {given['I_UND']} is undone already")
         if given["I_COR"]:
             corrected = [it for it in work.all("entry") if it["REF"] == given["I_COR"]]
             if not corrected:

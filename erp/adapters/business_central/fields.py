@@ -25,16 +25,18 @@ CODES = {
     "locationCode": 10,
     "unitOfMeasureCode": 10,
     "corrects": 20,
+    "undoes": 20,
 }
 TEXTS = {"messageId": 40, "digest": 64}
-REQUIRED = frozenset(CODES) - {"corrects"} | frozenset(TEXTS)
+OPTIONAL = frozenset({"corrects", "undoes"})
+REQUIRED = frozenset(CODES) - OPTIONAL | frozenset(TEXTS)
 POSTING = frozenset(CODES) | frozenset(TEXTS) | {"entryType", "movement", "postingDate", "quantity"}
 
 
 def faults(record: Mapping[str, Any]) -> list[str]:
     """Return what of a posting the page would not take: fields, lengths, types, digits."""
     found = [f"{name}: no such field" for name in sorted(set(record) - POSTING)]
-    found += [f"{name}: is missing" for name in sorted(POSTING - {"corrects"} - set(record))]
+    found += [f"{name}: is missing" for name in sorted(POSTING - OPTIONAL - set(record))]
     for name, length in {**CODES, **TEXTS}.items():
         if name not in record:
             continue

@@ -96,6 +96,8 @@ def posting_record(posting: Posting, plant: BcPlant) -> dict[str, Any]:
     }
     if posting.corrects is not None:
         record["corrects"] = erp_ref(posting.corrects)
+    if posting.document is not None:
+        record["undoes"] = posting.document.id
     return record
 
 

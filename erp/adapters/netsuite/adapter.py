@@ -120,6 +120,10 @@ class NetSuiteWords:
         by = f"transaction {undone['id']}" if undone else ""
         return checks.already_reversed(original, by) if undone else None
 
+    def undone_by(self, doc: DocumentRef) -> str | None:
+        found = self._one(queries.undoing(mapping.document_mark(doc)))
+        return f"transaction {found['id']}" if found else None
+
     # postings
 
     def _standing(
@@ -135,7 +139,7 @@ class NetSuiteWords:
         return [mapping.document_of(row) for row in self.netsuite.rows(queries.by_reference(ref))]
 
     def ahead(self, posting: Posting) -> Outcome | None:
-        return self._standing(posting)
+        return self._standing(posting) or checks.other_document(self, posting)
 
     def request(self, posting: Posting) -> Request | Outcome:
         kind = RECORD_OF[posting.lines[0].movement]

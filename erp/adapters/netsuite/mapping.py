@@ -2,7 +2,7 @@
 
 A transaction carries the message's 16-character reference as its external id, by which it is found
 again. Its memo holds the message's id, the order, 125 bits of the bytes' SHA-256 and, of a
-reversal, the original's reference.
+reversal, the original's reference, or the internal id of a transaction that nothing stands behind.
 
 Unverified on a real account: that an issue and a completion take a negative quantity, and that
 an assignment's quantity is negative where stock goes out. Where either is otherwise the posting is
@@ -41,7 +41,7 @@ from erp.port import (
 )
 
 MEMO = re.compile(
-    r"(evt_[0-9A-Z]{26}) (\S+) ([0-9A-HJKMNP-TV-Z]{25})(?: ([0-9A-HJKMNP-TV-Z]{16}))?"
+    r"(evt_[0-9A-Z]{26}) (\S+) ([0-9A-HJKMNP-TV-Z]{25})(?: ([0-9A-HJKMNP-TV-Z]{16}|#\d{1,18}))?"
 )
 STATES = {
     "A": ErpOrderState.PLANNED,
@@ -87,9 +87,8 @@ class NetSuitePlant:
 
     def profile(self) -> ErpProfile:
         """Return what fits."""
-        supports = {"reversal", "partial_fg", "lot_on_issue", "read_back", "async_accept"}
-        if self.asynchronous:
-            supports.add("native_key")
+        supports = {"reversal", "document_reversal", "partial_fg", "lot_on_issue", "read_back"}
+        supports |= {"async_accept"} | ({"native_key"} if self.asynchronous else set())
         told = {CONSUMED, RETURNED, PRODUCED, REVERSED} | ({SCRAPPED} if self.scrap else set())
         return ErpProfile(
             name="NetSuite",
@@ -113,9 +112,16 @@ class Resolved:
     lots: Sequence[str | None]
 
 
+def document_mark(doc: DocumentRef) -> str:
+    """Return how a memo names a transaction by its internal id: a reference of ours has no #."""
+    return f"#{doc.id}"
+
+
 def memo(posting: Posting) -> str:
     """Return what a transaction says about its message."""
     undoes = f" {erp_ref(posting.corrects)}" if posting.corrects else ""
+    if posting.document is not None:
+        undoes = f" {document_mark(posting.document)}"
     return f"{posting.key} {posting.order.erp} {digest_text(posting.digest)}{undoes}"
 
 

@@ -122,6 +122,10 @@ class ODataWords:
         by = f"transaction {undone[0]['entryNumber']}" if undone else ""
         return checks.already_reversed(original, by) if undone else None
 
+    def undone_by(self, doc: DocumentRef) -> str | None:
+        found = self._rows("postings", f"undoes eq {quoted(doc.id)}")
+        return f"transaction {found[0]['entryNumber']}" if found else None
+
     # postings
 
     def _standing(self, ref: str, digest: str = "") -> Standing | None:
@@ -137,7 +141,7 @@ class ODataWords:
         return list(standing.documents) if standing else []
 
     def ahead(self, posting: Posting) -> Outcome | None:
-        return None  # the reference is the service's own key
+        return checks.other_document(self, posting)  # the reference is the service's own key
 
     def request(self, posting: Posting) -> Request | Outcome:
         record = mapping.posting_record(posting, self.plant)

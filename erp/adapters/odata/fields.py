@@ -22,8 +22,9 @@ TEXTS = {
     "locationCode": 35,
     "unitCode": 10,
     "corrects": 20,
+    "undoes": 20,
 }
-MAY_BE_EMPTY = frozenset({"corrects", "locationCode"})
+MAY_BE_EMPTY = frozenset({"corrects", "undoes", "locationCode"})
 POSTING = frozenset(TEXTS) | {"movement", "postingDate", "quantity"}
 SETS = ("postings", "entries", "items", "bomLines", "orders", "customers", "lots", "periods")
 

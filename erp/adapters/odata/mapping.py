@@ -71,6 +71,7 @@ def posting_record(posting: Posting, plant: ODataPlant) -> dict[str, Any]:
         "quantity": plant.units.theirs(line.quantity, line.unit),
         "unitCode": plant.units[line.unit].code,
         "corrects": erp_ref(posting.corrects) if posting.corrects else "",
+        "undoes": posting.document.id if posting.document else "",
     }
 
 

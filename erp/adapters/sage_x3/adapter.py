@@ -149,13 +149,17 @@ class X3Words:
         by = f"tracking {undone[0]['VCRNUM']}" if undone else ""
         return checks.already_reversed(original, by) if undone else None
 
+    def undone_by(self, doc: DocumentRef) -> str | None:
+        found = self._lines("undoing", key=doc.id)
+        return f"tracking {found[0]['VCRNUM']}" if found else None
+
     # postings
 
     def find(self, ref: str) -> list[DocumentRef]:
         return [mapping.document_of(line) for line in self._lines("posting", key=ref)]
 
     def ahead(self, posting: Posting) -> Outcome | None:
-        return None  # the reference is the subprogram's own key
+        return checks.other_document(self, posting)  # the reference is the subprogram's own key
 
     def request(self, posting: Posting) -> Request | Outcome:
         given = mapping.posting_parameters(posting, self.plant)

@@ -29,11 +29,16 @@ TEXTS = {
     "I_LOC": 10,
     "I_STU": 3,
     "I_COR": 20,
+    "I_UND": 20,
 }
-MAY_BE_EMPTY = frozenset({"I_COR", "I_LOC"})
-CAPITALS = frozenset({"I_REF", "I_FCY", "I_MFG", "I_ITM", "I_LOT", "I_LOC", "I_STU", "I_COR"})
+MAY_BE_EMPTY = frozenset({"I_COR", "I_UND", "I_LOC"})
+CAPITALS = frozenset(
+    {"I_REF", "I_FCY", "I_MFG", "I_ITM", "I_LOT", "I_LOC", "I_STU", "I_COR", "I_UND"}
+)
 POSTING = frozenset(TEXTS) | {"I_DAT", "I_QTY"}
-KINDS = ("item", "bom", "order", "customer", "entry", "posting", "reversal", "lot", "period")
+KINDS = (
+    "item", "bom", "order", "customer", "entry", "posting", "reversal", "undoing", "lot", "period",
+)  # fmt: skip
 READING = frozenset({"I_KIND", "I_FCY", "I_KEY", "I_LOT", "I_AFTER"})
 
 

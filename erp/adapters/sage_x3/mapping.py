@@ -84,6 +84,7 @@ def posting_parameters(posting: Posting, plant: X3Plant) -> dict[str, str]:
         "I_QTY": quantity_text(plant.units.theirs(line.quantity, line.unit)),
         "I_STU": plant.units[line.unit].code,
         "I_COR": erp_ref(posting.corrects) if posting.corrects else "",
+        "I_UND": posting.document.id if posting.document else "",
     }
 
 
