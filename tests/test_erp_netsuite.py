@@ -163,6 +163,8 @@ def test_a_built_order_takes_an_issue_and_a_closed_one_nothing(
 
 @pytest.mark.requirement("K4")
 def test_orders_changed_since_are_asked_for_in_netsuites_time(port: Port) -> None:
+    assert PLANT.profile().deltas == frozenset()
+    assert replace(PLANT, orders_by_change=True).profile().deltas == {Kind.ORDER}
     later = Cursor(now() + timedelta(days=1))
     assert port.pull(Kind.ORDER, later, None).records == ()
     assert len(port.pull(Kind.ORDER, Cursor(now() - timedelta(days=1)), None).records or ()) > 1

@@ -6,6 +6,7 @@ The OpenAPI documents lie beside the checkout and are read in place; without the
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -259,6 +260,8 @@ def test_orders_changed_since_are_asked_for_with_fourteen_characters(
 
     assert port.pull(Kind.ORDER, Cursor(now() + timedelta(days=1)), None).records == ()
     query = json.loads(peer.requests()[-1]["query"])["$filter"]
+    assert PLANT.profile().deltas == frozenset()  # whole, unless a plant has tried it
+    assert replace(PLANT, orders_by_change=True).profile().deltas == {Kind.ORDER}
     stamp = query.split("LastChangeDateTime ge ")[1].strip("'")
     assert len(stamp) == 14
     assert stamp.isdigit()

@@ -33,4 +33,5 @@ class NetSuiteSetting(ErpSetting, frozen=True, kw_only=True):
     digits: Annotated[int, Meta(ge=0, le=9)] = 5
     scrap: NetSuiteScrap | None = None
     asynchronous: bool = True
+    orders_by_change: bool = False
     secrets: NetSuiteSecrets = NetSuiteSecrets()

@@ -29,4 +29,5 @@ class SapSetting(ErpSetting, frozen=True, kw_only=True):
     order_service: Required = "API_PRODUCTION_ORDER_2_SRV"
     order_set: Required = "A_ProductionOrder_2"
     repeatability: bool = False
+    orders_by_change: bool = False
     secrets: SapSecrets = SapSecrets()

@@ -36,6 +36,7 @@ from erp.port import (
     ErpOrderState,
     ErpProfile,
     Exchange,
+    Kind,
     LedgerLine,
     Posting,
 )
@@ -83,6 +84,7 @@ class NetSuitePlant:
     units: Units = UNITS
     scrap: Scrap | None = None
     asynchronous: bool = True
+    orders_by_change: bool = False
     longest_s: int = 900
 
     def profile(self) -> ErpProfile:
@@ -99,6 +101,7 @@ class NetSuitePlant:
             takes=frozenset(told),
             signs_receipts=False,
             longest_s=0 if self.asynchronous else self.longest_s,
+            deltas=frozenset({Kind.ORDER} if self.orders_by_change else ()),
         )
 
 

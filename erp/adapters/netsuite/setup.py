@@ -20,6 +20,7 @@ def plant(setting: NetSuiteSetting, zone: ZoneInfo) -> NetSuitePlant:
         units=UNITS.renamed(setting.units, setting.digits),
         scrap=scrap,
         asynchronous=setting.asynchronous,
+        orders_by_change=setting.orders_by_change,
     )
 
 

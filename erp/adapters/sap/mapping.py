@@ -29,6 +29,7 @@ from erp.port import (
     ErpOrderState,
     ErpProfile,
     Exchange,
+    Kind,
     LedgerLine,
     Posting,
     PostingLine,
@@ -64,7 +65,8 @@ class SapPlant:
     `units` are the base units in which the plant's materials are kept: SAP rounds an entry to
     three digits of its base unit without a word, so a plant that weighs milligrams keeps its
     materials in G. `scrap` are fields beside the order that a scrap posting needs there, such as a
-    cost center. `repeatability` only where the customer has set it up in the Gateway.
+    cost center. `repeatability` only where the customer has set it up in the Gateway,
+    `orders_by_change` only where a release and a close are seen to move an order's time of change.
     """
 
     plant: str
@@ -77,6 +79,7 @@ class SapPlant:
     order_set: str = "A_ProductionOrder_2"
     client: str | None = None
     repeatability: bool = False
+    orders_by_change: bool = False
     longest_s: int = 600
 
     def profile(self) -> ErpProfile:
@@ -91,6 +94,7 @@ class SapPlant:
             signs_receipts=False,
             reads_gl=False,
             longest_s=0 if self.repeatability else self.longest_s,
+            deltas=frozenset({Kind.ORDER} if self.orders_by_change else ()),
         )
 
 

@@ -23,6 +23,7 @@ def plant(setting: SapSetting, zone: ZoneInfo) -> SapPlant:
         order_set=setting.order_set,
         client=setting.client,
         repeatability=setting.repeatability,
+        orders_by_change=setting.orders_by_change,
     )
 
 
