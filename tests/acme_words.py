@@ -151,10 +151,7 @@ class AcmeWords:
 
     def undoing(self, original: str, posting: Posting) -> Rejected | None:
         found = self.find(original)
-        by = self.undone_by(found[0]) if found else None
-        if not found:
-            return checks.original_unknown(original)
-        return checks.already_reversed(original, by) if by else None
+        return checks.undoing(original, found, lambda: self.undone_by(found[0]))
 
     # postings
 

@@ -5,7 +5,7 @@ stay beside it where it has said any.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from core.clock import now
@@ -135,6 +135,16 @@ def differs(lines: Sequence[LedgerLine], posting: Posting, doc: DocumentRef) -> 
     if booked != told or {one.order for one in lines} != {posting.order.erp}:
         return Rejected("reversal_differs", f"The lines do not undo document {doc.id}.")
     return None
+
+
+def undoing(
+    original: str, found: Sequence[DocumentRef], undone_by: Callable[[], str | None]
+) -> Rejected | None:
+    """Return why what was booked as `found` cannot be reversed: it is not there, or undone."""
+    if not found:
+        return original_unknown(original)
+    by = undone_by()
+    return already_reversed(original, by) if by else None
 
 
 def explained(

@@ -133,14 +133,15 @@ class BcWords:
         return bool(self.bc.rows(self.bc.path(ANALYTICS, "itemLedgerEntries"), query))
 
     def undoing(self, original: str, posting: Posting) -> Rejected | None:
-        if not self.find(original):
-            return checks.original_unknown(original)
-        undone = self._own("postings", f"corrects eq {quoted(original)}")
-        by = f"entry {undone[0]['entryNumber']}" if undone else ""
-        return checks.already_reversed(original, by) if undone else None
+        return checks.undoing(
+            original, self.find(original), lambda: self._undone("corrects", original)
+        )
 
     def undone_by(self, doc: DocumentRef) -> str | None:
-        found = self._own("postings", f"undoes eq {quoted(doc.id)}")
+        return self._undone("undoes", doc.id)
+
+    def _undone(self, field: str, value: str) -> str | None:
+        found = self._own("postings", f"{field} eq {quoted(value)}")
         return f"entry {found[0]['entryNumber']}" if found else None
 
     # postings

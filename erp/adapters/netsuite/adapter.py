@@ -114,14 +114,13 @@ class NetSuiteWords:
         return raw is not None and self._one(queries.lot(raw["id"], lot)) is not None
 
     def undoing(self, original: str, posting: Posting) -> Rejected | None:
-        if not self.find(original):
-            return checks.original_unknown(original)
-        undone = self._one(queries.undoing(original))
-        by = f"transaction {undone['id']}" if undone else ""
-        return checks.already_reversed(original, by) if undone else None
+        return checks.undoing(original, self.find(original), lambda: self._undone(original))
 
     def undone_by(self, doc: DocumentRef) -> str | None:
-        found = self._one(queries.undoing(mapping.document_mark(doc)))
+        return self._undone(mapping.document_mark(doc))
+
+    def _undone(self, mark: str) -> str | None:
+        found = self._one(queries.undoing(mark))
         return f"transaction {found['id']}" if found else None
 
     # postings

@@ -143,14 +143,15 @@ class X3Words:
         return bool(self._lines("lot", key=item, lot=lot))
 
     def undoing(self, original: str, posting: Posting) -> Rejected | None:
-        if not self.find(original):
-            return checks.original_unknown(original)
-        undone = self._lines("reversal", key=original)
-        by = f"tracking {undone[0]['VCRNUM']}" if undone else ""
-        return checks.already_reversed(original, by) if undone else None
+        return checks.undoing(
+            original, self.find(original), lambda: self._undone("reversal", original)
+        )
 
     def undone_by(self, doc: DocumentRef) -> str | None:
-        found = self._lines("undoing", key=doc.id)
+        return self._undone("undoing", doc.id)
+
+    def _undone(self, field: str, value: str) -> str | None:
+        found = self._lines(field, key=value)
         return f"tracking {found[0]['VCRNUM']}" if found else None
 
     # postings
