@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from core.clock import now
 from erp.adapters.quickbooks import tasks
 from erp.adapters.quickbooks.adapter import QuickBooksErp
 from erp.adapters.quickbooks.mapping import QbPlant
@@ -46,13 +48,18 @@ class Door:
     plant: QbPlant = QB_PLANT
     secret: str = SECRET
     number: int = field(default_factory=free_port)
+    ahead: timedelta = timedelta()  # how much later than now it is for the door
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.queue = Queue(f"sqlite:///{self.folder / 'queue.db'}")
-        talk = Conversation(self.queue, self.plant, user=USER, secret=self.secret, lease_s=LEASE_S)
+        talk = Conversation(
+            self.queue, self.plant, user=USER, secret=self.secret, lease_s=LEASE_S, clock=self.clock
+        )
         address = f"http://127.0.0.1:{self.number}"
-        self.port = QuickBooksErp(self.queue, self.plant, address=address, talk=talk)
+        self.port = QuickBooksErp(
+            self.queue, self.plant, address=address, talk=talk, clock=self.clock
+        )
         app = FastAPI()
         app.include_router(self.port.door())
         config = uvicorn.Config(app, host="127.0.0.1", port=self.number, log_level="error")
@@ -60,6 +67,9 @@ class Door:
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
         eventually(lambda: self.server.started)
+
+    def clock(self) -> datetime:
+        return now() + self.ahead
 
     @property
     def url(self) -> str:
