@@ -1,5 +1,4 @@
 import re
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -10,6 +9,7 @@ from dashboards.plant import PlantServices
 from dashboards.security import Gate
 from dashboards.session import Sessions, Viewer
 from dashboards.theme import Frame, frame
+from tests.patience import eventually
 from tests.sockets import cookie_of, knock, stay, token_of
 from tests.ui_plant import PEOPLE, SECRET, create_app, plant_of, running, signed_in
 
@@ -311,8 +311,5 @@ def test_closed_pages_are_forgotten(url: str) -> None:
     before = len(GATE.owners)
     subscribed = len(PLANT.hub)
     assert knock(url, "/kiosk", token_of(ama, "/kiosk"), cookie=cookie_of(ama)) == 101
-    end = time.monotonic() + 45
-    while len(GATE.owners) > before and time.monotonic() < end:
-        time.sleep(0.5)
-    assert len(GATE.owners) <= before
-    assert len(PLANT.hub) <= subscribed
+    eventually(lambda: len(GATE.owners) <= before)
+    eventually(lambda: len(PLANT.hub) <= subscribed)
