@@ -309,6 +309,10 @@ class Follower:
         self._facts, self._messages, self._books = facts, MessageReader(outbox), BookReader(port)
         self._away = False
 
+    def again(self) -> None:
+        """Have the ERP's books read whole at the next look that may sweep."""
+        self._books.again()
+
     def marks(self) -> Marks:
         """Return where all three stand, to go on from there in another process."""
         return {

@@ -25,6 +25,7 @@ from dashboards.link_state import LinkSide, LinkState, read_link
 from erp import evidence
 from erp.errors import ErpUnreachable
 from erp.following import Follower, Fresh
+from erp.reconcile import PostingRow
 from erp.signing import Keys
 from erp.stock import ShowsStock, StockLine
 
@@ -138,10 +139,15 @@ class ReconcileReader:
             self._mark, self._newest = mark, made
             return made
 
-    def _looked(self, *, sweep: bool) -> list[Fresh]:
-        """Return what is new of all sides, in the order in which it was read."""
+    def _looked(self, *, sweep: bool, anew: bool = False) -> list[Fresh]:
+        """Return what is new of all sides, in the order in which it was read.
+
+        With `anew`, a sweep reads the ERP's books at once, however long it takes.
+        """
         if self._follower is None:
             self._follower = self._keeper.begin(self._store)
+        if anew:
+            self._follower.again()
         first = not self._store.position.number
         parts = [self._follower.look(sweep=sweep)]
         while parts[-1].more:
@@ -163,21 +169,25 @@ class ReconcileReader:
     def compare_stock(self) -> str | None:
         """Compare what both systems have now; return why that was not possible, or None.
 
-        The ERP's stock is believed where its books did not move while it was read.
+        The ERP's stock is believed where its books did not move while it was read. Where what is
+        new does not stand after the last line, only the whole books before and after can say so.
         """
         port = self._boundary.port
         if not port.profile.reads_stock or not isinstance(port, ShowsStock):
             return f"{port.profile.name} does not show its stock here, so nothing is compared."
-        fault: str | None = None
+        fault, whole = None, not port.profile.ledger_grows
         with self._making:
             self._mark = None  # what is taken here is news for the next snapshot
             try:
                 for _ in range(STOCK_TRIES):
-                    self._take(news_of(self._looked(sweep=True)))
+                    before = self._looked(sweep=True, anew=whole)
+                    self._take(news_of(before))
                     stock = tuple(port.stock())
-                    parts = self._looked(sweep=False)
+                    parts = self._looked(sweep=whole, anew=whole)
                     fault = parts[-1].fault
                     moved = any(one.lines for part in parts for one in part.books)
+                    if whole:
+                        moved = _whole_books(parts) != _whole_books(before)
                     if moved or fault:
                         self._take(news_of(parts))
                         continue
@@ -288,6 +298,12 @@ class ReconcileReader:
                 log.debug("watcher %s is gone", number)
                 with self._lock:
                     self._watchers.pop(number, None)
+
+
+def _whole_books(parts: Sequence[Fresh]) -> dict[int, PostingRow]:
+    """Return the lines of the ERP's books by their numbers, where they were read whole."""
+    books = (one for part in parts for one in part.books if one.orders is None)
+    return {line.seq: line for one in books for line in one.lines}
 
 
 def news_of(parts: Sequence[Fresh], *, stock: Sequence[StockLine] | None = None) -> News:
