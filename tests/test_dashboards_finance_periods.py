@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from datetime import date
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -15,9 +16,15 @@ from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
 from core.clock import now
+from core.difference import Difference
+from core.execution import Actor
 from core.reconciliation import Reconciliation
+from dashboards.finance.acts import RowActs
+from dashboards.finance.desk import FinanceDesk, NotFilled
 from dashboards.finance.kept_rows import KeptRows
 from dashboards.finance.paper import pdf
+from dashboards.finance.periods_view import period_shown, periods_view
+from dashboards.finance.view import Ask
 from dashboards.finance.workbook import workbook
 from tests.browser import Screen, grave_findings, ready
 from tests.finance_plant import Client, FinancePlant, finance_plant
@@ -178,6 +185,37 @@ def check_forms(finance: FinancePlant, finn: Client, day: str, revision: int) ->
     assert squeezed("=HYPERLINK(1)") in text
     assert text_of(pdf(again)) == text
     assert workbook(again, periods.rows(found.newest)) is not None
+
+
+@pytest.mark.requirement("L8")
+def test_all_differences_of_a_class_are_assigned_at_once_each_by_its_own_entry(
+    finance: FinancePlant,
+) -> None:
+    finance.made("1001")
+    finance.told()
+    finance.by_hand("UPDATE ledger_line SET lot = 'XX-1' WHERE movement = 'issue'")
+    until(finance, matched=1, lot_mismatch=2)
+    plant, day = finance.plant, today()
+    periods = plant.services.periods()
+    acts = RowActs(finance.reader, plant.execution)
+    desk = FinanceDesk(plant.execution, Actor("finn"), acts, periods)
+    shown = period_shown(periods, day)
+    drawn = periods_view(Ask(view="periods", period=day), shown, (), zone=ZONE,
+                         today=date.fromisoformat(day), name=str)  # fmt: skip
+    assert "Lot differs, 2" in drawn
+    values = {"match_class": "lot_mismatch", "owner": "sana", "code": "erp_master_data"}
+    with pytest.raises(NotFilled):
+        desk.assign_class(day, values)
+    said = desk.assign_class(day, values | {"note": "The lots were renamed there."})
+    assert said == "2 differences of class lot differs assigned."
+    found = plant.execution.nouns.all(Difference)
+    assert {(one.owner, one.note) for one in found} == {("sana", "The lots were renamed there.")}
+    assert len(found) == 2
+    now = periods.now(day)
+    assert (now.open, now.unexplained) == (2, 0)
+    assert desk.assign_class(day, values | {"note": "Again."}).startswith("0 differences")
+    with finance.signed_in("finn") as finn:
+        assert signs(finn, day).status_code == 200
 
 
 @pytest.mark.requirement("B7")

@@ -95,17 +95,7 @@ class FinanceDesk:
     def _plain(self, act: str, looked: Looked, values: Values) -> Command:
         row = looked.row
         if act == "assign":
-            code = said(values, "code", "Reason")
-            if code not in {str(one) for one in ReasonCode}:
-                raise NotFilled("Reason")
-            return AssignDifference(
-                difference=row.key,
-                owner=said(values, "owner", "Owner"),
-                code=ReasonCode(code),
-                note=said(values, "note", "Note"),
-                deviation=values.get("deviation", "").strip() or None,
-                shown=self.rows.shown(row),
-            )
+            return self._assigning(row, values)
         if act == "resend":
             message = values.get("message") or row.message_id or ""
             return ResendMessage(
@@ -122,6 +112,34 @@ class FinanceDesk:
             erp_ref=said(values, "erp_order", "ERP order"),
             why=said(values, "why", "Why"),
         )
+
+    def _assigning(self, row: MatchRow, values: Values) -> AssignDifference:
+        code = said(values, "code", "Reason")
+        if code not in {str(one) for one in ReasonCode}:
+            raise NotFilled("Reason")
+        return AssignDifference(
+            difference=row.key,
+            owner=said(values, "owner", "Owner"),
+            code=ReasonCode(code),
+            note=said(values, "note", "Note"),
+            deviation=values.get("deviation", "").strip() or None,
+            shown=self.rows.shown(row),
+        )
+
+    def assign_class(self, period: str, values: Values) -> str:
+        """Assign the differences of a class that nobody owns, each by an entry of its own.
+
+        Raises:
+            Refused, Conflict: a rule says no, or the form lacks something.
+        """
+        match_class = said(values, "match_class", "Class")
+        self.rows.reader.read()
+        rows = self.periods.unowned(period, match_class)
+        for row in rows:
+            idem = f"finance:{secrets.token_hex(16)}"
+            self.execution.submit(self._assigning(row, values), actor=self.actor, idem=idem)
+        many = words.count(len(rows), "difference")
+        return f"{many} of class {words.within(words.of(match_class).label)} assigned."
 
     def _asking(self, row: MatchRow, values: Values) -> RequestCorrection:
         try:

@@ -56,6 +56,15 @@ def area(state: RowState, name: str, label: str, *, field: str = "why") -> Marku
     ).format(label, field, field_key(state, name))
 
 
+def choice(name: str, choices: Iterable[tuple[str, str]], *, label: str, none: str) -> Markup:
+    """Return a list to choose from, in a form of the page itself."""
+    options = join(*(Markup('<option value="{}">{}</option>').format(*one) for one in choices))
+    return Markup(
+        '<label>{}<select name="{}" data-key="all-{}" required><option value="">{}</option>{}'
+        "</select></label>"
+    ).format(label, name, name, none, options)
+
+
 def select(
     state: RowState,
     name: str,

@@ -195,12 +195,16 @@ class ReconcilePage:
         await self._draw_row()
 
     async def _act(self, act: str, _press: str) -> None:
-        """Do what the sheet's own form says: sign the period that it shows."""
+        """Do what the sheet's own forms say: assign differences of a period, or sign it."""
         period, why = self._ask.period, self.sheet.values.get("why", "")
-        if act != "sign" or not period:
+        if act not in ("sign", "assign-class") or not period:
             return
         if self._login.ended:
             self._said = _ended()
+        elif act == "assign-class":
+            values = dict(self.sheet.values)
+            self._said = await self._recorded(lambda: self._desk.assign_class(period, values))
+            self._period_of = None
         else:
             self._said = await self._sign(
                 lambda: self._desk.ask_period(period, why),

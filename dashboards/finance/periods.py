@@ -36,6 +36,7 @@ from dashboards.finance.report import Report, report, signing_of
 
 SIGN = "reconciliation.sign"
 FILLED = ("figures", "reasons", "unowned")
+AT_ONCE = 500  # differences that are assigned at one press
 SHOWN = 50  # differences that are shown beside the counts; the match itself lists all
 UNSIGNED_S = 86_400  # how long rows that were shown and not signed are kept
 
@@ -206,6 +207,15 @@ class Periods:
     def _known(self) -> dict[str, Difference]:
         """Return what people have said of differences, by their keys."""
         return {one.difference: one for one in self.execution.nouns.all(Difference)}
+
+    def unowned(self, period: str, match_class: str) -> list[MatchRow]:
+        """Return the first rows of a class of a period that nobody owns, up to `AT_ONCE`."""
+        first, last = bounds(period)
+        scope = Scope(match_class=match_class, first=first, last=last)
+        with self.reader.reading() as found:
+            known = self._known()
+            rows = (row for row in found.rows(scope) if not _is_explained(known.get(row.key)))
+            return list(islice(rows, AT_ONCE))
 
     def difference(self, key: str) -> Difference | None:
         """Return what people have said of a row, None where nobody did."""

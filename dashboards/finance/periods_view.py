@@ -13,9 +13,11 @@ from core.reconciliation import Reconciliation, Revision
 from dashboards import parts
 from dashboards.finance import words
 from dashboards.finance.actions import Name
+from dashboards.finance.forms import choice
 from dashboards.finance.kept_rows import Record
-from dashboards.finance.periods import Change, PeriodNow, Periods
+from dashboards.finance.periods import AT_ONCE, Change, PeriodNow, Periods
 from dashboards.finance.report import CODES, Report, quantities, sections, unit_of
+from dashboards.finance.row_state import people
 from dashboards.finance.view import HERE, Ask
 from dashboards.palette import State
 from dashboards.parts import heading, join, local_time, notice, paragraph
@@ -30,6 +32,7 @@ class PeriodShown:
 
     now: PeriodNow
     signed: Reconciliation | None
+    people: tuple[tuple[str, str], ...] = ()
     report: Report | None = None
     changes: tuple[Change, ...] = ()
     fault: str = ""
@@ -42,12 +45,17 @@ def period_shown(periods: Periods, period: str) -> PeriodShown:
         NoPeriod: the calendar has no such period.
     """
     now, signed = periods.now(period), periods.signed(period)
+    able = people(periods.execution) if now.unexplained else ()
     if signed is None:
-        return PeriodShown(now=now, signed=None)
+        return PeriodShown(now=now, signed=None, people=able)
     try:
         report = periods.report(period, signed.newest)
         return PeriodShown(
-            now=now, signed=signed, report=report, changes=periods.changed(signed.newest)
+            now=now,
+            signed=signed,
+            people=able,
+            report=report,
+            changes=periods.changed(signed.newest),
         )
     except (LedgerBroken, Refused) as fault:
         return PeriodShown(now=now, signed=signed, fault=str(fault))
@@ -229,7 +237,36 @@ def _now(it: PeriodShown, name: Name) -> Markup:
         "Rows by class, now", ("Class", "Rows"), (*counted, total), numbers=("Rows",),
         testid="counts",
     )  # fmt: skip
-    return join(counts, _open(now, name))
+    return join(counts, _open(now, name), _assign(it))
+
+
+def _assign(it: PeriodShown) -> Markup:
+    """Return the form that gives all differences of a class an owner and a reason at once."""
+    nobody = [one for one in it.now.reasons if one.code is None]
+    if not nobody:
+        return Markup("")
+    classes = (
+        (one.match_class, f"{words.of(one.match_class).label}, {words.number(one.rows)}")
+        for one in nobody
+    )
+    codes = ((str(code), text) for code, text in CODES.items())
+    fields = join(
+        choice("match_class", classes, label="Class", none="Choose a class"),
+        choice("owner", it.people, label="Owner", none="Choose a person"),
+        choice("code", codes, label="Reason", none="Choose a root cause"),
+    )
+    return Markup(
+        '<details class="fix" data-key="fix-all" data-testid="fix-all"><summary data-key="s-all">'
+        'Assign all of a class …</summary><form class="act"><p>{}</p>{}<label class="wide">Note: '
+        'what is known, what is done<textarea name="note" data-key="all-note" rows="2" '
+        'maxlength="2000" required></textarea></label><button type="button" class="pick primary" '
+        'data-act="assign-class" data-key="do-all" data-label="Assign all" data-busy="Recording …">'
+        "Assign all</button></form></details>"
+    ).format(
+        f"Each difference of the class without owner gets an entry of its own, up to {AT_ONCE} at"
+        " a time.",
+        fields,
+    )
 
 
 def _open(now: PeriodNow, name: Name) -> Markup:

@@ -86,12 +86,12 @@ def row_state(row: MatchRow, acts: RowActs) -> RowState:
     return RowState(
         seen=seen,
         difference=difference,
-        people=_people(execution),
+        people=people(execution),
         message=message,
         later=acts.later(row) if message is not None else (),
         surplus=_surplus(row, acts, difference),
         asked=_asked(row, execution),
-        correctors=_people(execution, CORRECTS),
+        correctors=people(execution, CORRECTS),
         replaces=_replaced(row, difference),
         reversible=acts.reader.boundary.port.profile.books(DOCUMENT_REVERSED),
         orders=() if mes_order is None else _orders(execution, mes_order),
@@ -105,7 +105,8 @@ def _asked(row: MatchRow, execution: Execution) -> CorrectionRequest | None:
     return execution.nouns.get(CorrectionRequest, str(row.entry_seq))
 
 
-def _people(execution: Execution, roles: Collection[str] = ROLES) -> tuple[tuple[str, str], ...]:
+def people(execution: Execution, roles: Collection[str] = ROLES) -> tuple[tuple[str, str], ...]:
+    """Return the active people of some roles by id and printed name, in the order of names."""
     active = [one for one in execution.nouns.all(Person) if one.state is PersonState.ACTIVE]
     able = [one for one in active if set(roles) & set(one.roles)]
     named = ((one.person, f"{one.name}, {', '.join(one.roles)}") for one in able)
