@@ -39,6 +39,10 @@ class Figures(Collector):
         side: Any = plant.readers.get("boundary")
         if side is not None:
             yield from link_figures(side)
+            if side.keys is not None:
+                yield _one(
+                    "erp_keys_overdue", "Old keys that should end.", side.keys.overdue(now())
+                )
 
 
 def link_figures(side: LinkSide) -> Iterator[Metric]:

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from core.erp_key import Direction, ErpKey
@@ -79,6 +80,11 @@ class LiveKeys:
             )
             for way in WAYS
         )
+
+    def overdue(self, at: datetime) -> int:
+        """Return how many older keys have outlived the days that two people gave them."""
+        held = (self._held(way) for way in WAYS)
+        return sum(it is not None and it.until is not None and it.until <= at for it in held)
 
     def keep(self, way: Direction, secret: str) -> str:
         """Keep a secret that is to begin, and return its key's name.

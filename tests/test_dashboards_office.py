@@ -260,6 +260,7 @@ def test_link_and_metrics_tell_of_a_refusal_an_outage_and_its_end(
     assert 'batchwright_erp_messages{state="dead"} 1.0' in text
     assert 'batchwright_erp_pull_answers_total{answer="200",kind="order"} ' in text
     assert figure(text, "erp_endpoint_up") == 1
+    assert figure(text, "erp_keys_overdue") == 0
     assert figure(text, "erp_oldest_open_seconds") > 0
     finance.erp.stop()
     finance.made("1002")

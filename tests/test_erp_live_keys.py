@@ -94,6 +94,10 @@ def test_a_key_to_send_with_changes_while_messages_flow(erp: Sandbox, wire: Wire
     assert wire.port.sends.ids == (name_of(old),)
     wire.begun("send", new, old)
     assert wire.port.sends.ids == (name_of(new), name_of(old))
+    until = wire.held["send"].until
+    assert until is not None
+    assert wire.keys.overdue(until - timedelta(microseconds=1)) == 0
+    assert wire.keys.overdue(until) == 1
     wire.told()  # the ERP knows the old key alone
     erp.admin("keys", events=[new, old])
     wire.told()
