@@ -332,6 +332,11 @@ def test_command_line_revokes_for_two_people_and_lists_it(
     assert told.output.count("signs now") == 1
     out = handed.data.parent / "out"
     assert run(app, ["export", "--data", str(handed.data), "--out", str(out)]).exit_code == 0
+    broken = handed.anchor(0, bytes(32))
+    broken.write_text("no note", "utf-8")
+    asks = ["export", "--data", str(handed.data), "--batch", "B1", "--anchor", str(broken)]
+    told = run(app, [*asks, "--out", str(out / "more")])
+    assert (told.exit_code, "is no checkpoint, its second line must be" in told.output) == (1, True)
     newest = read_verifier(handed.data / "keys").text
     told = run(app, ["verify", str(out), "--vkey", newest])
     assert (told.exit_code, f"{key} revoked: good to {GOOD}" in told.output) == (0, True)

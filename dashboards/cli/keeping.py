@@ -86,6 +86,10 @@ def export(
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="a new folder for the bundle")],
     batch: Annotated[str | None, typer.Option(help="only this batch, with its evidence")] = None,
+    anchor: Annotated[
+        list[Path] | None,
+        typer.Option(help="an older checkpoint its reader holds; repeatable"),
+    ] = None,
 ) -> None:
     """Write the ledger, or one batch, as a bundle that checks itself.
 
@@ -99,6 +103,7 @@ def export(
 
     ledger = open_ledger(ledger_of(data))
     try:
+        sizes = [_size_of(one) for one in anchor or ()]
         vkey = parse_vkey((data / "keys" / "log.vkey").read_text("utf-8"))
         key = load_key(data / "keys" / "log.key", vkey.name)
         stamped, files = newest_stamp(ledger)
@@ -108,8 +113,9 @@ def export(
             files |= record_files(ledger, batch, data / "keys")
             streams = batch_streams(ledger, batch)
             export_streams(
-                ledger, streams, out, vkey=vkey.text, anchors=[stamped], files=files, key=key
-            )
+                ledger, streams, out, vkey=vkey.text, anchors=[stamped, *sizes], files=files,
+                key=key,
+            )  # fmt: skip
     except (MesError, OSError, ValueError) as fault:
         raise give_up(fault) from fault
     finally:
@@ -119,6 +125,18 @@ def export(
         say(f"{stamped} entries of it are time-stamped: openssl ts -verify -in {stamp}.tsr")
         say(f"    -data {stamp}.note -CAfile THE_AUTHORITYS_ROOT.pem")
     say(f"{out}: written. Check it anywhere with: python3 {out / 'verify.py'} {out}")
+
+
+def _size_of(anchor: Path) -> int:
+    """Return the size that a checkpoint's second line names; whether it holds, its reader checks.
+
+    Raises:
+        ValueError: it names none.
+    """
+    lines = anchor.read_text("utf-8").splitlines()
+    if len(lines) < 2 or not lines[1].isdecimal():
+        raise ValueError(f"{anchor}: is no checkpoint, its second line must be a number of entries")
+    return int(lines[1])
 
 
 @app.command()
