@@ -143,7 +143,8 @@ def test_stored_signature_with_another_statement_is_broken(
 
 def stored() -> tuple[SignatureApplied, Callable[[int], str | None]]:
     plant, batch = weighed()
-    heads = {one.ver: one.leaf for one in plant.written if one.stream == f"batch/{batch}"}
+    last = plant.head(f"batch/{batch}")
+    heads = {last.ver: last.leaf, last.ver - 1: "ab" * 32}
     signature = plant.verify(batch, "3")[0].event
     assert isinstance(signature, SignatureApplied)
     return signature, heads.get
