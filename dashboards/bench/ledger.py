@@ -20,7 +20,7 @@ class Size(NamedTuple):
     rebuild: int
 
 
-FULL = Size(slices=16, alone=150, each=40, verify=200_000, rebuild=300_000)
+FULL = Size(slices=16, alone=150, each=40, verify=200_000, rebuild=1_000_000)
 QUICK = Size(slices=3, alone=60, each=8, verify=20_000, rebuild=5_000)
 
 
