@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import Iterator
@@ -133,6 +134,19 @@ def _is_pulled(plant: LivingPlant) -> bool:
     nouns = plant.execution.nouns
     wanted = {one["id"] for one in ERP_SEED["orders"]}
     return wanted <= {one.order for one in nouns.all(Order)} and bool(nouns.all(ErpBom))
+
+
+@contextmanager
+def refusing_plant(plant: LivingPlant, folder: Path) -> Iterator[FinancePlant]:
+    """Run the same in a folder of its own, for tests that mean it to refuse: nothing is logged."""
+    erp, log = folder / "erp", logging.getLogger("batchwright.erp")
+    erp.mkdir()
+    log.setLevel(logging.CRITICAL)
+    try:
+        with finance_plant(plant, erp) as it:
+            yield it
+    finally:
+        log.setLevel(logging.NOTSET)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -17,20 +16,15 @@ from dashboards.finance.compare import MatchRow
 from dashboards.finance.owned import to_clear
 from erp import evidence
 from erp.rows import State
-from tests.finance_plant import Client, FinancePlant, finance_plant
+from tests.finance_plant import Client, FinancePlant, refusing_plant
 from tests.patience import eventually
 from tests.plant import LivingPlant
 
 
 @pytest.fixture
 def finance(living_plant: LivingPlant, tmp_path: Path) -> Iterator[FinancePlant]:
-    folder = tmp_path / "erp"
-    folder.mkdir()
-    log = logging.getLogger("batchwright.erp")
-    log.setLevel(logging.CRITICAL)  # refusals are meant here
-    with finance_plant(living_plant, folder) as plant:
+    with refusing_plant(living_plant, tmp_path) as plant:
         yield plant
-    log.setLevel(logging.NOTSET)
 
 
 @pytest.fixture

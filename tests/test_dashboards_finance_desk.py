@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +18,7 @@ from dashboards.finance.desk import FinanceDesk, Looked, NotFilled
 from dashboards.finance.row_state import row_state
 from erp import evidence
 from erp.rows import State
-from tests.finance_plant import FinancePlant, finance_plant
+from tests.finance_plant import FinancePlant, refusing_plant
 from tests.hands import refusal
 from tests.patience import eventually
 from tests.plant import LivingPlant
@@ -31,13 +30,8 @@ OWNER = {"owner": "finn", "code": "refused_by_erp", "note": "The order was locke
 
 @pytest.fixture
 def finance(living_plant: LivingPlant, tmp_path: Path) -> Iterator[FinancePlant]:
-    folder = tmp_path / "erp"
-    folder.mkdir()
-    log = logging.getLogger("batchwright.erp")
-    log.setLevel(logging.CRITICAL)  # refusals are meant here
-    with finance_plant(living_plant, folder) as plant:
+    with refusing_plant(living_plant, tmp_path) as plant:
         yield plant
-    log.setLevel(logging.NOTSET)
 
 
 @pytest.fixture

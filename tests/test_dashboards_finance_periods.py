@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
@@ -27,7 +26,7 @@ from dashboards.finance.periods_view import period_shown, periods_view
 from dashboards.finance.view import Ask
 from dashboards.finance.workbook import workbook
 from tests.browser import Screen, grave_findings, ready
-from tests.finance_plant import Client, FinancePlant, finance_plant
+from tests.finance_plant import Client, FinancePlant, refusing_plant
 from tests.patience import eventually
 from tests.plant import LivingPlant
 from tests.plant_data import PIN, ZONE
@@ -39,13 +38,8 @@ BACK = "UPDATE ledger_line SET quantity = '2.4' WHERE lot = 'CC-4410' AND moveme
 
 @pytest.fixture
 def finance(living_plant: LivingPlant, tmp_path: Path) -> Iterator[FinancePlant]:
-    folder = tmp_path / "erp"
-    folder.mkdir()
-    log = logging.getLogger("batchwright.erp")
-    log.setLevel(logging.CRITICAL)  # refusals are meant here
-    with finance_plant(living_plant, folder) as plant:
+    with refusing_plant(living_plant, tmp_path) as plant:
         yield plant
-    log.setLevel(logging.NOTSET)
 
 
 def today() -> str:
