@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from erp.port import Outcome, Posted, Posting, Rejected
+from erp.port import LedgerLine, Outcome, Posted, Posting, Rejected, Scope
 from tests.canned_http import Answer, canned
 from tests.erp_peers import ORDERS, Port, Story, posting
 from tests.erp_simulated import SimulatedPeer, simulated
@@ -60,3 +61,21 @@ def told(make: Callable[[str], Port], answer: Callable[[str, str], Answer]) -> O
             return port.post(made)
         finally:
             port.close()
+
+
+def read_back(port: Port, story: Story) -> list[LedgerLine]:
+    """Book every movement and its reversal; return the books' lines, which say what was told."""
+    told = [story.consumed(), story.returned(), story.scrapped(), story.produced()]
+    told += [story.reversed(made) for made in told]
+    for made in told:
+        booked(port.post(posting(made)))
+    lines = list(port.ledger(Scope(order=story.order)))
+    assert [(one.reference, one.ref) for one in lines] == [
+        (made.id, made.data.erp_ref) for made in told
+    ]
+    amounts = [("issue", "0.12"), ("return", "0.003"), ("scrap", "0.002"), ("receipt", "1000")]
+    assert [(one.movement, one.quantity) for one in lines] == [
+        *((movement, Decimal(value)) for movement, value in amounts),
+        *((movement, -Decimal(value)) for movement, value in amounts),
+    ]
+    return lines

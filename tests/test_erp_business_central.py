@@ -33,7 +33,7 @@ from erp.port import (
 )
 from erp.simulated import business_central as simulated_bc
 from tests.canned_http import canned
-from tests.erp_maker import booked, fixtures, told
+from tests.erp_maker import booked, fixtures, read_back, told
 from tests.erp_peers import ORDERS, Port, Story, last_month, posting
 from tests.erp_simulated import BC_PLANT, SECRET, USER, SimulatedPeer
 
@@ -98,19 +98,7 @@ def test_a_posting_carries_the_message_and_its_quantity_as_an_exact_number(
 def test_every_movement_and_its_reversal_comes_back_as_it_was_told(
     port: Port, story: Story
 ) -> None:
-    told = [story.consumed(), story.returned(), story.scrapped(), story.produced()]
-    told += [story.reversed(made) for made in told]
-    for made in told:
-        booked(port.post(posting(made)))
-    lines = list(port.ledger(Scope(order=story.order)))
-    assert [(one.reference, one.ref) for one in lines] == [
-        (made.id, made.data.erp_ref) for made in told
-    ]
-    amounts = [("issue", "0.12"), ("return", "0.003"), ("scrap", "0.002"), ("receipt", "1000")]
-    assert [(one.movement, one.quantity) for one in lines] == [
-        *((movement, Decimal(value)) for movement, value in amounts),
-        *((movement, -Decimal(value)) for movement, value in amounts),
-    ]
+    lines = read_back(port, story)
     assert all(one.gl_document and one.gl_period == one.period for one in lines)
 
 

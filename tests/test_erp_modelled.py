@@ -25,12 +25,11 @@ from erp.port import (
     Outcome,
     PeriodState,
     Rejected,
-    Scope,
     Unknown,
 )
 from erp.simulated import modelled
 from tests import modelled_peer
-from tests.erp_maker import booked, fixtures, told
+from tests.erp_maker import booked, fixtures, read_back, told
 from tests.erp_peers import ORDERS, Port, Story, last_month, posting
 from tests.erp_simulated import SECRET, USER, SimulatedPeer
 
@@ -78,19 +77,7 @@ def test_each_is_reached_as_its_maker_publishes_it(
 def test_every_movement_and_its_reversal_comes_back_as_it_was_told(
     port: Port, story: Story
 ) -> None:
-    told = [story.consumed(), story.returned(), story.scrapped(), story.produced()]
-    told += [story.reversed(made) for made in told]
-    for made in told:
-        booked(port.post(posting(made)))
-    lines = list(port.ledger(Scope(order=story.order)))
-    assert [(one.reference, one.ref) for one in lines] == [
-        (made.id, made.data.erp_ref) for made in told
-    ]
-    amounts = [("issue", "0.12"), ("return", "0.003"), ("scrap", "0.002"), ("receipt", "1000")]
-    assert [(one.movement, one.quantity) for one in lines] == [
-        *((movement, Decimal(value)) for movement, value in amounts),
-        *((movement, -Decimal(value)) for movement, value in amounts),
-    ]
+    read_back(port, story)
 
 
 @pytest.mark.requirement("K5")

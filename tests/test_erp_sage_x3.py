@@ -28,10 +28,9 @@ from erp.port import (
     PeriodState,
     Rejected,
     Retry,
-    Scope,
     Unknown,
 )
-from tests.erp_maker import booked, fixtures, told
+from tests.erp_maker import booked, fixtures, read_back, told
 from tests.erp_peers import ORDERS, Port, Story, last_month, posting
 from tests.erp_simulated import SECRET, USER, X3_PLANT, SimulatedPeer
 
@@ -86,19 +85,7 @@ def test_a_run_carries_pool_language_and_the_message_as_json(
 def test_every_movement_and_its_reversal_comes_back_as_it_was_told(
     port: Port, story: Story
 ) -> None:
-    told = [story.consumed(), story.returned(), story.scrapped(), story.produced()]
-    told += [story.reversed(made) for made in told]
-    for made in told:
-        booked(port.post(posting(made)))
-    lines = list(port.ledger(Scope(order=story.order)))
-    assert [(one.reference, one.ref) for one in lines] == [
-        (made.id, made.data.erp_ref) for made in told
-    ]
-    amounts = [("issue", "0.12"), ("return", "0.003"), ("scrap", "0.002"), ("receipt", "1000")]
-    assert [(one.movement, one.quantity) for one in lines] == [
-        *((movement, Decimal(value)) for movement, value in amounts),
-        *((movement, -Decimal(value)) for movement, value in amounts),
-    ]
+    lines = read_back(port, story)
     assert all(one.gl_document and one.gl_period == one.period for one in lines)
 
 
