@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from secrets import token_hex
 
@@ -29,6 +30,7 @@ type Say = Callable[[str], None]
 def ledger_append(store: Store, anchors: Path) -> Iterator[Append]:
     """Append with everything the server does: command id, links, tree, signature, anchor."""
     writer, run = Writer(store, KEY, NoHooks(), anchor_dir=anchors), token_hex(16)
+    numbers = count()
 
     def append(key: str) -> None:
         drafts = (
@@ -38,7 +40,7 @@ def ledger_append(store: Store, anchors: Path) -> Iterator[Append]:
                  "container": "C-000123", "net_g": "1000.50", "low_g": "995.00"},
             ),
         )  # fmt: skip
-        idem = f"{run}:{token_hex(16)}"
+        idem = f"{run}:{hashlib.sha256(b'%d' % next(numbers)).hexdigest()[:32]}"
         digest = hashlib.sha256(canonical(idem)).hexdigest()
         job = Job(idem, digest, "ama", "K1", lambda: AT, lambda view: Decision(drafts))
         writer.carry_out(job, WAIT_S)

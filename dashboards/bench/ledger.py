@@ -2,12 +2,15 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dashboards.bench import appends, proofs
+from dashboards.bench import appends, proofs, slow_disk
 from dashboards.bench.appends import Say
 from dashboards.bench.measure import Measure, is_noisy, machine
+from dashboards.faults.postgres import fresh_database, postgres_running
+from dashboards.faults.trial import NotRun
 
 
 class Size(NamedTuple):
@@ -66,12 +69,30 @@ def _measures(
 ) -> Iterator[Measure]:
     yield from first
     yield from appends.sqlite_measures(scratch, leave_out, slices=size.slices, each=size.each)
-    if postgres is None:
-        leave_out("left out, PostgreSQL: name an empty database with --postgres URL")
-    else:
-        yield from appends.postgres_measures(
-            postgres, scratch, leave_out, slices=size.slices, each=size.each
-        )
+    try:
+        with _postgres(postgres) as url:
+            yield from appends.postgres_measures(
+                url, scratch, leave_out, slices=size.slices, each=size.each
+            )
+    except NotRun as fault:
+        leave_out(f"left out, {fault} Or name an empty database with --postgres URL.")
+    yield from slow_disk.measures(
+        scratch, leave_out, slices=min(size.slices, 6), each=max(1, size.each // 4)
+    )
     yield from proofs.verifying(scratch, size=size.verify, slices=min(size.slices, 5))
     yield proofs.batch_bundle(scratch, entries=200, slices=size.slices)
     yield from proofs.rebuild(scratch, data, size=size.rebuild, slices=min(size.slices, 3))
+
+
+@contextmanager
+def _postgres(url: str | None) -> Iterator[str]:
+    """Give the database that was named, or an empty one of a server that we start.
+
+    Raises:
+        NotRun: none is named, and none can be started.
+    """
+    if url is not None:
+        yield url
+        return
+    with postgres_running(on_disk=True) as server, fresh_database(server) as own:
+        yield own

@@ -28,6 +28,7 @@ VARIABLE = "BATCHWRIGHT_TEST_PG_URL"
 UNPRIVILEGED = ("postgres", "nobody")
 START_S = 60
 LOOK_S = 0.02
+PASSED_ON = ("PATH", "LD_PRELOAD", "BENCH_SYNC_US")  # the last two make its disk slow
 ADMIN = "postgresql://postgres@/postgres?host="
 
 
@@ -68,9 +69,10 @@ def _account() -> str | None:
 class Cluster:
     """A server of its own in a temporary folder, on a socket; it may be killed and come back."""
 
-    def __init__(self, binaries: Path) -> None:
+    def __init__(self, binaries: Path, *, on_disk: bool = False) -> None:
         # a socket's path may have some 100 characters, so that long folders do not do
-        self.folder = Path(tempfile.mkdtemp(prefix="bw-pg-", dir=memory_folder()))
+        base = None if on_disk else memory_folder()
+        self.folder = Path(tempfile.mkdtemp(prefix="bw-pg-", dir=base))
         self.url = f"{ADMIN}{self.folder}"
         self._binaries, self._account = binaries, _account()
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,7 +87,8 @@ class Cluster:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
+        given = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        return {**given, "LC_ALL": "C", "TZ": "UTC"}
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
@@ -141,8 +144,8 @@ def _lives(pid: str) -> bool:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Run a server of our own.
+def cluster(*, on_disk: bool = False) -> Iterator[Cluster]:
+    """Run a server of our own, its files in memory where there is a folder for it.
 
     Raises:
         NoServer: this system has none, or we are root and there is no account for it.
@@ -150,7 +153,7 @@ def cluster() -> Iterator[Cluster]:
     binaries = system_binaries()
     if binaries is None or (os.geteuid() == 0 and _account() is None):
         raise NoServer
-    found = Cluster(binaries)
+    found = Cluster(binaries, on_disk=on_disk)
     try:
         found.start()
         yield found
@@ -183,8 +186,10 @@ def wheel_server() -> Iterator[str]:
 
 
 @contextmanager
-def postgres_running() -> Iterator[str]:
+def postgres_running(*, on_disk: bool = False) -> Iterator[str]:
     """Give the URL of a server on which databases may be made, for as long as it is needed.
+
+    One of our own has its files in memory, or `on_disk`, where a sync costs what it costs.
 
     Raises:
         NoServer: there is none, in any of the three places.
@@ -194,7 +199,7 @@ def postgres_running() -> Iterator[str]:
         yield given
         return
     if system_binaries() is not None and (os.geteuid() != 0 or _account()):
-        with cluster() as own:
+        with cluster(on_disk=on_disk) as own:
             yield own.url
         return
     with wheel_server() as url:

@@ -21,10 +21,10 @@ from core.ledger.sqlite import SqliteStore
 from core.ledger.writer import Decision, Draft, Job, Writer
 from dashboards.faults.power_disk import PASSING, Disk, Step, steps
 from dashboards.faults.recorded import ACKS, CONTROLS, FILE, sent
+from dashboards.faults.shim import built
 from dashboards.faults.trial import (
     AT,
     WAIT_S,
-    NotRun,
     Tally,
     entries_of,
     is_whole,
@@ -35,17 +35,7 @@ from dashboards.faults.trial import (
 SHIM = Path(__file__).with_name("power_shim.c")
 PER_TRACE = 250
 FIRST = 5  # every fifth cut falls into the first tenth, where files and anchors are made
-BUILD_S, RECORD_S = 60, 600
-
-
-class NoCompiler(NotRun):
-    """Nothing here can build the library that records writes."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Power cuts: no C compiler (cc) is found, and the recorder of writes is C."
-            " Install one, as with apt install gcc, or run the other harnesses."
-        )
+RECORD_S = 600
 
 
 class NotRecorded(RuntimeError):
@@ -94,21 +84,6 @@ def _shares(count: int, parts: int) -> list[int]:
     return [count // parts + (part < count % parts) for part in range(parts)]
 
 
-def built(scratch: Path) -> Path:
-    """Compile the recorder.
-
-    Raises:
-        NoCompiler: there is no cc here.
-    """
-    compiler = shutil.which("cc")
-    if compiler is None or sys.platform != "linux":
-        raise NoCompiler
-    library = scratch / "power_shim.so"
-    command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(SHIM), "-ldl"]
-    subprocess.run([*command, "-lpthread"], check=True, timeout=BUILD_S)  # noqa: S603
-    return library
-
-
 def recorded(scratch: Path, rng: Random, count: int) -> tuple[list[Trace], list[Trace]]:
     """Run `count` workloads, and those of the controls; return what they wrote.
 
@@ -122,7 +97,7 @@ def recorded(scratch: Path, rng: Random, count: int) -> tuple[list[Trace], list[
     given = {
         "FAULTS_BELOW": str(folder),
         "FAULTS_LOG": str(log),
-        "LD_PRELOAD": str(built(scratch)),
+        "LD_PRELOAD": str(built(SHIM, scratch)),
     }
     command = [sys.executable, "-m", "dashboards.faults.recorded", str(folder)]
     subprocess.run(  # noqa: S603  (our own module)
