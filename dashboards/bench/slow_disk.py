@@ -9,20 +9,17 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from core.ledger.sqlite import SqliteStore
 from dashboards.bench import appends
 from dashboards.bench.appends import Say
 from dashboards.bench.measure import Measure
-from dashboards.faults.postgres import VARIABLE, fresh_database, postgres_running
+from dashboards.faults.postgres import VARIABLE, commit_us, fresh_database, postgres_running
 from dashboards.faults.shim import built
 from dashboards.faults.trial import NotRun
 
@@ -30,7 +27,6 @@ SHIM = Path(__file__).with_name("slow_disk.c")
 SYNC_US = 4_000  # a disk without such a cache
 LIMIT_S = 600
 KEPT = ("one durable append", "entries per sync", "whole ledger", "another event store")
-COMMITS = 5
 
 
 class NotSlow(RuntimeError):
@@ -95,14 +91,7 @@ def _slow_postgres() -> Iterator[str]:
     if os.environ.get(VARIABLE):
         raise NotRun(f"PostgreSQL: the server named by {VARIABLE} has a disk of its own.")
     with postgres_running(on_disk=True) as server, fresh_database(server) as url:
-        raw = url.replace("postgresql+psycopg:", "postgresql:", 1)
-        with psycopg.connect(raw, autocommit=True) as connection:
-            connection.execute("create table waits(n integer)")
-            start = time.perf_counter()
-            for number in range(COMMITS):
-                connection.execute("insert into waits values (%s)", (number,))
-            took_us = (time.perf_counter() - start) / COMMITS * 1e6
-        if took_us < SYNC_US:
+        if commit_us(url) < SYNC_US:
             raise NotRun("PostgreSQL: the wait does not reach the server that this system has.")
         yield url
 

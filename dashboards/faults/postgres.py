@@ -28,6 +28,7 @@ VARIABLE = "BATCHWRIGHT_TEST_PG_URL"
 UNPRIVILEGED = ("postgres", "nobody")
 START_S = 60
 LOOK_S = 0.02
+COMMITS = 5
 PASSED_ON = ("PATH", "LD_PRELOAD", "BENCH_SYNC_US")  # the last two make its disk slow
 ADMIN = "postgresql://postgres@/postgres?host="
 
@@ -221,6 +222,19 @@ def fresh_database(server: str) -> Iterator[str]:
     finally:
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute(f'drop database "{name}" with (force)'.encode())
+
+
+def commit_us(url: str) -> float:
+    """Return how long one small commit takes in a database, in microseconds."""
+    with psycopg.connect(url.replace("postgresql+psycopg:", "postgresql:", 1)) as connection:
+        start = time.perf_counter()
+        for number in range(COMMITS):
+            connection.execute(f"create table commit_{number}(n integer)".encode())
+            connection.commit()
+        took = (time.perf_counter() - start) / COMMITS
+        for number in range(COMMITS):
+            connection.execute(f"drop table commit_{number}".encode())
+    return took * 1e6
 
 
 def version(server: str) -> str:
