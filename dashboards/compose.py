@@ -5,8 +5,10 @@ This is the one place that knows every floor: core, capture, erp, analytics and 
 
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -60,6 +62,17 @@ class Wiring:
     notice: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The clock that entries carry, and beside it one that no one can set, in seconds."""
+
+    wall: Callable[[], datetime]
+    elapsed_s: Callable[[], float]
+
+
+SERVER = Clocks(now, time.monotonic)
+
+
 class LogKeyMissing(LedgerBroken):
     """The plant has signed checkpoints before, and the key that signed them is not there."""
 
@@ -94,21 +107,33 @@ def ledger_at(data: Path, database: str | None) -> str:
     return database or f"sqlite:///{data / 'ledger.db'}"
 
 
-def open_execution(data: Path, plant: str, *, database: str | None = None) -> Execution:
+def open_execution(
+    data: Path, plant: str, *, database: str | None = None, clocks: Clocks = SERVER
+) -> Execution:
     """Return a plant's execution core over its data folder, not started yet.
 
-    `database` is a PostgreSQL URL; where left out, the ledger is `DATA/ledger.db`.
+    Args:
+        data: the plant's folder, made where it is missing.
+        plant: the plant's id.
+        database: a PostgreSQL URL; where left out, the ledger is `DATA/ledger.db`.
+        clocks: the time it goes by; only a plant that is tried out has others than the server's.
     """
     data.mkdir(parents=True, exist_ok=True)
     finish(data / "keys", ledger_at(data, database))
     key = log_key(data, plant)
-    execution = _execution(data, plant, database, key=key)
+    execution = _execution(data, plant, database, key=key, clocks=clocks)
     write_keys(data / "keys", execution.ledger, key.verifier)
     return execution
 
 
 def _execution(
-    data: Path, plant: str, database: str | None, *, key: LogKey, verifier: Verifier | None = None
+    data: Path,
+    plant: str,
+    database: str | None,
+    *,
+    key: LogKey,
+    verifier: Verifier | None = None,
+    clocks: Clocks = SERVER,
 ) -> Execution:
     return Execution(
         ledger_at(data, database),
@@ -116,7 +141,8 @@ def _execution(
         plant=plant,
         secrets=Secrets(database or f"sqlite:///{data / 'credentials.db'}"),
         anchor_dir=data / "anchors",
-        watch=Watch(now, time.monotonic),
+        now=clocks.wall,
+        watch=Watch(clocks.wall, clocks.elapsed_s),
         verifier=verifier,
     )
 

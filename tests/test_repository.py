@@ -45,7 +45,13 @@ HOME: dict[str, tuple[str, ...]] = {
     "serial": ("capture/",),
     "biip": ("capture/",),
     "qbwc_kit": ("erp/adapters/quickbooks/", "erp/simulated/"),
-    "httpx": ("erp/", "dashboards/demo", "dashboards/crew", "dashboards/oidc/"),
+    "httpx": (
+        "erp/",
+        "dashboards/demo",
+        "dashboards/crew",
+        "dashboards/oidc/",
+        "dashboards/qualify/",
+    ),
     "joserfc": (
         "core/provider_proof",
         "dashboards/oidc/",
@@ -205,7 +211,8 @@ PLANTED = [
     (
         "analytics/oee.py",
         "def f():\n    import httpx",
-        "httpx belongs in erp/, dashboards/demo, dashboards/crew, dashboards/oidc/",
+        "httpx belongs in erp/, dashboards/demo, dashboards/crew, dashboards/oidc/,"
+        " dashboards/qualify/",
     ),
     ("dashboards/api.py", "__import__('duckdb')", "duckdb belongs in analytics/"),
     ("core/execution.py", "import_module('erp.relay')", "core may not import erp"),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.pool import NullPool
@@ -75,6 +76,28 @@ def migrate(
         for one in found:
             _refuse_newer(one)
         return {one.name: _carry_up(one, told) for one in found}
+
+
+def numbers(data: Path, store: str | None = None) -> dict[str, tuple[str | None, str]]:
+    """Return for each database of a plant its schema's number and the one that is needed.
+
+    Files are opened for reading alone.
+
+    Raises:
+        NoPlantData: the folder has no database.
+    """
+    found = {}
+    for one in databases(data, store):
+        schema, engine = Schema(one.name), create_engine(_reading(one.url), poolclass=NullPool)
+        with engine.connect() as connection:
+            found[one.name] = (schema.version(connection), schema.newest)
+    return found
+
+
+def _reading(url: str) -> str:
+    """Return the URL that opens a file for reading alone; a server's is as it is."""
+    path = url.removeprefix("sqlite:///")
+    return url if path == url else f"sqlite:///file:{quote(path)}?mode=ro&uri=true"
 
 
 @contextmanager

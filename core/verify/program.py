@@ -25,6 +25,8 @@ with size and root, or the first broken entry and why, and ends with 1. Its plan
    record and the hash of the entry that its signer saw. Of a whole log the server checks this. In
    both, what a passkey or a sign-in provider signed is over that statement and holds under the key
    kept with it, and an earlier entry gave that passkey or account to the signer.
+9. A list of files without any part of a ledger, as a qualification is, counts by 7 alone; it is
+   said that there is no ledger in it.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ from core.verify.tree import climb, is_prefix, push, root_of
 STEP = 1 << 13  # entries in a part: a power of two, so that it is one subtree of the tree
 
 
+LEDGER = {"entries.jsonl", "leaves.txt", "proofs.json", "checkpoint"}
+AS_GIVEN, FOUND = "as given", "found in the bundle: compare it, or give --vkey"
 LOOKED_AT = {"key.rotated", "key.revoked", APPLIED, *MEANS}
 
 
@@ -253,6 +255,17 @@ def verify_files(bundle: Bundle, manifest: dict[str, str], key: Key) -> None:  #
             raise Broken(f"{name}: is not the record that entry {entry['seq']} closed")
 
 
+def verify_list(
+    bundle: Bundle, manifest: dict[str, str], key: Key, *, said: str, is_given: bool
+) -> str:  # 9.
+    if not manifest.keys() - PROVEN:
+        raise Broken("it holds neither a ledger nor files that a key signed")
+    verify_files(bundle, manifest, key)
+    whose = AS_GIVEN if is_given else FOUND
+    says = f"OK: {len(manifest)} files as {key.name} signed them, a list and no ledger"
+    return f"{says}\nkey  {said.strip()} ({whose})"
+
+
 def verify(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int = 1) -> str:
     try:
         return prove(path, vkey, anchor_file, jobs=jobs)
@@ -267,13 +280,15 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
     key = bundle.text("log.vkey") if vkey is None else vkey  # 1.
     said_keys = bundle.text("keys.txt") if "keys.txt" in bundle.names() else ""
     keys = read_keys(said_keys, parse_vkey(key))
+    manifest = {line[66:]: line[:64] for line in bundle.text(MANIFEST).splitlines()}
+    if not LEDGER & manifest.keys():
+        return verify_list(bundle, manifest, keys[-1], said=key, is_given=vkey is not None)
     newest = read_checkpoint(bundle.text("checkpoint"), keys[-1:], "the checkpoint")  # 2.
     note = "" if anchor_file is None else Path(anchor_file).read_bytes().decode("utf-8")
     if anchor_file is not None:
         anchor = read_checkpoint(note, keys, "the anchor")
         if anchor.size > newest.size:  # 6.
             raise Broken(f"the anchor covers {anchor.size} entries, the bundle only {newest.size}")
-    manifest = {line[66:]: line[:64] for line in bundle.text(MANIFEST).splitlines()}
     check = verify_streams if "proofs.json" in manifest else verify_log
     proven = check(bundle, newest, anchor, jobs=jobs)
     notes = [(seq, said["note"]) for seq, kind, said in bundle.key_acts if kind == "key.rotated"]
@@ -286,7 +301,7 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
         read_checkpoint(note, keys, "the anchor")
     verify_files(bundle, manifest, keys[-1])
     since = "" if anchor is None else f", continues the anchor of {anchor.size}"
-    whose = "found in the bundle: compare it, or give --vkey" if vkey is None else "as given"
+    whose = AS_GIVEN if vkey is not None else FOUND
     since += f", signed by {len(keys)} keys in turn" if len(keys) > 1 else ""
     for one in keys:
         since += f", {one.id.hex()} revoked: good to {one.until}" if one.revoked else ""

@@ -5,10 +5,10 @@ Commands import what they need when they run, so that `--help` and `verify` load
 
 import typer
 
-from dashboards.cli import erp, erp_keys, figures, keeping, keys, plant, secrets
+from dashboards.cli import erp, erp_keys, figures, keeping, keys, plant, qualifying, secrets
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for part in (plant, keeping, figures, erp, erp_keys, secrets, keys):
+for part in (plant, keeping, figures, erp, erp_keys, secrets, keys, qualifying):
     app.add_typer(part.app)
 
 

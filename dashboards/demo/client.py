@@ -31,7 +31,7 @@ class Person:
 
     def __init__(self, base: str, account: Account, *, station: str | None = None) -> None:
         self.account = account
-        self._http = httpx.Client(base_url=base, timeout=30)
+        self._http = httpx.Client(base_url=base, timeout=30, trust_env=False)
         form = {"user": account.user, "password": account.secret, "station": station or ""}
         answer = self._http.post("/login", data=form)
         if answer.status_code != 303:
@@ -48,8 +48,11 @@ class Person:
         *,
         signed_by: Account | None = None,
         reason: str | None = None,
+        key: str | None = None,
     ) -> dict[str, Any]:
         """Send one command, signed where a signer is given; return its receipt.
+
+        `key` is given where a request is sent again; left out, it is a new request.
 
         Raises:
             Said: the server refused.
@@ -59,7 +62,7 @@ class Person:
             whole["signature"] = {"badge": signed_by.badge, "secret": signed_by.secret}
         if reason is not None:
             whole["reason"] = reason
-        headers = {"idempotency-key": f"{self.account.user}:{uuid4().hex}"}
+        headers = {"idempotency-key": key or f"{self.account.user}:{uuid4().hex}"}
         answer = self._http.post(f"/api/v1/commands/{command}", json=whole, headers=headers)
         found: dict[str, Any] = answer.json()
         if answer.status_code >= 400:

@@ -1,0 +1,1 @@
+"""Qualification in the plant's own install: what is installed (IQ), and that it works (OQ)."""
