@@ -18,6 +18,7 @@ from dashboards.qualify import accounts, batches, copies, operation, signatures,
 from dashboards.qualify.scratch import Scratch, scratch_plant
 from dashboards.qualify.script import Outcome, Result, run
 
+pytestmark = pytest.mark.timeout(300)  # a whole plant at work, on a machine that may be busy
 PRETENDS = "print('OK: 1 entries')\n"
 
 
@@ -36,7 +37,6 @@ def failed(result: Result) -> list[str]:
 
 
 @pytest.mark.requirement("P2")
-@pytest.mark.timeout(300)  # a whole plant's work, on a machine that may be busy
 def test_every_test_of_operation_passes_on_a_plant_that_works(plant: Scratch) -> None:
     results = [run(one, plant) for one in operation.SCRIPTS]
     assert {one.script.id: one.why for one in results if one.outcome is not Outcome.PASSED} == {}
