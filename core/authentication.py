@@ -1,8 +1,9 @@
 """Who somebody is: a user id or badge and a secret, failures that count, pauses that grow.
 
 Every failure of a known person is an entry. Guessing is slowed down twice: a person's next try
-waits longer with each failure, and a station where many people fail waits as a whole, so that
-one kiosk cannot lock everybody out.
+waits longer with each failure, and a place where many people fail waits as a whole, so that one
+kiosk, or one address, cannot lock everybody out. At the door the place is the address: whoever
+comes in names the station, and could name another one's.
 
 Source:
     21 CFR 11.300(d).
@@ -34,7 +35,9 @@ from core.signing import DoesNotFit, UnknownSigner
 
 SIGN_IN, SIGNING, CHANGING = "sign-in", "signing", "secret change"
 LONGEST_PAUSE = timedelta(minutes=15)
-STATION_FAILURES = 10
+PLACE_FAILURES = 10
+# One failure of a place: the typing errors of a busy kiosk are no guessing.
+FORGIVEN = timedelta(minutes=2)
 MOST_KEPT = 10_000
 
 type Record = Callable[[Command, str, str | None], None]  # command, actor, station
@@ -50,15 +53,24 @@ class TooSoon(Refused):
         )
 
 
-class StationPaused(Refused):
-    """Too many failures at one station, whoever was named."""
+class PlacePaused(Refused):
+    """Too many failures at one place, whoever was named."""
 
-    def __init__(self, station: str, seconds: int) -> None:
+    def __init__(self, seconds: int) -> None:
         super().__init__(
-            f"Station {station}: {STATION_FAILURES} or more tries did not fit here. Wait"
-            f" {seconds} s, or use another station.",
-            station=station,
+            f"Sign-in: {PLACE_FAILURES} or more tries did not fit here. Wait {seconds} s, or use"
+            " another station.",
             seconds=seconds,
+        )
+
+
+class NotLetIn(Refused):
+    """At the door nobody is told which it was: that would tell who exists."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Sign-in: user or badge and secret do not fit, or the access is locked or has ended."
+            " Try again, or ask an administrator."
         )
 
 
@@ -124,15 +136,15 @@ def person_pause(failures: int) -> timedelta:
     return min(timedelta(seconds=2 ** min(failures - 2, 30)), LONGEST_PAUSE)
 
 
-def station_pause(failures: int) -> timedelta:
-    """Return how long a station waits after so many failures without a quiet quarter of an hour.
+def place_pause(failures: int) -> timedelta:
+    """Return how long a place waits after so many failures that are not forgiven yet.
 
-    >>> [station_pause(n).seconds for n in (9, 10, 11, 30)]
+    >>> [place_pause(n).seconds for n in (9, 10, 11, 30)]
     [0, 30, 60, 900]
     """
-    if failures < STATION_FAILURES:
+    if failures < PLACE_FAILURES:
         return timedelta(0)
-    return min(timedelta(seconds=30 * 2 ** min(failures - STATION_FAILURES, 20)), LONGEST_PAUSE)
+    return min(timedelta(seconds=30 * 2 ** min(failures - PLACE_FAILURES, 20)), LONGEST_PAUSE)
 
 
 def _means(person: Person) -> tuple[datetime | None, datetime | None]:
@@ -140,10 +152,21 @@ def _means(person: Person) -> tuple[datetime | None, datetime | None]:
 
 
 class Pauses:
-    """Failures in a row by name, and how long each name still waits; in memory, bounded."""
+    """Failures by name, and how long each name still waits; in memory, bounded.
 
-    def __init__(self, pause: Callable[[int], timedelta], now: Callable[[], datetime]) -> None:
-        self._pause, self._now, self._lock = pause, now, Lock()
+    `steady` is a clock that is not set, where the plant has a watch. After each quiet `forgiven`
+    one failure counts no more.
+    """
+
+    def __init__(
+        self,
+        pause: Callable[[int], timedelta],
+        steady: Callable[[], datetime],
+        *,
+        forgiven: timedelta,
+    ) -> None:
+        self._pause, self._steady, self._lock = pause, steady, Lock()
+        self._forgiven = forgiven
         self._failed: dict[str, tuple[int, datetime]] = {}
 
     def wait_s(self, name: str) -> int:
@@ -153,16 +176,15 @@ class Pauses:
         if last is None:
             return 0
         whole = self._pause(failures)
-        left = min(last + whole - self._now(), whole)  # a clock set back adds no waiting
+        left = min(last + whole - self._steady(), whole)  # without a watch, it may be set back
         return max(0, -(-left // timedelta(seconds=1)))
 
     def failed(self, name: str) -> None:
-        """Count one more; a quiet quarter of an hour begins anew."""
-        at = self._now()
+        """Count one more."""
+        at = self._steady()
         with self._lock:
             failures, last = self._failed.pop(name, (0, at))
-            if at - last > LONGEST_PAUSE * 2:
-                failures = 0
+            failures = max(0, failures - (at - last) // self._forgiven)
             while len(self._failed) >= MOST_KEPT:  # the oldest; whoever guesses chooses names
                 del self._failed[next(iter(self._failed))]
             self._failed[name] = (failures + 1, at)
@@ -184,10 +206,13 @@ class Authentication:
         *,
         plant: str,
         now: Callable[[], datetime],
+        steady: Callable[[], datetime],
     ) -> None:
+        """`now` dates what is recorded; pauses run by `steady`, a clock that nobody sets."""
         self._nouns, self._secrets, self._record = nouns, secrets, record
         self._plant, self._now = plant, now
-        self._people, self._stations = Pauses(person_pause, now), Pauses(station_pause, now)
+        self._people = Pauses(person_pause, steady, forgiven=LONGEST_PAUSE * 2)
+        self._places = Pauses(place_pause, steady, forgiven=FORGIVEN)
 
     @property
     def policy(self) -> AccountPolicy:
@@ -196,12 +221,21 @@ class Authentication:
         return AccountPolicy() if rules is None else rules.accounts
 
     def check(
-        self, user_or_badge: str, secret: str, *, station: str | None, purpose: str = SIGN_IN
+        self,
+        user_or_badge: str,
+        secret: str,
+        *,
+        station: str | None,
+        address: str | None = None,
+        purpose: str = SIGN_IN,
     ) -> Person:
         """Return the person behind a user id or badge and a secret.
 
+        Args:
+            address: where the try comes from, at the door; the station is only said there.
+
         Raises:
-            TooSoon, StationPaused: after failures, the next try waits.
+            TooSoon, PlacePaused: after failures, the next try waits.
             BadgeIsDead: the badge was revoked; the try is recorded.
             DoesNotFit: unknown, or the wrong secret; the failure is recorded and counted.
             Locked: the person may not act now.
@@ -210,27 +244,32 @@ class Authentication:
         """
         owner = self._nouns.get(BadgeOwner, user_or_badge)
         name = owner.person if owner else user_or_badge
-        self._wait(name, station)
+        # Whoever holds a dead badge makes nobody wait but themselves.
+        tried_as = user_or_badge if owner and owner.dead else name
+        place = address or station
+        self._wait(tried_as, place)
         person = self._nouns.get(Person, name)
         enrolling = person is not None and person.enrolment_ends_at is not None
         fits = self._secrets.fits(name if person else None, secret, enrolling=enrolling)
         if person is not None and enrolling and not person.enrolment_confirmed:
             fits = False  # a code from before; the one that was issued is not handed out yet
         if person is None:
-            self._failed(name, station)
+            self._failed(tried_as, place)
             raise UnknownSigner
         failed = RecordFailedAuthentication(person=person.person, purpose=purpose)
         if owner is not None and owner.dead is not None:
             tried = RecordFailedAuthentication(
                 person=person.person, purpose=purpose, badge=owner.badge
             )
+            self._failed(tried_as, place)
             self._record(tried, SECURITY, station)
             raise BadgeIsDead(owner.badge, owner.dead)
         if person.state is not PersonState.ACTIVE:
+            self._failed(tried_as, place)
             self._record(failed, SECURITY, station)
             raise Locked(person)
         if not fits:
-            self._failed(name, station)
+            self._failed(tried_as, place)
             self._record(failed, SECURITY, station)
             raise DoesNotFit
         self._people.passed(name)
@@ -241,16 +280,16 @@ class Authentication:
             self._record(again, SECURITY, station)
         return person
 
-    def _wait(self, name: str, station: str | None) -> None:
-        if station is not None and (seconds := self._stations.wait_s(station)):
-            raise StationPaused(station, seconds)
+    def _wait(self, name: str, place: str | None) -> None:
+        if place is not None and (seconds := self._places.wait_s(place)):
+            raise PlacePaused(seconds)
         if seconds := self._people.wait_s(name):
             raise TooSoon(seconds)
 
-    def _failed(self, name: str, station: str | None) -> None:
+    def _failed(self, name: str, place: str | None) -> None:
         self._people.failed(name)
-        if station is not None:
-            self._stations.failed(station)
+        if place is not None:
+            self._places.failed(place)
 
     def _check_age(self, person: Person) -> None:
         at = self._now()

@@ -9,6 +9,7 @@ import hmac
 import secrets
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -22,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     create_engine,
+    make_url,
     select,
 )
 from sqlalchemy.pool import NullPool
@@ -100,6 +102,7 @@ class Secrets:
     """The tables of digests; safe from any thread."""
 
     def __init__(self, url: str) -> None:
+        _for_its_owner(url)
         self._engine: Engine = create_engine(url, poolclass=NullPool)
         self._gate = BoundedSemaphore(AT_ONCE)
         self._nobody = HASHER.hash("nobody has this secret")
@@ -225,6 +228,16 @@ class Secrets:
     def close(self) -> None:
         """Let the database go."""
         self._engine.dispose()
+
+
+def _for_its_owner(url: str) -> None:
+    """Keep others of this host from the digests: a PIN has so few digits that it can be guessed."""
+    where = make_url(url)
+    if where.get_backend_name() == "sqlite" and where.database:
+        path = Path(where.database)
+        path.touch(mode=0o600)
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
 
 
 def _digest(text: str) -> str:

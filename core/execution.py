@@ -95,7 +95,7 @@ class Execution:
             open_store(where), key, self._states, anchor_dir=anchor_dir, verifier=self.verifier
         )
         self.authentication = Authentication(
-            self.nouns, secrets, self._record, plant=plant, now=now
+            self.nouns, secrets, self._record, plant=plant, now=now, steady=self._steady
         )
         self.periods = Periods(
             self.nouns,
@@ -334,14 +334,22 @@ class Execution:
                 return row.state, seen
 
     def authenticate(
-        self, user_or_badge: str, secret: str, *, station: str | None, purpose: str = SIGN_IN
+        self,
+        user_or_badge: str,
+        secret: str,
+        *,
+        station: str | None,
+        address: str | None = None,
+        purpose: str = SIGN_IN,
     ) -> Person:
         """Return the person behind a user id or badge and a secret.
 
         Raises:
             Refused: as `Authentication.check` says.
         """
-        return self.authentication.check(user_or_badge, secret, station=station, purpose=purpose)
+        return self.authentication.check(
+            user_or_badge, secret, station=station, address=address, purpose=purpose
+        )
 
     def _record(self, command: Command, actor: str, station: str | None) -> None:
         self.submit(command, actor=Actor(actor, station), idem=f"{actor}:{token_hex(16)}")

@@ -48,9 +48,10 @@ ADMIN = "admin"
 ACTIVE = "active"
 FAILURES_UNTIL_LOCK = 5
 
-# No colon: the names that begin with `service:` are the plant's own.
+# No colon: the names that begin with `service:` are the plant's own. No capitals: `Quinn` beside
+# `quinn` would be two people whom nobody tells apart in a list.
 type LoginName = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$(?!\n)")
+    str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._@+-]*$(?!\n)")
 ]
 type BadgeNumber = Annotated[
     str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$(?!\n)")

@@ -43,7 +43,9 @@ class PlantAccounts:
         self._key_used: dict[str, datetime] = {}
         self.has_provider = False
 
-    def authenticate(self, user: str, secret: str, station: str | None) -> Viewer:
+    def authenticate(
+        self, user: str, secret: str, station: str | None, *, address: str | None = None
+    ) -> Viewer:
         """Return the person behind a user id or badge and a secret, and record the sign-in.
 
         Raises:
@@ -53,7 +55,7 @@ class PlantAccounts:
         """
         if self.has_provider and not self._execution.authentication.policy.local_with_provider:
             raise LocalSignInOff
-        person = self._execution.authenticate(user, secret, station=station)
+        person = self._execution.authenticate(user, secret, station=station, address=address)
         return self.signed_in(person, station)
 
     def by_provider(self, issuer: str, subject: str, station: str | None) -> Viewer:

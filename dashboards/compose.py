@@ -118,7 +118,7 @@ def open_execution(
         database: a PostgreSQL URL; where left out, the ledger is `DATA/ledger.db`.
         clocks: the time it goes by; only a plant that is tried out has others than the server's.
     """
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
     finish(data / "keys", ledger_at(data, database))
     key = log_key(data, plant)
     execution = _execution(data, plant, database, key=key, clocks=clocks)

@@ -20,8 +20,6 @@ HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,253}")
 STATIC = ("/static/", "/assets/", "/components/")
 PACKED = (b"text/", b"application/javascript", b"application/json", b"image/svg")
 RECHECK_S = 30.0
-# A wall board is looked at for a whole shift without a touch.
-KEEPS_AWAKE = ("/board",)
 
 
 def content_policy(nonce: str, host: str) -> str:
@@ -144,8 +142,7 @@ class Headers:
             loop.call_soon_threadsafe(over.set)
 
         login.on_end.append(ended)
-        awake = scope["path"].startswith(KEEPS_AWAKE)
-        watcher = asyncio.create_task(self._watch(token, over, awake=awake))
+        watcher = asyncio.create_task(self._watch(token, over))
 
         async def guarded() -> Message:
             incoming = asyncio.ensure_future(receive())
@@ -166,9 +163,9 @@ class Headers:
             if ended in login.on_end:
                 login.on_end.remove(ended)
 
-    async def _watch(self, token: str | None, over: asyncio.Event, *, awake: bool) -> None:
-        """Return when the login of an open page has ended or run out."""
-        while self._sessions.get(token, touch=awake) is not None:
+    async def _watch(self, token: str | None, over: asyncio.Event) -> None:
+        """Return when the login of an open page has ended or run out; looking is no use of it."""
+        while self._sessions.get(token, touch=False) is not None:
             try:
                 await asyncio.wait_for(over.wait(), RECHECK_S)
             except TimeoutError:
@@ -193,6 +190,8 @@ class _Dressed:
             given = dict(message["headers"])
             kind = given.get(b"content-type", b"")
             more = [pair for pair in self._headers() if pair[0] not in given]
+            if b"cache-control" not in given:  # what is shown to one person stays in no cache
+                more.append((b"cache-control", b"no-store"))
             message["headers"] = [*message["headers"], *more]
             if kind.startswith(b"text/html"):
                 self._start = message

@@ -7,10 +7,12 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
-from core.authentication import MustChangeSecret
+from core.authentication import MustChangeSecret, NotLetIn
 from core.errors import Refused
 from core.people import Person
+from core.person_refusals import BadgeIsDead, Locked
 from core.secret_rules import PIN_DIGITS, PIN_ROLES, SHORTEST
+from core.signing import DoesNotFit
 from dashboards import cookies, logs, menu, parts, theme
 from dashboards.plant import PlantServices
 from dashboards.security import Gate
@@ -18,6 +20,7 @@ from dashboards.session import COOKIE, Login, Throttle, Viewer, same_csrf
 from dashboards.tickets import Tickets
 
 LONG_S = 400 * 24 * 3600
+TOLD_ALIKE = (DoesNotFit, Locked, BadgeIsDead)
 
 
 def secret_hint(roles: tuple[str, ...] | frozenset[str]) -> str:
@@ -88,7 +91,7 @@ class LoginPages:
         """Take user and password, and open a session bound to the station."""
         user, goal = user.strip(), menu.next_path(next)
         place = station if station in self._plant.stations else None
-        client = request.client.host if request.client else ""
+        client = _address(request)
         key = f"{client} {user.lower()}"
         if wait := self._throttle.wait_s(key):
             sentence = f"Too many tries for this name from here. Try again in {wait} s."
@@ -97,7 +100,7 @@ class LoginPages:
             slow.headers["retry-after"] = str(wait)
             return slow
         try:
-            viewer = self._plant.accounts.authenticate(user, password, place)
+            viewer = self._plant.accounts.authenticate(user, password, place, address=client)
         except MustChangeSecret as must:
             self._throttle.passed(key)
             change = MustChange(person=must.who, why=must.why, station=place, goal=goal)
@@ -105,10 +108,10 @@ class LoginPages:
         except Refused as refusal:
             self._throttle.failed(key)
             logs.security("sign-in-refused", rule=refusal.rule, client=client, station=place)
+            says = str(NotLetIn() if isinstance(refusal, TOLD_ALIKE) else refusal)
             return self._page(
-                request, status=401, refusal=str(refusal), user=user, next=goal,
-                station=place or "",
-            )  # fmt: skip
+                request, status=401, refusal=says, user=user, next=goal, station=place or ""
+            )
         self._throttle.passed(key)
         return self.open(request, viewer, goal)
 
@@ -140,7 +143,9 @@ class LoginPages:
             return self._ask_secret(request, it, refusal="The two do not agree. Type both again.")
         try:
             self._plant.accounts.change_secret(it.person, secret, it.station)
-            viewer = self._plant.accounts.authenticate(it.person.person, secret, it.station)
+            viewer = self._plant.accounts.authenticate(
+                it.person.person, secret, it.station, address=_address(request)
+            )
         except Refused as refusal:
             return self._ask_secret(request, it, refusal=str(refusal))
         self._gate.sessions.end_person(it.person.person, "secret-changed")
@@ -148,7 +153,7 @@ class LoginPages:
 
     def open(self, request: Request, viewer: Viewer, goal: str) -> Response:
         """Open a session for somebody who was proven, and go where they wanted to."""
-        place, client = viewer.station, request.client.host if request.client else ""
+        place, client = viewer.station, _address(request)
         self._gate.sessions.end(request.cookies.get(COOKIE))
         if not menu.may_open(goal, viewer.roles):
             goal = "/"
@@ -213,6 +218,10 @@ class LoginPages:
             title, body, login=login, plant=self._plant.name, zone=str(self._plant.zone),
             here=request.url.path, chosen=chosen_scheme(request),
         )  # fmt: skip
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def chosen_scheme(request: Request) -> str:

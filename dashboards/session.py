@@ -46,8 +46,10 @@ class Viewer:
 class Accounts(Protocol):
     """Whoever can tell people apart."""
 
-    def authenticate(self, user: str, secret: str, station: str | None) -> Viewer:
-        """Return the person behind a user id or badge and a secret.
+    def authenticate(
+        self, user: str, secret: str, station: str | None, *, address: str | None = None
+    ) -> Viewer:
+        """Return the person behind a user id or badge and a secret, tried from an address.
 
         Raises:
             core.errors.Refused: unknown, wrong, locked or inactive, as one sentence.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from argon2 import PasswordHasher
 
@@ -25,9 +27,9 @@ from core.access import (
 from core.access_review import AccessMoved, NobodyListed, OwnAccess, ReviewAccess, SeenPerson
 from core.authentication import (
     CHANGING,
-    STATION_FAILURES,
+    PLACE_FAILURES,
     MustChangeSecret,
-    StationPaused,
+    PlacePaused,
     TooSoon,
 )
 from core.authority import AdoptAccountPolicy, PlantRules, PolicyInForce
@@ -243,20 +245,43 @@ def test_unknown_name_waits_like_a_known_one(floor: Floor) -> None:
 def test_one_station_cannot_lock_everybody_out(floor: Floor) -> None:
     people = [one for one in floor.accounts if one != "ada"]
     tried = 0
-    with pytest.raises(StationPaused) as paused:  # noqa: PT012 - the loop is the rule
+    with pytest.raises(PlacePaused) as paused:  # noqa: PT012 - the loop is the rule
         for _ in range(FAILURES_UNTIL_LOCK):
             for person in people:
                 refusal_or_paused(floor, person)
                 tried += 1
-    assert tried == STATION_FAILURES
-    assert str(paused.value).startswith("Station kiosk-B1: 10 or more tries did not fit here.")
+    assert tried == PLACE_FAILURES
+    assert str(paused.value) == (
+        "Sign-in: 10 or more tries did not fit here. Wait 30 s, or use another station."
+    )
     assert {floor.get(Person, one).state for one in people} == {"active"}
     floor.clock.pass_time(seconds=2)
     secret = floor.accounts["olga"].secret
-    refusal(StationPaused, lambda: floor.execution.authenticate("olga", secret, station="kiosk-B1"))
+    refusal(PlacePaused, lambda: floor.execution.authenticate("olga", secret, station="kiosk-B1"))
     floor.execution.authenticate("olga", secret, station="kiosk-B2")
     floor.clock.pass_time(seconds=30)
     floor.execution.authenticate("olga", secret, station="kiosk-B1")
+
+
+@pytest.mark.requirement("H7")
+def test_typing_errors_of_a_busy_kiosk_never_add_up_to_a_pause(floor: Floor) -> None:
+    people = itertools.cycle(one for one in floor.accounts if one != "ada")
+    for _ in range(PLACE_FAILURES * 2):
+        person = next(people)
+        refusal_or_paused(floor, person)
+        secret = floor.accounts[person].secret
+        floor.execution.authenticate(person, secret, station="kiosk-B1")
+        floor.clock.pass_time(seconds=120)
+
+
+@pytest.mark.requirement("H7")
+def test_whoever_holds_a_dead_badge_makes_its_owner_wait_for_nothing(floor: Floor) -> None:
+    floor.act(RevokeBadge(badge="10011"), "sana")
+    for _ in range(2):
+        refusal(BadgeIsDead, lambda: floor.execution.authenticate("10011", "x", station=None))
+    refusal(TooSoon, lambda: floor.execution.authenticate("10011", "x", station=None))
+    secret = floor.accounts["olga"].secret
+    assert floor.execution.authenticate("olga", secret, station=None).person == "olga"
 
 
 def refusal_or_paused(floor: Floor, person: str) -> None:
@@ -317,6 +342,7 @@ def test_revoked_badge_opens_nothing_and_its_use_is_recorded_but_locks_nobody(
                 "10011", secret, station="kiosk-B1", purpose="signing"
             ),
         )
+        floor.clock.pass_time(seconds=20)
     assert said == (
         "Badge 10011: ended, lost. Use your user id, and hand the badge to an administrator."
     )

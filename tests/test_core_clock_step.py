@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from core.authentication import TooSoon
 from core.clock import Watch, iso
 from core.clock_step import ClockSteps, NoStep, RecordClockStep, decide
 from core.credentials import Secrets
@@ -16,8 +17,9 @@ from core.execution import Actor, Execution
 from core.fact import Context, Sketch
 from core.ledger.search import Wanted, search
 from core.people import INSTALLER, RegisterPerson
+from core.signing import DoesNotFit
 from tests.floor import Floor
-from tests.hands import AT, PACK
+from tests.hands import AT, PACK, refusal
 from tests.ledgers import KEY, draft, job, reading, writing
 
 CONTEXT = Context(at=AT, actor="service:clock", station=None, idem="c-1", zone="UTC")
@@ -132,6 +134,28 @@ def test_a_plant_whose_matrix_does_not_know_steps_goes_on(tmp_path: Path) -> Non
         clock.wall += timedelta(days=1)
         register(execution, "ama", INSTALLER)
         assert "clock.stepped" not in {one.type for one in execution.ledger.entries()}
+    finally:
+        execution.close()
+
+
+@pytest.mark.requirement("H7")
+@pytest.mark.parametrize("by", [timedelta(hours=-3), timedelta(0), timedelta(hours=3)])
+def test_a_step_neither_lengthens_nor_ends_the_wait_after_wrong_secrets(
+    tmp_path: Path, by: timedelta
+) -> None:
+    clock = SetClock()
+    execution = opened(tmp_path, clock)
+
+    def tries() -> None:
+        execution.authenticate("nobody", "12345678", station=None)
+
+    try:
+        for _ in range(2):
+            refusal(DoesNotFit, tries)
+        clock.wall += by
+        refusal(TooSoon, tries)
+        clock.passes(1)
+        refusal(DoesNotFit, tries)
     finally:
         execution.close()
 

@@ -119,6 +119,7 @@ def test_wrong_secrets_are_counted_and_lock_a_person_out(floor: Floor) -> None:
         "Olga Brandt: access is locked after 5 failed attempts. Ask an administrator to unlock it."
     )
     floor.act(UnlockPerson(person="olga"), "ada")
+    floor.clock.pass_time(seconds=16)  # a try at a locked access is one more failure in a row
     assert floor.execution.authenticate("10011", secret, station="kiosk-B1").person == "olga"
 
 
@@ -175,7 +176,9 @@ def test_no_secret_is_in_the_ledger(floor: Floor) -> None:
 
 
 @pytest.mark.requirement("B7")
-@pytest.mark.parametrize("name", ["service:erp-pull", "a b", "-x", "olga\n", "ölga", "a/b", ""])
+@pytest.mark.parametrize(
+    "name", ["service:erp-pull", "a b", "-x", "olga\n", "ölga", "a/b", "", "Olga", "OLGA", "оlga"]
+)
 def test_login_name_that_could_be_taken_for_another_is_refused(floor: Floor, name: str) -> None:
     before = floor.size()
     refusal(FieldRefused, lambda: floor.act(new(person=name), "ada"))

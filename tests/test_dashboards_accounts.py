@@ -159,7 +159,7 @@ def test_reset_and_lost_badge_end_every_open_session_of_that_person(plant: Accou
             assert sana.get("/api/v1/order").status_code == 200
     with plant.client() as thief:
         answer = plant.sign_in(thief, "10011", plant.accounts["olga"].secret)
-        assert (answer.status_code, "Badge 10011: ended, lost." in answer.text) == (401, True)
+        assert (answer.status_code, "or has ended" in answer.text) == (401, True)
     assert plant.plant.accounts.name_of("10011") is None
 
 
@@ -172,7 +172,7 @@ def test_retired_person_is_dead_everywhere_and_the_names_stay_taken(plant: Accou
         for user in ("viktor", "10012"):
             with plant.client() as client:
                 answer = plant.sign_in(client, user, secret)
-                assert (answer.status_code, "access has ended" in answer.text) == (401, True)
+                assert (answer.status_code, "or has ended" in answer.text) == (401, True)
         taken = {"name": "New One", "roles": ["operator"]}
         for names in (
             {"person": "viktor", "badge": "20001"}, {"person": "newone", "badge": "10012"},

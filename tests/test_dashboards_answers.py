@@ -51,6 +51,16 @@ def test_a_form_that_does_not_fit_is_not_repeated(url: str, headers: dict[str, s
     assert "password" in answer.text
 
 
+@pytest.mark.requirement("H7")
+@pytest.mark.parametrize(
+    "path", ["/help", "/api/openapi.json", "/api/session", "/nowhere", "/forbidden", "/favicon.ico"]
+)
+def test_what_one_person_was_shown_stays_in_no_cache(url: str, path: str) -> None:
+    """After a sign-out the button Back, and a shared browser's cache, show nothing."""
+    assert signed_in(url, "ama").get(path).headers["cache-control"] == "no-store"
+    assert httpx.get(url + path).headers["cache-control"] == "no-store"
+
+
 @pytest.mark.parametrize(
     "path", ["/login", "/nowhere", "/assets/icon.svg", "/assets/none", "/help", "/raises", "/"]
 )

@@ -1,5 +1,7 @@
 """The composition root: what a change in the ledger does to sessions that are open."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,23 @@ from core.people import ChangeRoles, Person, RetirePerson
 from dashboards.accounts import viewer_of
 from dashboards.compose import Plant, Wiring, open_execution
 from tests.patience import eventually
+
+
+@pytest.mark.requirement("H7")
+def test_digests_of_secrets_are_for_the_servers_own_account_alone(tmp_path: Path) -> None:
+    """A PIN has six to eight digits: whoever reads its digest finds it in a day."""
+    before = os.umask(0o022)
+    try:
+        data = tmp_path / "plant"
+        open_execution(data, "tablets").close()
+        digests = data / "credentials.db"
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in (data, digests)]
+        assert modes == [0o700, 0o600]
+        digests.chmod(0o644)  # as an older server left it
+        open_execution(data, "tablets").close()
+        assert stat.S_IMODE(digests.stat().st_mode) == 0o600
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.requirement("H7")

@@ -207,9 +207,11 @@ def test_sign_ins_that_wait_for_their_hash_are_bounded() -> None:
     refused = Event()
 
     class Slow(Crowd):
-        def authenticate(self, user: str, secret: str, station: str | None) -> Viewer:
+        def authenticate(
+            self, user: str, secret: str, station: str | None, *, address: str | None = None
+        ) -> Viewer:
             assert refused.wait(PATIENCE_S)
-            return super().authenticate(user, secret, station)
+            return super().authenticate(user, secret, station, address=address)
 
     form = {"user": "ama", "password": SECRET}
     app = create_app(plant_of(accounts=Slow()), pages={}, limits=Limits(at_once=2))

@@ -34,7 +34,9 @@ class Crowd:
     def __init__(self) -> None:
         self.ended: list[tuple[str, str]] = []
 
-    def authenticate(self, user: str, secret: str, station: str | None) -> Viewer:
+    def authenticate(
+        self, user: str, secret: str, station: str | None, *, address: str | None = None
+    ) -> Viewer:
         for person, (name, roles, badge) in PEOPLE.items():
             if user in (person, badge) and secret == SECRET:
                 return Viewer(person=person, name=name, roles=roles, station=station)

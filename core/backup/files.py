@@ -112,11 +112,11 @@ def drafted(out: Path) -> Iterator[Path]:
 
 def _zipped(folder: Path) -> Path:
     packed = folder.with_name(folder.name + ".zip")
+    packed.touch(mode=0o600)  # for its owner from its first byte on
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 file.write(path, path.relative_to(folder).as_posix())
-    packed.chmod(0o600)
     return packed
 
 

@@ -101,7 +101,7 @@ def prepare(options: Options) -> Path:
         if any(data.iterdir()) and not (data / "keys").is_dir():
             raise NotOurs(data)
         shutil.rmtree(data)
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
     return data
 
 

@@ -202,7 +202,9 @@ ACTS = (
 BY_PATH = {act.path: act for act in ACTS}
 
 NEW_PERSON = (
-    Field(name="person", label="User id", hint="For sign-in. Never given to anybody else."),
+    Field(
+        name="person", label="User id", hint="Small letters, digits and . _ @ + - only. For ever."
+    ),
     Field(name="name", label="Printed name", hint="As it stands beside signatures."),
     Field(name="badge", label="Badge number"),
     role_field(),
