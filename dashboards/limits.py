@@ -16,12 +16,13 @@ from dataclasses import dataclass
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from dashboards import asgi, cookies, logs
+from dashboards import asgi, cookies, logs, menu
 from dashboards.asgi import SAFE_METHODS, App, Message, Receive, Scope, Send, header
 from dashboards.problem import MEDIA_TYPE, Problem
 
 INTERFACE = "/api/v1/"
 SIGN_IN, PROVIDER = "/login", "/login/provider"
+LIVE = frozenset(entry.path for entry in (*menu.MENU, menu.BENCH)) - {"/people", "/help"}
 MOST_CLIENTS = 10_000  # bounded: an attacker chooses the keys
 HEADERS_S = 20.0
 LARGEST_HEADERS = 32 * 1024  # a page's socket brings the page's token along, some kilobytes
@@ -37,6 +38,8 @@ class Limits:
         sign_ins: sign-ins of one address at once, and how many more each second; as many go to
             the sign-in provider.
         commands: commands of one login or key at once, and how many more each second.
+        pages: live pages that one login builds at once, and how many more each second.
+        messages: what the open pages of one login say at once, and how much more each second.
         at_once: sign-ins of the whole server that may wait for their hash.
     """
 
@@ -44,6 +47,8 @@ class Limits:
     body_s: float = 30.0
     sign_ins: tuple[int, float] = (60, 1.0)
     commands: tuple[int, float] = (300, 60.0)
+    pages: tuple[int, float] = (60, 2.0)
+    messages: tuple[int, float] = (300, 60.0)
     at_once: int = 16
 
 
@@ -76,12 +81,16 @@ class Guard:
     def __init__(self, app: App, limits: Limits) -> None:
         self._app, self._limits = app, limits
         self._sign_ins, self._commands = Rate(*limits.sign_ins), Rate(*limits.commands)
+        self._pages, self._messages = Rate(*limits.pages), Rate(*limits.messages)
         # Each is remembered until the provider answers: one address must not fill that memory.
         self._departures = Rate(*limits.sign_ins)
         self._hashing = 0  # only the event loop counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
+        if scope["type"] == "websocket":
+            await self._app(scope, self._paced(scope, receive), send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -102,6 +111,19 @@ class Guard:
         finally:
             self._hashing -= 1
 
+    def _paced(self, scope: Scope, receive: Receive) -> Receive:
+        """Return what a page's socket says, as fast as one login may say it; nothing is lost."""
+        client = _client(scope)
+
+        async def paced() -> Message:
+            message = await receive()
+            if message["type"] == "websocket.receive":
+                while wait := self._messages.wait_s(client):
+                    await asyncio.sleep(wait)
+            return message
+
+        return paced
+
     def _count(self, scope: Scope) -> None:
         """Refuse a request that comes too often."""
         if _is_sign_in(scope):
@@ -110,6 +132,9 @@ class Guard:
             self._count_door(scope, self._sign_ins)
         elif scope["path"] == PROVIDER:
             self._count_door(scope, self._departures)
+        elif _is_live_page(scope) and (wait := self._pages.wait_s(_client(scope))):
+            most, per_s = self._limits.pages
+            raise _too_many(f"Pages: more than {most} at once or {per_s:g} a second.", wait)
         elif _is_command(scope) and (wait := self._commands.wait_s(_client(scope))):
             most, per_s = self._limits.commands
             raise _too_many(f"Commands: more than {most} at once or {per_s:g} a second.", wait)
@@ -170,6 +195,12 @@ def _is_sign_in(scope: Scope) -> bool:
 
 def _is_command(scope: Scope) -> bool:
     return scope["method"] not in SAFE_METHODS and bool(scope["path"].startswith(INTERFACE))
+
+
+def _is_live_page(scope: Scope) -> bool:
+    """Tell whether a request builds a page that lives in this process, for somebody signed in."""
+    is_read = scope["method"] in ("GET", "HEAD")
+    return is_read and menu.section(scope["path"]) in LIVE and bool(cookies.session_token(scope))
 
 
 def _client(scope: Scope) -> str:

@@ -78,6 +78,19 @@ def test_passkey_does_not_answer_for_what_a_secret_signed(site: Floor) -> None:
 
 
 @pytest.mark.requirement("H1")
+def test_secret_alone_signs_until_ten_minutes_after_the_last_signing_and_not_later(
+    floor: Floor,
+) -> None:
+    secret = Credentials(secret=floor.accounts["quinn"].secret)
+    floor.sign(change(floor), "quinn", station="office")
+    for status in (LotStatus.ON_HOLD, LotStatus.RELEASED):  # each begins the ten minutes anew
+        floor.clock.pass_time(minutes=9, seconds=59)
+        floor.sign(change(floor, status=status), "quinn", station="office", credentials=secret)
+    floor.clock.pass_time(minutes=10, seconds=1)
+    refusal(FirstSigningNeedsBoth, lambda: alone(floor, Actor("quinn", "office")))
+
+
+@pytest.mark.requirement("H1")
 def test_repeats_do_not_keep_a_period_alive(floor: Floor) -> None:
     command = change(floor)
     floor.sign(command, "quinn", station="office", idem="act:1")

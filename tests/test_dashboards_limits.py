@@ -1,5 +1,6 @@
 """What one client may ask: how large, how often, how slowly; and what it is told."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ import httpx
 import pytest
 
 from dashboards import limits
-from dashboards.limits import Limits, Rate
+from dashboards.asgi import Message, Receive, Scope, Send
+from dashboards.limits import Guard, Limits, Rate
 from dashboards.session import COOKIE, Viewer
 from tests.patience import PATIENCE_S, eventually
 from tests.ui_plant import SECRET, Crowd, create_app, plant_of, running, signed_in
@@ -200,6 +202,48 @@ def test_nothing_is_changed_from_another_site(url: str, path: str, sent: dict[st
     assert answer.text == "This request comes from another site. Use the plant's page."
     assert COOKIE not in answer.cookies
     assert ama.get("/help").status_code == 200
+
+
+@pytest.mark.requirement("H7")
+def test_one_login_builds_only_so_many_pages_and_holds_up_no_other() -> None:
+    """A page costs the one process a third of a second."""
+    with running(create_app(plant_of(), pages={}, limits=Limits(pages=(4, 0.05)))) as address:
+        ama, quinn = signed_in(address, "ama"), signed_in(address, "quinn")
+        answers = [ama.get("/kiosk") for _ in range(5)]
+        assert [one.status_code for one in answers] == [404] * 4 + [429]
+        assert answers[-1].text.startswith("Pages: more than 4 at once or 0.05 a second.")
+        assert quinn.get("/review").status_code == 404
+        assert ama.get("/help").status_code == 200
+
+
+@pytest.mark.requirement("H7")
+def test_a_socket_that_floods_is_slowed_down_and_loses_nothing() -> None:
+    heard: list[float] = []
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(7):
+            assert (await receive())["type"] == "websocket.receive"
+            heard.append(time.monotonic())
+
+    async def flood() -> Message:
+        return {"type": "websocket.receive", "text": "x"}
+
+    async def nowhere(message: Message) -> None:
+        raise AssertionError(message)
+
+    def socket_of(token: str) -> Scope:
+        cookie = (b"cookie", f"{COOKIE}={token}".encode())
+        return {"type": "websocket", "path": "/kiosk/ws", "headers": [cookie]}
+
+    guard = Guard(page, Limits(messages=(5, 10.0)))
+    asyncio.run(guard(socket_of("one"), flood, nowhere))
+    assert heard[4] - heard[0] < 0.5
+    assert 0.9 < heard[5] - heard[4] < 3
+    again = Guard(page, Limits(messages=(7, 0.001)))
+    for token in ("one", "two"):  # another login waits for nothing
+        began = time.monotonic()
+        asyncio.run(again(socket_of(token), flood, nowhere))
+        assert time.monotonic() - began < 0.5
 
 
 @pytest.mark.requirement("H7")

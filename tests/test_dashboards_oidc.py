@@ -184,6 +184,20 @@ def arrive(browser: httpx.Client, subject: str = "s-quinn", **asked: str) -> htt
 
 
 @pytest.mark.requirement("H7")
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_of_another_site_signs_nobody_in(
+    plant: AccountsPlant, idp: IdentityProvider, site: str
+) -> None:
+    """Where the provider asks for nothing any more, a click elsewhere would open a session."""
+    with plant.client() as browser:
+        there = browser.get("/login/provider", headers={"sec-fetch-site": site})
+        assert (there.status_code, there.headers["location"]) == (303, "/login")
+        for own in ("none", "same-origin"):  # typed in, or our own button
+            gone = browser.get("/login/provider", headers={"sec-fetch-site": own})
+            assert gone.headers["location"].startswith(idp.url)
+
+
+@pytest.mark.requirement("H7")
 def test_linked_person_signs_in_and_the_entry_says_how(
     plant: AccountsPlant, idp: IdentityProvider
 ) -> None:

@@ -215,6 +215,18 @@ def test_lock_is_on_the_alert_list_of_administrator_and_quality(plant: AccountsP
     assert plant.execution.nouns.get(Person, "dora").state == "active"
 
 
+@pytest.mark.requirement("H7")
+def test_a_form_takes_no_file(plant: AccountsPlant) -> None:
+    with plant.signed_in("ada") as ada:
+        given = hidden(ada.get("/people/~new")) | {"person": "x1", "badge": "30001"}
+        sent = ada.post("/people/~new", data=given, files={"name": ("x.txt", b"x")})
+        assert sent.status_code == 400
+        door = ada.post("/login", data={"user": "ada"}, files={"password": ("x.txt", b"x")})
+        assert door.status_code == 422
+    assert plant.execution.nouns.get(Person, "x1") is None
+
+
+@pytest.mark.requirement("H7")
 def test_text_of_people_is_never_markup(plant: AccountsPlant) -> None:
     with plant.signed_in("ada") as ada:
         name = '<img src=x onerror="alert(1)">'

@@ -1,10 +1,11 @@
 import re
+import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from dashboards import parts
+from dashboards import headers, parts
 from dashboards.plant import PlantServices
 from dashboards.security import Gate
 from dashboards.session import Sessions, Viewer
@@ -297,6 +298,26 @@ def test_looking_without_touching_does_not_keep_a_session_awake() -> None:
     assert sessions.get(token, touch=False) is not None
     watch.at += 1000
     assert sessions.get(token, touch=False) is None
+
+
+@pytest.mark.requirement("H7")
+def test_a_page_that_stays_open_does_not_keep_its_session_awake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(headers, "RECHECK_S", 0.1)
+    watch = Watch()
+    gate = Gate(Sessions(clock=watch))
+    with running(create_app(PLANT, pages=PAGES, gate=gate)) as address:
+        ama = signed_in(address, "ama")
+        token = token_of(ama, "/kiosk")
+
+        def half_an_hour() -> None:
+            for _ in range(3):
+                watch.at += 600
+                time.sleep(0.4)
+            watch.at += 1
+
+        assert stay(address, "/kiosk", token, cookie=cookie_of(ama), then=half_an_hour) == 4401
 
 
 def test_all_logins_of_a_person_end_together() -> None:

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from core.errors import Refused
 from core.manifest import Manifest, Vouched
 from core.provider_proof import ProviderRefused
-from dashboards import logs, menu, parts, theme
+from dashboards import cookies, logs, menu, parts, theme
 from dashboards.login import LoginPages, chosen_scheme
 from dashboards.oidc.provider import Begun, NotProven, Provider
 from dashboards.plant import PlantServices
@@ -77,6 +77,8 @@ class ProviderPages:
         next: Annotated[str, Query(max_length=400)] = "/",
     ) -> Response:
         """Send the browser to the provider."""
+        if request.headers.get("sec-fetch-site", "").lower() not in cookies.OWN_SITES:
+            return RedirectResponse("/login", 303)  # a link of another site signs nobody in
         place = station if station in self._plant.stations else None
         try:
             address, begun = self._provider.begin(self._redirect(request))
