@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.clock import parse_iso
 from core.credentials import SecretTooShort
 from core.errors import AlreadyKnown, WrongState
 from core.execution import Actor, Credentials, DoesNotFit
@@ -251,3 +252,14 @@ def test_signature_says_badge_only_where_a_badge_was_given(floor: Floor) -> None
         if one.type == "signature.applied"
     ][-1:]
     assert signed == ["user", "secret"]
+
+
+@pytest.mark.requirement("H5")
+def test_every_entry_says_who_and_when(floor: Floor) -> None:
+    """A person of the plant, or the part of the server that did it by itself."""
+    floor.act(new(), "ada")
+    floor.act(RetirePerson(person="viktor"), "ada")
+    entries = floor.execution.ledger.entries(0, 100_000)
+    people = {one.actor for one in entries if not one.actor.startswith("service:")}
+    assert {"ada"} <= people <= {one.person for one in floor.execution.nouns.all(Person)}
+    assert all(parse_iso(one.at).tzinfo is not None for one in entries)

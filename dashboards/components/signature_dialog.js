@@ -30,17 +30,17 @@ export function render({ model }) {
     button:disabled { background: var(--bw-raised); border-color: var(--bw-control); color: var(--bw-muted); cursor: default; }
     button:focus-visible { outline: 4px solid var(--bw-primary); outline-offset: 3px; }`;
   const make = (tag, parent, attrs = {}, text = '') => { const e = document.createElement(tag); for (const k in attrs) e.setAttribute(k, attrs[k]); if (text) e.textContent = text; parent.append(e); return e; };
-  const dialog = make('dialog', wrap, { 'aria-labelledby': 'sign-title', 'data-testid': 'signature', closedby: 'none' });
+  const dialog = make('dialog', wrap, { 'aria-labelledby': 'sign-title', 'aria-describedby': 'sign-subject', 'data-testid': 'signature', closedby: 'none' });
   const form = make('form', dialog, { method: 'dialog', novalidate: '', autocomplete: 'off' });
   make('h2', form, { id: 'sign-title' }, 'Electronic signature');
   const left = make('div', form, { class: 'left' });
-  const what = make('div', left, { class: 'what', 'data-testid': 'signature-what' }), subject = make('h3', what), list = make('dl', what);
+  const what = make('div', left, { class: 'what', 'data-testid': 'signature-what' }), subject = make('h3', what, { id: 'sign-subject' }), list = make('dl', what);
   const fields = make('div', left, { class: 'fields' });
   const one = make('div', fields), two = make('div', fields);
   make('label', one, { for: 'sign-who' }, 'Badge');
   const who = make('input', one, { id: 'sign-who', type: 'text', maxlength: 128, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'none', inputmode: 'none', 'data-testid': 'signature-badge', 'aria-describedby': 'sign-name' });
   make('label', two, { for: 'sign-pin' }, 'PIN');
-  const pin = make('input', two, { id: 'sign-pin', type: 'password', maxlength: 128, autocomplete: 'off', 'data-testid': 'signature-pin' });
+  const pin = make('input', two, { id: 'sign-pin', type: 'password', maxlength: 128, autocomplete: 'off', 'data-testid': 'signature-pin', 'aria-describedby': 'sign-no sign-words sign-states sign-when' });
   const name = make('p', left, { class: 'who', id: 'sign-name', role: 'status', 'data-testid': 'signature-name' });
   const pick = make('div', left);
   make('label', pick, { for: 'sign-meaning' }, 'Meaning');
@@ -48,12 +48,14 @@ export function render({ model }) {
   const remark = make('div', left);
   const remarkLabel = make('label', remark, { for: 'sign-comment' });
   const comment = make('input', remark, { id: 'sign-comment', type: 'text', maxlength: 500, autocomplete: 'off', 'data-testid': 'signature-comment' });
-  const states = make('div', left, { class: 'states', 'data-testid': 'signature-states' });
-  const words = make('p', states, { class: 'words', 'data-testid': 'signature-words' });
-  const meaning = make('p', states, { class: 'meaning', 'data-testid': 'signature-meaning' });
-  const when = make('p', states, { class: 'at', 'data-testid': 'signature-time' });
+  // Whoever does not see the statement hears it when it comes, and again at the field that signs it.
+  const told = make('div', left, { 'aria-live': 'polite' });
+  const states = make('div', told, { class: 'states', 'data-testid': 'signature-states' });
+  const words = make('p', states, { class: 'words', id: 'sign-words', 'data-testid': 'signature-words' });
+  const meaning = make('p', states, { class: 'meaning', id: 'sign-states', 'data-testid': 'signature-meaning' });
+  const when = make('p', states, { class: 'at', id: 'sign-when', 'data-testid': 'signature-time' });
   const wait = make('p', left, { class: 'who', role: 'status', 'data-testid': 'signature-wait' });
-  const no = make('p', left, { class: 'no', role: 'alert', 'data-testid': 'signature-refusal' });
+  const no = make('p', left, { class: 'no', role: 'alert', id: 'sign-no', 'data-testid': 'signature-refusal' });
   const pad = make('div', form, { class: 'pad', role: 'group', 'aria-label': 'Digits of the PIN' });
   const row = make('div', form, { class: 'row' });
   const cancel = make('button', row, { type: 'button', 'data-testid': 'signature-cancel' }, 'Cancel');
@@ -75,7 +77,7 @@ export function render({ model }) {
     one.hidden = asks ? false : true; states.hidden = !shown;
   };
   // Nothing may be signed that is not on the screen: whatever changes is shown anew first.
-  const unshow = () => { shown = null; wait.textContent = ''; clearTimeout(timer); ready(); };
+  const unshow = () => { shown = null; wait.textContent = words.textContent = meaning.textContent = when.textContent = ''; clearTimeout(timer); ready(); };
   const askFor = () => {
     const who_ = asks ? who.value.trim() : '';
     if (asks && !who_) { unshow(); name.textContent = ''; return; }
@@ -96,7 +98,7 @@ export function render({ model }) {
     clearTimeout(timer);
     if (!a.n) { if (dialog.open) dialog.close(); who.value = pin.value = comment.value = ''; return; }
     subject.textContent = a.subject; facts(a.lines);
-    asks = a.asks; shown = null; waits = false; busy = false;
+    unshow(); asks = a.asks; waits = false; busy = false;
     who.value = pin.value = comment.value = ''; name.textContent = no.textContent = ''; pick.hidden = remark.hidden = true; ready();
     const open = () => { if (!dialog.isConnected) return; if (!dialog.open) dialog.showModal(); (asks ? who : pin).focus(); if (!asks) askFor(); };
     if (dialog.isConnected) open(); else setTimeout(open, 0);

@@ -4,7 +4,9 @@ Where the page is stands in the URL (`batch`, `order`, `view`, `line`, `stop`, `
 step is stands in the ledger. So a reload, or another kiosk, shows the same.
 """
 
+import re
 from collections.abc import Mapping
+from html import unescape
 from typing import Any
 
 import panel as pn
@@ -15,6 +17,7 @@ from core.batch.state import DECIDED, Batch
 from core.clock import now
 from core.reading import ScaleReading
 from dashboards import parts, visit
+from dashboards.components.announcer import Announcer
 from dashboards.kiosk import done, draw, hand, lines, lists, newborn, second, weigh
 from dashboards.kiosk.desk import Desk, Screen
 from dashboards.kiosk.look import Doing, StepLook, scale_look
@@ -24,6 +27,7 @@ from dashboards.plant import PlantServices
 from dashboards.session import Viewer
 from dashboards.theme import Frame, frame
 
+TAG = re.compile("<[^>]*>")
 WHERE = ("batch", "order", "view", "line", "stop", "do")
 SCREENS = {**weigh.SCREENS, **hand.SCREENS, **second.SCREENS}
 ROOT = """
@@ -54,6 +58,7 @@ class Kiosk:
         self.desk.redraw = self.draw
         self.head = draw.piece()
         self.task = draw.piece()
+        self.announcer = Announcer()
         self.main = pn.Column(_nothing(), margin=0, sizing_mode="stretch_width")
         self.side = pn.Column(_nothing(), margin=0, stylesheets=[SIDE])
         self.above = pn.Column(_nothing(), margin=0, sizing_mode="stretch_width")
@@ -65,6 +70,7 @@ class Kiosk:
         self.root = pn.Column(
             self.head,
             self.desk.bar,
+            self.announcer,
             pn.Row(
                 pn.Column(self.task, self.main, margin=0, sizing_mode="stretch_width"),
                 self.side,
@@ -169,6 +175,7 @@ class Kiosk:
             text = parts.markup(markup) if markup else ""
             if pane.object != text:
                 pane.object = text
+        self.announcer.text = " ".join(unescape(TAG.sub(" ", task)).split())
 
     def _put(self, screen: Screen) -> None:
         if screen.key == self._shown:

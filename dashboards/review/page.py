@@ -10,6 +10,7 @@ from markupsafe import Markup
 from core.errors import MesError, Refused
 from core.execution import Actor
 from dashboards import parts, visit
+from dashboards.components.announcer import Announcer
 from dashboards.components.signature_dialog import SignatureDialog
 from dashboards.names import Names
 from dashboards.palette import State
@@ -96,7 +97,7 @@ class ReviewPage:
         self._about, self._strip, self._message = pane(), pane(), pane(margin=0)
         self._list = WalkList(desk.choose, label="What to review")
         self._evidence, self._context = pane(margin=0), pane(margin=0)
-        self._dialog = SignatureDialog(issuer=issuer)
+        self._dialog, self._announcer = SignatureDialog(issuer=issuer), Announcer()
         self._forms = Forms(desk, sign=self._sign, act=self._act)
         desk.param.watch(self._redraw, ["file", "at"])
         desk.param.watch(self._say, ["message", "tone"])
@@ -111,6 +112,7 @@ class ReviewPage:
         left = pu.Column(self._list, width=LIST_WIDTH, margin=(0, 14, 0, 10))
         right = pu.Column(
             self._evidence,
+            self._announcer,
             self._message,  # beside what was pressed, so that it is seen without scrolling
             self._forms.body(),
             self._context,
@@ -176,8 +178,9 @@ class ReviewPage:
         words = {State.OK: "Recorded.", State.BAD: "Not recorded.", State.INFO: "New."}
         text = desk.message.removeprefix("Recorded: ")
         shown = parts.notice(desk.tone, words[desk.tone], text) if desk.message else Markup("")
-        live = Markup('<div role="status" data-testid="answer">{}</div>').format(shown)
-        self._message.object = parts.markup(live)
+        answer = Markup('<div data-testid="answer">{}</div>').format(shown)
+        self._message.object = parts.markup(answer)
+        self._announcer.text = f"{words[desk.tone]} {text}" if desk.message else ""
 
     def _sign(self, made: Callable[[], ReviewAsk]) -> None:
         """Ask for a signature over what the desk shows now."""
