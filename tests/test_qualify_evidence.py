@@ -122,6 +122,8 @@ def test_evidence_is_checked_offline_and_one_changed_byte_is_refused(
         0, f"OK: 4 files as batchwright.example/{PACK.id} signed them, a list and no ledger",
     )  # fmt: skip
     assert says.endswith("(as given)\n")
+    note = str(plant / "anchors" / "newest.note")
+    assert verified(out, "--anchor", note)[0] == 1
     for name in ("report.json", "report.pdf", "log.vkey"):
         bad = Path(shutil.copytree(out, tmp_path / f"bad-{name}"))
         body = bytearray((bad / name).read_bytes())

@@ -14,8 +14,17 @@ import pytest
 from core.batch import late
 from core.clock_step import StepWatch
 from core.ledger.sqlite import GUARD
-from dashboards.qualify import accounts, batches, copies, operation, signatures, trail
-from dashboards.qualify.scratch import Scratch, scratch_plant
+from dashboards.qualify import (
+    accounts,
+    batches,
+    copies,
+    operation,
+    plant_data,
+    signatures,
+    trail,
+)
+from dashboards.qualify.machine import Install
+from dashboards.qualify.scratch import PACK, Scratch, scratch_plant
 from dashboards.qualify.script import Outcome, Result, run
 
 pytestmark = pytest.mark.timeout(300)  # a whole plant at work, on a machine that may be busy
@@ -136,5 +145,7 @@ def test_the_scratch_plant_runs_on_postgresql_too(postgres_url: str, tmp_path: P
     with scratch_plant(tmp_path / "plant", database=postgres_url) as made:
         scripts: tuple[Any, ...] = (trail.append_only, copies.backup_restore)
         results = [run(one, made) for one in scripts]
+        it = Install(plant=PACK, data=made.data, store=postgres_url)
+        results += [run(one, it) for one in plant_data.SCRIPTS]
         assert [one.why for one in results if one.outcome is not Outcome.PASSED] == []
         assert not (made.data / "ledger.db").exists()

@@ -282,6 +282,8 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
     keys = read_keys(said_keys, parse_vkey(key))
     manifest = {line[66:]: line[:64] for line in bundle.text(MANIFEST).splitlines()}
     if not LEDGER & manifest.keys():
+        if anchor_file is not None:
+            raise Broken("it is a list of files, and an anchor says nothing about those")
         return verify_list(bundle, manifest, keys[-1], said=key, is_given=vkey is not None)
     newest = read_checkpoint(bundle.text("checkpoint"), keys[-1:], "the checkpoint")  # 2.
     note = "" if anchor_file is None else Path(anchor_file).read_bytes().decode("utf-8")

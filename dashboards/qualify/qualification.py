@@ -119,10 +119,8 @@ def qualify(asked: Asked, folder: Path, say: Callable[[str], None]) -> Qualified
                 why = f"The scratch plant did not start: {type(fault).__name__}: {fault}"
                 say(why)
         if key is None:
-            key, whose = (
-                plant_key(folder / "plant"),
-                "the scratch plant's log key, made for this run",
-            )
+            key = plant_key(folder / "plant")
+            whose = "the scratch plant's log key, made for this run"
         if asked.only is not Part.OQ:
             results += _installed(asked, folder / "plant", say)
         if asked.only is not Part.IQ:
