@@ -99,8 +99,8 @@ def correction(plant: Scratch, found: Found) -> None:
     found.must(
         (said["old"], said["new"], said["why"], newest.actor)
         == ({"value": "601"}, {"value": "604"}, why, "olga"),
-        f"Entry {newest.seq}: {said['old']} to {said['new']} by {newest.actor} at {newest.at},"
-        f" “{said['why']}”",
+        f"Entry {newest.seq}: {said['old']['value']} mg to {said['new']['value']} mg, by"
+        f" {newest.actor} at {newest.at}, “{said['why']}”",
     )
     found.must(
         ledger.raw(made["first_seq"] - 1, 1) == before,
@@ -193,7 +193,7 @@ def reopening(plant: Scratch, found: Found) -> None:
     shows=("C5",),
     clauses=("21 CFR 211.100(b)", "EU Annex 11 (2011) §16"),
     steps=(
-        "Let 20 minutes pass. Record a step as done 30 s ahead of the server's clock.",
+        "Let 20 minutes pass. Record a step as done 2 minutes ahead of the server's clock.",
         "Record it as done 12 minutes ago without a reason, then with one.",
         "Record the next step of another batch as done 9 minutes ago.",
     ),

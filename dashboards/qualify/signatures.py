@@ -150,7 +150,7 @@ def binding(plant: Scratch, found: Found) -> None:
     shows=("H4", "C2"),
     clauses=("21 CFR 211.101(d)", "EU Annex 11 (2011) §6"),
     steps=(
-        "As Olga, do the first step of a batch; as Olga, sign its verification.",
+        "As Olga, who did the first step of a batch, sign its verification.",
         "As Viktor, sign the verification at the same kiosk.",
     ),
     expected="Refused with her name, and the attempt is an entry; accepted.",
