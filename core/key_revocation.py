@@ -73,6 +73,11 @@ class SecondPersonRevokes(Refused):
         )
 
 
+def most_trusted(used: KeyUsed) -> int:
+    """Return the most entries up to which a key can count after a revocation; below 0: none can."""
+    return used.until if used.revoked is None else used.revoked.trusted - 1
+
+
 def revocation_words(keys: LogKeys, it: RevokeLogKey) -> str:
     """Return in words what is signed."""
     return (
@@ -95,7 +100,7 @@ def decide(plant: Plant, command: RevokeLogKey, context: Context) -> Facts:
     used = None if keys is None else _former(keys, command.key)
     if keys is None or used is None:
         raise NoFormerKey(command.key)
-    most = used.until if used.revoked is None else used.revoked.trusted - 1
+    most = most_trusted(used)
     if command.trusted > most:
         raise TrustedTooFar(command.key, command.trusted, most=max(most, 0))
     told = KeyRevocationProposed(

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from analytics.reconciliation.rules import MatchRules
 from config.calendar import ShiftCalendar
@@ -28,8 +23,9 @@ from erp.adapters.webhook import WebhookErp
 from erp.rows import State
 from tests.erp_plant import Sandbox
 from tests.patience import eventually
-from tests.plant import MATRIX, PIN, ZONE, LivingPlant
+from tests.plant import MATRIX, ZONE, LivingPlant
 from tests.plant_data import ERP_SEED
+from tests.rest_client import Client, rest_as
 
 PULLED = {
     "order.receive": ("service",),
@@ -88,14 +84,9 @@ class Connected:
         with self.reader.reading() as found:
             return list(found.rows())
 
-    @contextmanager
-    def signed_in(self, person: str) -> Iterator[Client]:
+    def signed_in(self, person: str) -> AbstractContextManager[Client]:
         """Give the REST interface with a person signed in."""
-        with httpx.Client(base_url=self.plant.url, timeout=30) as client:
-            form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', client.get("/login").text))
-            answer = client.post("/login", data=form | {"user": person, "password": PIN})
-            assert answer.status_code in (200, 303), answer.text
-            yield Client(client)
+        return rest_as(self.plant, person)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -107,27 +98,6 @@ class FinancePlant(Connected):
     def by_hand(self, sql: str, *values: object) -> int:
         """Change the ERP's own database, as a clerk with too many rights would."""
         return self.erp.tampered(sql, *values)
-
-
-@dataclass(frozen=True)
-class Client:
-    """One person at the REST interface."""
-
-    http: httpx.Client
-
-    def send(self, command: str, *, by: str | None = None, **fields: Any) -> httpx.Response:
-        """Send a command; with `by` that person signs it."""
-        if by is not None:
-            fields["signature"] = {"user": by, "secret": PIN}
-        key = {"Idempotency-Key": uuid.uuid4().hex}
-        return self.http.post(f"/api/v1/commands/{command}", json=fields, headers=key)
-
-    def one(self, noun: str, name: str) -> dict[str, Any]:
-        """Return one noun as the interface shows it."""
-        answer = self.http.get(f"/api/v1/{noun}/{name}")
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
 
 
 def _is_pulled(plant: LivingPlant) -> bool:

@@ -18,10 +18,11 @@ import shutil
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,10 @@ from core.equipment import (
 from core.execution import Actor, Credentials, Execution
 from core.fact import Command
 from core.ledger.checkpoint import LogKey
+from core.ledger.rotation import chained, rotation_note, rotations_of
+from core.ledger.store import open_ledger
 from core.ledger.writer import Receipt
+from core.log_key import RotateKey
 from core.material import (
     ChangeLotStatus,
     ContainerQuantity,
@@ -287,9 +291,25 @@ def _recipe(execution: Execution, do: Callable[..., None]) -> None:
     do(MakeRecipeEffective(recipe="PARA500@1"), "quinn")
 
 
-def _opened(data: Path) -> Execution:
+def _opened(data: Path, key: LogKey = LOG_KEY, **more: Any) -> Execution:
     secrets = Secrets(f"sqlite:///{data / 'accounts.db'}")
-    return Execution(data / "ledger.db", LOG_KEY, plant="test", secrets=secrets)
+    return Execution(data / "ledger.db", key, plant="test", secrets=secrets, **more)
+
+
+def handed_over(data: Path, old: LogKey, new: LogKey) -> None:
+    """Hand the log of a plant that stands still over to another key."""
+    ledger = open_ledger(data / "ledger.db")
+    note = rotation_note(old, new, entry=ledger.size() + 1)
+    chain = chained([*rotations_of(ledger), note], new.verifier)
+    ledger.close()
+    execution = _opened(data, new, verifier=chain)
+    execution.start()
+    try:
+        why = "The stick with the key was taken from the safe."
+        by = Actor("service:keys")
+        execution.submit(RotateKey(note=note), actor=by, idem=new.vkey, reason=why)
+    finally:
+        execution.close()
 
 
 @functools.cache
@@ -307,10 +327,17 @@ def _seeded() -> Path:
 
 
 @contextlib.contextmanager
-def running_plant(data: Path, **more: Any) -> Iterator[LivingPlant]:
-    """Build a plant in a folder, serve it with more services, and take it down again."""
+def running_plant(
+    data: Path, *, keys: Sequence[LogKey] = (LOG_KEY,), **more: Any
+) -> Iterator[LivingPlant]:
+    """Build a plant in a folder, serve it with more services, and take it down again.
+
+    `keys` signed its log one after another.
+    """
     shutil.copytree(_seeded(), data, dirs_exist_ok=True)
-    execution = _opened(data)
+    for old, new in pairwise(keys):
+        handed_over(data, old, new)
+    execution = _opened(data, keys[-1])
     with contextlib.ExitStack() as stack:
         stack.callback(execution.close)
         execution.start()

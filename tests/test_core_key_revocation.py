@@ -34,7 +34,7 @@ from core.log_key import LogKeys, short
 from core.projections.nouns import differences
 from dashboards.audit.checks import verify as check
 from dashboards.cli import app
-from dashboards.key_acts import revoke
+from dashboards.key_acts import revocation, revoke
 from tests.hands import refusal
 from tests.plant import seed
 from tests.plant_data import PIN
@@ -54,9 +54,9 @@ class Stolen:
     key: LogKey
 
     def told(self, execution: Execution, person: str, **other: object) -> str:
-        given = {"trusted": GOOD, "cause": "stolen", "why": WHY, "secret": PIN} | other
-        key = short(self.first.text)
-        return revoke(execution, key, user=person, **given)  # type: ignore[arg-type]
+        given = {"trusted": GOOD, "cause": "stolen", "why": WHY} | other
+        command = revocation(execution, short(self.first.text), **given)  # type: ignore[arg-type]
+        return revoke(execution, command, user=person, secret=PIN)
 
     def anchor(self, size: int, root: bytes, name: str = "thief.note") -> Path:
         """Return a checkpoint that the thief signs."""
@@ -130,7 +130,9 @@ def test_two_people_revoke_a_former_key_and_one_alone_does_not(handed: Stolen) -
             " person must agree. Ask a second person to sign."
         )
         told = handed.told(execution, "erik")
-        assert f"is revoked, its checkpoints count up to {GOOD} entries. Give {keys.newest}" in told
+        assert (
+            f"is revoked, its checkpoints count up to {GOOD} entries.\nGive {keys.newest}" in told
+        )
         keys = execution.nouns.get(LogKeys, "log")
         assert keys is not None
         gone = keys.former[0].revoked
@@ -253,10 +255,10 @@ def test_key_from_before_the_stolen_one_leads_nowhere_either(
     third = read_verifier(handed.data / "keys")
     with running(handed.data) as execution:
         for person in ("quinn", "erik"):
-            revoke(
-                execution, short(second.text), trusted=GOOD, cause="stolen", why=WHY,
-                user=person, secret=PIN,
-            )  # fmt: skip
+            command = revocation(
+                execution, short(second.text), trusted=GOOD, cause="stolen", why=WHY
+            )
+            revoke(execution, command, user=person, secret=PIN)
     out = exported(handed.data, tmp_path / "out")
     for vkey in (handed.first.text, second.text):
         with pytest.raises(stand_alone.Broken, match="proves nothing any more"):
@@ -321,6 +323,8 @@ def test_command_line_revokes_for_two_people_and_lists_it(
     words += ["--trusted", str(GOOD), "--cause", "stolen"]
     told = run(app, [*words, "--user", "quinn"], input=f"{PIN}\n")
     assert (told.exit_code, "quinn has proposed it" in told.output) == (0, True), told.output
+    assert f"You sign: The log key {key} of " in told.output
+    assert f"Refused: its checkpoints of {GOOD + 1} entries and more" in told.output
     told = run(app, [*words, "--user", "erik"], input="wrong-secret\n")
     assert told.exit_code == 1
     told = run(app, [*words[:-1], "mislaid", "--user", "erik"], input=f"{PIN}\n")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -29,8 +27,9 @@ from core.record_print import Prints
 from dashboards.record.bundle import record_files
 from dashboards.record.signs import visible
 from dashboards.record.typeset import Copy, pdf
-from tests.plant import LOG_KEY, PIN, LivingPlant, running_plant
+from tests.plant import LOG_KEY, LivingPlant, running_plant
 from tests.records import holding, squeezed, text_of
+from tests.rest_client import rest_as
 from tests.reviewing import dispositioned, finished, over_weighed
 
 AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -58,17 +57,8 @@ def record(plant: LivingPlant, batch: str) -> BatchRecord:
 
 @pytest.fixture
 def quinn(plant: LivingPlant) -> Iterator[httpx.Client]:
-    with signed_in(plant, "quinn") as client:
-        yield client
-
-
-@contextmanager
-def signed_in(plant: LivingPlant, person: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=plant.url, timeout=30) as client:
-        form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', client.get("/login").text))
-        answer = client.post("/login", data=form | {"user": person, "password": PIN})
-        assert answer.status_code in (200, 303), answer.text
-        yield client
+    with rest_as(plant, "quinn") as client:
+        yield client.http
 
 
 def test_every_page_names_batch_copy_checkpoint_and_its_place(record: BatchRecord) -> None:
@@ -209,8 +199,8 @@ def test_record_is_for_qa(plant: LivingPlant, batch: str, form: str) -> None:
     assert httpx.request(how, plant.url + path).status_code == 401
     assert plant.execution.ledger.size() == size
     for person in ("olga", "dora", "ada"):
-        with signed_in(plant, person) as client:
-            assert client.request(how, path).status_code == 403
+        with rest_as(plant, person) as client:
+            assert client.http.request(how, path).status_code == 403
     assert "record.printed" not in plant.types()[size:]
 
 

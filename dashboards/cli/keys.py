@@ -81,14 +81,14 @@ def revoke_key(
 ) -> None:
     """Take trust from a former key that was stolen or lost; run by two people, one after another.
 
-    The server is stopped; where it runs, send the command key.revoke over REST. The key that signs
-    now is first followed by another one: keys rotate.
+    The server is stopped; where it runs, use the form on /office?view=keys, or send the command
+    key.revoke over REST. The key that signs now is first followed by another one: keys rotate.
     """
     from config.load import load_plant
     from config.settings import Settings
     from core.authority import NotAuthorized
     from dashboards.compose import open_execution
-    from dashboards.key_acts import revoke
+    from dashboards.key_acts import before_signing, revocation, revoke
 
     given: dict[str, Any] = {"plant": plant, "data_dir": data}
     try:
@@ -97,10 +97,11 @@ def revoke_key(
         execution = open_execution(settings.data_dir, pack.id, database=settings.store)
         try:
             execution.start()
-            told = revoke(
-                execution, key, trusted=trusted, cause=cause, why=why, user=user,
-                secret=typer.prompt("Secret", hide_input=True),
-            )  # fmt: skip
+            command = revocation(execution, key, trusted=trusted, cause=cause, why=why)
+            for sentence in before_signing(execution, command):
+                say(sentence)
+            secret = typer.prompt("Secret", hide_input=True)
+            told = revoke(execution, command, user=user, secret=secret)
         finally:
             execution.close()
     except NotAuthorized as fault:

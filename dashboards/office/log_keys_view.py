@@ -24,9 +24,8 @@ def log_keys_view(held: LogKeys | None, newest: str, zone: ZoneInfo, *, name: Na
     table = parts.table("Keys that sign the ledger", HEAD, rows, testid="log-keys")
     note = (
         "The log is handed over at the server: batchwright keys rotate. A former key that was"
-        " stolen or lost is revoked by two people, one after another: batchwright keys revoke, or"
-        " the command key.revoke over REST. Its later checkpoints are refused, and no bundle is"
-        " believed for its sake."
+        " stolen or lost is revoked by two people, one after another, in the form below; its later"
+        " checkpoints are then refused, and no bundle is believed for its sake."
     )
     return join(table, paragraph(note, muted=True))
 

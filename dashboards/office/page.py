@@ -1,6 +1,6 @@
 """The page `/office`: the boundary policy, the link to the ERP, the keys; its state is the URL."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from core.clock import now
 from core.erp_key import ErpKey
 from core.errors import Refused
 from core.execution import Actor
+from core.ledger.rotation import STREAM
 from core.log_key import LOG, LogKeys
 from dashboards import menu, parts, visit
 from dashboards.components.sheet import Sheet
@@ -22,6 +23,7 @@ from dashboards.link_state import LinkReader
 from dashboards.names import Names
 from dashboards.office.keys_form import KeysForm
 from dashboards.office.keys_view import keys_view
+from dashboards.office.log_keys_form import LogKeysForm, sentences
 from dashboards.office.log_keys_view import log_keys_view
 from dashboards.office.master import KINDS, drifts, records, versions
 from dashboards.office.master_view import drift_view, records_view, versions_view
@@ -36,7 +38,7 @@ from dashboards.signing_act import Ask, SigningAct
 from dashboards.theme import Frame, frame
 from erp.live_keys import WAYS
 
-HERE, SIGN, KEY = "/office", "boundary-policy.sign", "erp-key.begin"
+HERE, SIGN, KEY, REVOKE = "/office", "boundary-policy.sign", "erp-key.begin", "key.revoke"
 FINANCE_CSS = Path(__file__).parent.parent / "finance" / "finance.css"
 CSS = FINANCE_CSS.read_text("utf-8") + (Path(__file__).parent / "office.css").read_text("utf-8")
 VIEWS = {
@@ -66,6 +68,8 @@ class OfficePage:
         self.form = PolicyForm(self._rules, self._ready, zone=plant.zone, sign=self._sign)
         self.form.body.margin = (0, 10, 14, 10)
         self.keys = self._keys_form()
+        self.log_keys = self._log_keys_form()
+        self.log_keys.body.margin = (0, 10, 14, 10)
         if self.keys is not None:
             self.keys.body.margin = (0, 10, 14, 10)
         self.dialog = SignatureDialog()
@@ -77,15 +81,16 @@ class OfficePage:
         self._draw()
 
     def body(self) -> list[Any]:
-        forms = [self.form.body] if self.keys is None else [self.form.body, self.keys.body]
+        erp = [] if self.keys is None else [self.keys.body]
+        forms = [self.form.body, *erp, self.log_keys.body]
         return [self.top, self.message, *forms, self.history, self.dialog]
 
     def _rules(self) -> PlantRules:
         rules: PlantRules = self._plant.execution.nouns.get(PlantRules, self._plant.execution.plant)
         return rules
 
-    def _signers(self) -> list[str]:
-        return sorted(self._rules().matrix.get(SIGN, ()))
+    def _signers(self, action: str = SIGN) -> list[str]:
+        return sorted(self._rules().matrix.get(action, ()))
 
     def _may(self, action: str) -> bool:
         return not self._viewer.roles.isdisjoint(self._rules().matrix.get(action, ()))
@@ -117,6 +122,7 @@ class OfficePage:
         self.form.body.visible = edits
         if self.keys is not None:
             self.keys.body.visible = self._asked.view == "keys" and self._may(KEY)
+        self.log_keys.body.visible = self._asked.view == "keys" and self._may(REVOKE)
         self._stale_shown = self._stale()
         self.top.show(_tabs(self._asked.view), self._stale_shown, self._shown(edits))
         self.history.show(self._history() if is_policy else Markup(""))
@@ -155,7 +161,40 @@ class OfficePage:
         """Return the keys that sign the ledger."""
         execution = self._plant.execution
         held, newest = execution.nouns.get(LogKeys, LOG), execution.verifier.text
-        return log_keys_view(held, newest, self._plant.zone, name=self._look.names.name)
+        table = log_keys_view(held, newest, self._plant.zone, name=self._look.names.name)
+        if self._may(REVOKE):
+            return table
+        who = ", ".join(self._signers(REVOKE)) or "nobody yet: batchwright adopt-actions"
+        text = f"The authority matrix says who revokes a log key: {who}."
+        return parts.join(table, parts.paragraph(text, muted=True))
+
+    def _log_keys_form(self) -> LogKeysForm:
+        """Return the form that revokes a former key of the ledger."""
+        execution = self._plant.execution
+
+        def news(_news: Any) -> None:
+            self.log_keys.draw()
+            self._draw()
+
+        self._plant.hub.subscribe([STREAM], news)
+        return LogKeysForm(
+            held=lambda: execution.nouns.get(LogKeys, LOG),
+            anchors=self._plant.ledger.anchors,
+            seen=lambda: execution.seen(STREAM),
+            sign=self._sign_log_key,
+            refuse=lambda why: self._say(why, State.BAD, "Not signed."),
+            zone=self._plant.zone,
+        )
+
+    def _sign_log_key(self, ask: Callable[[], Ask]) -> None:
+        self._say("")
+        act = SigningAct(self._plant.execution, self._actor, ask)
+        self.dialog.request(act, done=self._log_key_signed)
+
+    def _log_key_signed(self, _receipt: Any) -> None:
+        told, following = self.log_keys.signed()
+        self._draw()
+        self._say(told, State.OK, "Signed.", following=following)
 
     def _keys(self) -> Markup:
         """Return the live keys beside what the ledger knows of their rotation."""
@@ -236,9 +275,17 @@ class OfficePage:
         text = f"Version {version.version} stands below, with its signature."
         self._say(text, State.OK, "Recorded.")
 
-    def _say(self, text: str | Markup, state: State = State.INFO, word: str = "") -> None:
+    def _say(
+        self,
+        text: str | Markup,
+        state: State = State.INFO,
+        word: str = "",
+        *,
+        following: Sequence[str] = (),
+    ) -> None:
         shown = parts.notice(state, word, text) if text else Markup("")
-        live = Markup('<div role="status" data-testid="answer">{}</div>').format(shown)
+        more = sentences(following, "following") if following else Markup("")
+        live = Markup('<div role="status" data-testid="answer">{}{}</div>').format(shown, more)
         self.message.object = parts.markup(live)
 
 

@@ -1,0 +1,123 @@
+"""A log key that is revoked at the office: what the form holds and what is signed; no widgets."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+from core.errors import Refused
+from core.key_revocation import NoFormerKey, RevokeLogKey, TrustedTooFar, most_trusted
+from core.ledger.store import AnchorRow
+from core.log_key import Cause, KeyUsed, LogKeys, Proposed, short
+from core.signature import Seen
+from dashboards.key_acts import can_be_revoked, refused_from_then_on
+from dashboards.signing_act import Ask
+
+CAUSES = {"It was stolen": "stolen", "It was lost": "lost"}
+_COUNT = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
+
+
+class Step(StrEnum):
+    """What can be done about a former key."""
+
+    AGREE = "Agree to what is proposed"
+    PROPOSE = "Propose a revocation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """What the form holds; `agrees` is the proposal that the person read and agrees to."""
+
+    key: str = ""
+    size: str = ""
+    cause: str = "stolen"
+    why: str = ""
+    agrees: Proposed | None = None
+
+
+class NoReason(Refused):
+    """A revocation says what happened."""
+
+    def __init__(self) -> None:
+        super().__init__("What happened: is empty. Write it; it stands in the ledger for ever.")
+
+
+class NoSize(Refused):
+    """The size of a checkpoint is a whole number."""
+
+    def __init__(self, text: str, most: int) -> None:
+        super().__init__(
+            f"Counts up to: {text!r} is no number of entries. Write a whole number, 0 to {most}.",
+            text=text,
+        )
+
+
+class ProposalGone(Refused):
+    """Nobody agrees to another proposal than the one that stood on the screen."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Revocation: what was proposed is not the same any more. Close this, and read the table"
+            " anew."
+        )
+
+
+def steps(keys: LogKeys | None) -> tuple[Step, ...]:
+    """Return what can be done now, the likeliest first; empty where no key can be revoked."""
+    if keys is None or not can_be_revoked(keys):
+        return ()
+    return (Step.PROPOSE,) if keys.proposed is None else (Step.AGREE, Step.PROPOSE)
+
+
+def read(keys: LogKeys, it: Revocation) -> tuple[KeyUsed, int]:
+    """Return the key that the form names, and up to which size it counts from then on.
+
+    Raises:
+        ProposalGone: who agrees would agree to something else.
+        NoFormerKey: the key cannot be revoked.
+        NoSize: the size is no number.
+        TrustedTooFar: it is more than the key can count to.
+    """
+    if it.agrees is not None and keys.proposed != it.agrees:
+        raise ProposalGone
+    vkey = it.key if it.agrees is None else it.agrees.key
+    key = next((one for one in can_be_revoked(keys) if one.vkey == vkey), None)
+    if key is None:
+        raise NoFormerKey(vkey)
+    if it.agrees is not None:
+        return key, it.agrees.trusted
+    text, most = it.size.strip(), most_trusted(key)
+    if not _COUNT.fullmatch(text):
+        raise NoSize(text, most)
+    if int(text) > most:
+        raise TrustedTooFar(vkey, int(text), most=most)
+    return key, int(text)
+
+
+def ask_revocation(
+    keys: LogKeys | None, it: Revocation, seen: Seen, *, anchors: Sequence[AnchorRow] = ()
+) -> Ask:
+    """Return what is signed; `anchors` are what places outside hold.
+
+    Raises:
+        NoReason, ProposalGone, NoFormerKey, NoSize, TrustedTooFar: see `read`.
+    """
+    if keys is None:
+        raise NoFormerKey(it.key)
+    key, trusted = read(keys, it)
+    if not (why := it.why.strip()):
+        raise NoReason
+    cause = it.cause if it.agrees is None else it.agrees.cause
+    command = RevokeLogKey(
+        key=key.vkey, trusted=trusted, cause=cast(Cause, cause), why=why, seen=seen
+    )
+    told = refused_from_then_on(keys, key, trusted, anchors=anchors)
+    lines = (
+        ("Key", f"{short(key.vkey)}, signed up to {key.until} entries"),
+        ("What happened", f"{cause}: {why}"),
+        ("Counts up to", f"{trusted} entries"),
+        ("Afterwards", " ".join(told)),
+        ("Record", f"version {seen.ver}"),
+    )
+    return Ask(subject="A log key that is trusted no more", lines=lines, command=command)

@@ -1,0 +1,177 @@
+"""The form by which two people, one after another, revoke a log key that was stolen or lost."""
+
+from collections.abc import Callable, Sequence
+from zoneinfo import ZoneInfo
+
+import panel.ui as pu
+from markupsafe import Markup
+
+from core.clock import parse_iso
+from core.errors import Refused
+from core.key_revocation import most_trusted
+from core.ledger.store import AnchorRow
+from core.log_key import LogKeys, short
+from core.signature import Seen
+from dashboards import parts
+from dashboards.key_acts import afterwards, can_be_revoked, held_by, refused_from_then_on
+from dashboards.office.log_keys import CAUSES, Revocation, Step, ask_revocation, read, steps
+from dashboards.palette import State
+from dashboards.review.evidence import pane
+from dashboards.review.form_parts import area, box, button, put, text_of
+from dashboards.signing_act import Ask
+
+WIDTH, HELD_SHOWN = 420, 5
+NO_FORMER = (
+    "No former key can be revoked. The key that signs now is first followed by another one, at the"
+    " server: batchwright keys rotate. Then this form takes trust from the old one."
+)
+FIRST = (
+    "Name the size of the last checkpoint that you still trust: the newest one from before the key"
+    " was out of your hands, which a place outside holds as well. Nothing changes until a second"
+    " person agrees."
+)
+SECOND = "Ask who proposed it, and look at the checkpoint outside yourself, before you agree."
+PROPOSED = "Recorded; it changes nothing yet. Another person opens this page and agrees."
+
+
+class LogKeysForm:
+    """Step, key, cause, size, what happened."""
+
+    def __init__(
+        self,
+        *,
+        held: Callable[[], LogKeys | None],
+        anchors: Callable[[], Sequence[AnchorRow]],
+        seen: Callable[[], Seen],
+        sign: Callable[[Callable[[], Ask]], None],
+        refuse: Callable[[str], None],
+        zone: ZoneInfo,
+    ) -> None:
+        self._held, self._anchors, self._seen = held, anchors, seen
+        self._sign, self._refuse, self._zone = sign, refuse, zone
+        place = {"width": WIDTH, "margin": (6, 14, 6, 0)}
+        self._step = pu.Select(label="What to do", options=[], **place)
+        self._key = pu.Select(label="Former key", options={}, **place)
+        self._cause = pu.Select(label="Why it is trusted no more", options=CAUSES, **place)
+        self._size = pu.TextInput(label="Counts up to, entries (0: nothing of it)", **place)
+        self._why = area("What happened")
+        self._what, self._outside, self._after = (pane(margin=0) for _ in range(3))
+        for field in (self._step, self._key):
+            field.param.watch(lambda _: self._fit(), "value")
+        self._size.param.watch(lambda _: self._foresee(), "value_input")
+        self._fields = pu.Column(
+            pu.FlexBox(self._step, self._key, self._cause, self._size, margin=0),
+            self._outside,
+            self._after,
+            self._why,
+            button("Sign this revocation …", "primary", lambda _: self._pressed()),
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
+        heading = pane(parts.heading("Revoke a log key that was stolen or lost"), margin=0)
+        self.body = box(heading, self._what, self._fields, visible=False)
+        self.draw()
+
+    def draw(self) -> None:
+        """Offer what can be done now, and keep what the person has chosen while it can be done."""
+        keys, offered = self._held(), [str(one) for one in steps(self._held())]
+        self._fields.visible = bool(offered)
+        if not offered or keys is None:
+            self._what.object = parts.markup(parts.paragraph(NO_FORMER, muted=True))
+            return
+        keep = self._step.value if self._step.value in offered else offered[0]
+        self._step.param.update(options=offered, value=keep)
+        named = {
+            f"{short(one.vkey)}, counts up to {most_trusted(one)} entries": one.vkey
+            for one in can_be_revoked(keys)
+        }
+        chosen = (
+            self._key.value if self._key.value in named.values() else next(iter(named.values()))
+        )
+        self._key.param.update(options=named, value=chosen)
+        self._fit()
+
+    def signed(self) -> tuple[str, tuple[str, ...]]:
+        """Return what is said after signing and what to do next, and begin the form anew."""
+        put(self._why, "")
+        put(self._size, "")
+        self._step.value = None
+        self.draw()
+        keys = self._held()
+        if keys is None or keys.proposed is not None:
+            return PROPOSED, ()
+        revoked = [(one, one.revoked) for one in keys.former if one.revoked is not None]
+        key, gone = max(revoked, key=lambda pair: pair[1].entry)
+        return f"{short(key.vkey)} is revoked. What to do now:", afterwards(keys, gone.trusted)
+
+    def _draft(self) -> Revocation:
+        keys = self._held()
+        agrees = None if keys is None or self._step.value != Step.AGREE else keys.proposed
+        return Revocation(
+            key=str(self._key.value or ""),
+            size=text_of(self._size),
+            cause=str(self._cause.value),
+            why=text_of(self._why),
+            agrees=agrees,
+        )
+
+    def _fit(self) -> None:
+        """Show the fields of the chosen step."""
+        proposes = self._step.value == Step.PROPOSE
+        for field in (self._key, self._cause, self._size):
+            field.visible = proposes
+        self._what.object = parts.markup(parts.paragraph(FIRST if proposes else SECOND, muted=True))
+        self._outside.object = parts.markup(self._copies())
+        self._foresee()
+
+    def _copies(self) -> Markup:
+        """Return the newest copies that places outside hold of the chosen key's checkpoints."""
+        keys, it = self._held(), self._draft()
+        vkey = it.key if it.agrees is None else it.agrees.key
+        key = next((one for one in can_be_revoked(keys) if one.vkey == vkey), None)
+        if keys is None or key is None:
+            return Markup("")
+        rows = [
+            (f"{row.size} entries", row.place, parts.local_time(parse_iso(row.at), self._zone))
+            for row in held_by(key, keys, self._anchors())[:HELD_SHOWN]
+        ]
+        return parts.table(
+            f"Newest checkpoints by {short(vkey)} that a place outside holds",
+            ("Size", "Place", "Since"), rows, testid="log-key-held",
+            empty="None is known here. Look for a printed record, a receipt or a copied note.",
+        )  # fmt: skip
+
+    def _foresee(self) -> None:
+        """Say what would be refused, as soon as the size can be read."""
+        keys, it = self._held(), self._draft()
+        if keys is None or (it.agrees is None and not it.size.strip()):
+            self._after.object = ""
+            return
+        try:
+            key, trusted = read(keys, it)
+        except Refused as no:
+            self._after.object = parts.markup(parts.notice(State.BAD, "Not yet.", no))
+            return
+        told = refused_from_then_on(keys, key, trusted, anchors=self._anchors())
+        title = f"Once two people have signed, for {short(key.vkey)}"
+        self._after.object = parts.markup(
+            parts.heading(title, level=3), sentences(told, "log-key-after")
+        )
+
+    def _pressed(self) -> None:
+        it = self._draft()
+
+        def ask() -> Ask:
+            return ask_revocation(self._held(), it, self._seen(), anchors=self._anchors())
+
+        try:
+            ask()
+        except Refused as missing:
+            self._refuse(str(missing))
+            return
+        self._sign(ask)
+
+
+def sentences(told: Sequence[str], testid: str) -> Markup:
+    """Return sentences one below the other."""
+    items = parts.join(*(Markup("<li>{}</li>").format(one) for one in told))
+    return Markup('<ul class="plain" data-testid="{}">{}</ul>').format(testid, items)
