@@ -31,13 +31,15 @@ from core.person_events import (
     EnrolmentConfirmed,
     EnrolmentIssued,
     IdentityLinked,
+    IdentityProposed,
     SecretChanged,
 )
 from core.quantity import Label, Name
 from core.signature import Seen, sign
 
 ENROLMENT = timedelta(hours=72)  # how long a code waits for its person
-LINKING = "I link this identity to this person"
+LINKING = "I propose that this identity is this person's"
+CONFIRMING = "I confirm that this identity is this person's"
 
 type Subject = Annotated[str, Meta(min_length=1, max_length=255)]
 type Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$(?!\n)")]
@@ -103,7 +105,7 @@ class IssueBadge(Command, frozen=True, kw_only=True, tag="person.issue-badge"):
 
 
 class LinkIdentity(Command, frozen=True, kw_only=True, tag="person.link-identity"):
-    """Say, signed, which identity of a sign-in provider is this person; once, for ever."""
+    """Propose, signed, which identity of a sign-in provider is this person."""
 
     person: Name
     issuer: Subject
@@ -112,8 +114,21 @@ class LinkIdentity(Command, frozen=True, kw_only=True, tag="person.link-identity
     seen: Seen
 
 
+class ConfirmIdentity(Command, frozen=True, kw_only=True, tag="person.confirm-identity"):
+    """Link the identity that another person proposed to a person, signed; once, for ever."""
+
+    person: Name
+    seen: Seen
+
+
 type AccessCommand = (
-    IssueEnrolment | ConfirmEnrolment | RecordSecretChange | RevokeBadge | IssueBadge | LinkIdentity
+    IssueEnrolment
+    | ConfirmEnrolment
+    | RecordSecretChange
+    | RevokeBadge
+    | IssueBadge
+    | LinkIdentity
+    | ConfirmIdentity
 )
 
 
@@ -177,6 +192,20 @@ class OneHandAlone(Refused):
         )
 
 
+class OneHandLinks(Refused):
+    """Who proposed an account could hold it, and sign for its person: so another one confirms."""
+
+    is_evidence = True
+
+    def __init__(self, person: Person, name: str) -> None:
+        super().__init__(
+            f"{person.name}: {name} proposed this identity, and does not confirm it as well. Ask a"
+            " supervisor, QA, or another administrator.",
+            person=person.person,
+            name=name,
+        )
+
+
 class NotYet(Refused):
     """An identity check is done before it is recorded."""
 
@@ -200,7 +229,7 @@ def decide(plant: Plant, command: AccessCommand, context: Context) -> Facts:
         Unknown, WrongState: nobody has this badge or name, or not in a state that allows it.
         AlreadyKnown: the badge or the identity was given out before.
         BadgeStillLives: the person holds a badge that works.
-        OwnEnrolment, OneHandAlone: one's own identity, or both halves of a code by one person.
+        OwnEnrolment, OneHandAlone, OneHandLinks: one's own identity, or both halves by one person.
         ServerSays: somebody else says that a secret was changed.
         NotYet: the identity check is in the future, or on no day.
         SignatureRequired, RecordMoved: the link is not signed over the person as it is.
@@ -223,7 +252,9 @@ def decide(plant: Plant, command: AccessCommand, context: Context) -> Facts:
         case IssueBadge():
             return _issue(plant, command, person)
         case LinkIdentity():
-            return _link(plant, command, person=person, context=context)
+            return _proposed(plant, command, person=person, context=context)
+        case ConfirmIdentity():
+            return _linked(plant, command, person=person, context=context)
         case _ as unreachable:
             assert_never(unreachable)
 
@@ -289,21 +320,55 @@ def _issue(plant: Plant, it: IssueBadge, person: Person) -> Facts:
     return tuple(Fact(stream, event) for stream in streams)
 
 
-def _link(plant: Plant, it: LinkIdentity, *, person: Person, context: Context) -> Facts:
-    if context.signer is not None and context.signer.person == person.person:
-        raise OwnEnrolment(person)
-    name = identity_name(it.issuer, it.subject)
-    if plant.get(ProviderIdentity, name) is not None:
-        raise AlreadyKnown("Identity", it.subject)
+def _proposed(plant: Plant, it: LinkIdentity, *, person: Person, context: Context) -> Facts:
+    _check_identity(plant, it.issuer, it.subject, person=person, context=context)
     stream = f"{Person.KIND}/{person.person}"
-    words = f"{it.subject} of {it.issuer} is {person.name} ({person.person}): {it.why}"
+    proposed = IdentityProposed(
+        person=person.person, issuer=it.issuer, subject=it.subject, why=it.why
+    )
+    words = f"{_whose(person, proposed)}: {it.why}"
     signed = sign(plant, context, it.seen, record=stream, meaning=LINKING, words=words)
-    linked = IdentityLinked(person=person.person, issuer=it.issuer, subject=it.subject, why=it.why)
+    return (Fact(stream, signed), Fact(stream, proposed))
+
+
+def _linked(plant: Plant, it: ConfirmIdentity, *, person: Person, context: Context) -> Facts:
+    """Return that the proposed identity is linked, by another person than who proposed it."""
+    proposed = person.identity_proposed
+    if proposed is None:
+        raise WrongState(
+            f"Identity of {person.name}", "not proposed", needed="proposed",
+            next_step="Ask an administrator to propose one.",
+        )  # fmt: skip
+    _check_identity(plant, proposed.issuer, proposed.subject, person=person, context=context)
+    stream = f"{Person.KIND}/{person.person}"
+    words = f"{_whose(person, proposed)}, as {person.identity_by} proposed: {proposed.why}"
+    signed = sign(
+        plant, context, it.seen, record=stream, meaning=CONFIRMING, words=words,
+        performers=(person.identity_by,), own=lambda name: OneHandLinks(person, name),
+    )  # fmt: skip
+    linked = IdentityLinked(
+        person=person.person, issuer=proposed.issuer, subject=proposed.subject, why=proposed.why
+    )
+    name = identity_name(linked.issuer, linked.subject)
     return (
         Fact(stream, signed),
         Fact(stream, linked),
         Fact(f"{ProviderIdentity.KIND}/{name}", linked),
     )
+
+
+def _check_identity(
+    plant: Plant, issuer: str, subject: str, *, person: Person, context: Context
+) -> None:
+    """Refuse one's own identity, and one that is somebody's already."""
+    if context.signer is not None and context.signer.person == person.person:
+        raise OwnEnrolment(person)
+    if plant.get(ProviderIdentity, identity_name(issuer, subject)) is not None:
+        raise AlreadyKnown("Identity", subject)
+
+
+def _whose(person: Person, it: IdentityProposed) -> str:
+    return f"{it.subject} of {it.issuer} is {person.name} ({person.person})"
 
 
 def apply_identity(identity: ProviderIdentity | None, fact: Recorded) -> ProviderIdentity:

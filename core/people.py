@@ -21,6 +21,7 @@ from core.person_events import (
     EnrolmentConfirmed,
     EnrolmentIssued,
     IdentityLinked,
+    IdentityProposed,
     LockWithheld,
     PersonLocked,
     PersonRegistered,
@@ -162,6 +163,8 @@ class Person:
     identity_checked_on: str | None = None
     former_badge: str | None = None
     issuers: tuple[str, ...] = ()
+    identity_proposed: IdentityProposed | None = None
+    identity_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,13 +326,9 @@ def apply(person: Person | None, fact: Recorded) -> Person:
     match fact.event:
         case PersonRegistered() as it:
             return Person(
-                person=it.person,
-                name=it.name,
-                badge=it.badge,
-                roles=it.roles,
-                simulated=it.simulated,
-                registered_at=fact.at,
-            )
+                person=it.person, name=it.name, badge=it.badge, roles=it.roles,
+                simulated=it.simulated, registered_at=fact.at,
+            )  # fmt: skip
         case event:
             assert person is not None, fact
             return _change(person, event, fact)
@@ -364,8 +363,11 @@ def _change(person: Person, event: Event, fact: Recorded) -> Person:
             return replace(person, badge=badge)
         case BadgeRevoked(badge=badge):
             return replace(person, badge="", former_badge=badge)
+        case IdentityProposed() as it:
+            return replace(person, identity_proposed=it, identity_by=fact.actor)
         case IdentityLinked(issuer=issuer):
-            return replace(person, issuers=(*person.issuers, issuer))
+            issuers = (*person.issuers, issuer)
+            return replace(person, issuers=issuers, identity_proposed=None, identity_by=None)
         case _:
             return person
 
@@ -391,10 +393,8 @@ def apply_administrators(circle: Administrators | None, fact: Recorded) -> Admin
             people.add(person)
         case RolesChanged(person=person, after=after) if ADMIN in after:
             people.add(person)
-        case PersonLocked(person=person) | PersonRetired(person=person):
-            people.discard(person)
-        case RolesChanged(person=person):
-            people.discard(person)
+        case PersonLocked(person=who) | PersonRetired(person=who) | RolesChanged(person=who):
+            people.discard(who)
         case _:
             pass
     return Administrators(people=tuple(sorted(people)))

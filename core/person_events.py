@@ -124,6 +124,15 @@ class BadgeRevoked(Event, frozen=True, kw_only=True, tag="person.badge-revoked")
     cause: str
 
 
+class IdentityProposed(Event, frozen=True, kw_only=True, tag="person.identity-proposed"):
+    """The first of two people signed whose an identity is; it opens nothing until the second."""
+
+    person: str
+    issuer: str
+    subject: str
+    why: str
+
+
 class IdentityLinked(Event, frozen=True, kw_only=True, tag="person.identity-linked"):
     """An identity of a sign-in provider is this person's, for ever."""
 

@@ -39,6 +39,7 @@ INDEPENDENT = (
     "erp-key.begin:second",
     "erp-key.end:second",
     "key.revoke:second",
+    "person.confirm-identity",
 )
 GATES = (
     *INDEPENDENT,

@@ -194,6 +194,10 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{it['person']}: badge {it['badge']} given"
         + (f" in place of {it['replaces']}." if it.get("replaces") else ".")
     ),
+    "person.identity-proposed": lambda it: (
+        f"{it['person']} may be {it['subject']} of {it['issuer']}; another person must confirm it."
+        f" {it['why']}"
+    ),
     "person.identity-linked": lambda it: (
         f"{it['person']} is {it['subject']} of {it['issuer']}. {it['why']}"
     ),

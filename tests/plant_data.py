@@ -30,6 +30,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "person.record-authentication": ("service",),
     "person.record-sign-in": ROLES,
     "person.link-identity": ("admin",),
+    "person.confirm-identity": ("supervisor", "qa", "admin"),
     "person.register": ("admin",),
     "person.record-secret-change": ("service",),
     "person.register-passkey": ROLES,

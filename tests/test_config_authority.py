@@ -32,6 +32,7 @@ MAY: dict[str, set[str]] = {
     "supervisor": FLOOR | AMENDS | {
         "order.open", "order.link", "order.dispatch", "lot.receive", "recipe.approve",
         "person.revoke-badge", "person.confirm-enrolment", "posting.reverse", "posting.replace",
+        "person.confirm-identity",
     },
     "qa": AMENDS | {
         "key.revoke",
@@ -45,7 +46,7 @@ MAY: dict[str, set[str]] = {
         "recipe.approve", "recipe.make-effective", "plant.adopt-authority",
         "boundary-policy.sign", "plant.adopt-signing-gates", "plant.adopt-severity-rules",
         "plant.adopt-account-policy", "person.review-access", "person.revoke-badge",
-        "person.confirm-enrolment",
+        "person.confirm-enrolment", "person.confirm-identity",
     },
     "engineer": {
         "material.register", "equipment.register", "instrument.record-calibration",
@@ -61,7 +62,7 @@ MAY: dict[str, set[str]] = {
     "admin": {
         "person.register", "person.change-roles", "person.unlock", "person.retire",
         "person.issue-enrolment", "person.confirm-enrolment", "person.issue-badge",
-        "person.revoke-badge", "person.link-identity",
+        "person.revoke-badge", "person.link-identity", "person.confirm-identity",
         "client.register", "client.issue-key", "client.revoke-key",
     },
     "service": {

@@ -13,14 +13,11 @@ from core.access import (
     Document,
     IssueBadge,
     IssueEnrolment,
-    LinkIdentity,
     NotYet,
     OwnEnrolment,
-    ProviderIdentity,
     RecordSecretChange,
     RevokeBadge,
     ServerSays,
-    identity_name,
 )
 from core.access_review import AccessMoved, NobodyListed, OwnAccess, ReviewAccess, SeenPerson
 from core.authentication import (
@@ -47,7 +44,6 @@ from core.secret_rules import (
     PolicyOutOfRange,
     check_policy,
 )
-from core.signature import RecordMoved, SignatureRequired
 from core.signing import DoesNotFit
 from tests.floor import Floor
 from tests.hands import PACK, refusal
@@ -283,27 +279,6 @@ def test_new_badge_names_the_one_it_replaces_and_no_number_comes_back() -> None:
     assert fact.event.replaces == "10011"
     assert plant.get(Person, "olga").badge == "20001"
     assert plant.get(BadgeOwner, "10011").dead == "stolen"
-
-
-@pytest.mark.requirement("H7")
-def test_provider_identity_is_linked_once_signed_by_another_person(floor: Floor) -> None:
-    def link(person: str = "quinn", subject: str = "s-1") -> LinkIdentity:
-        return LinkIdentity(
-            person=person, issuer="https://idp.example", subject=subject, why="Checked by phone.",
-            seen=floor.seen(f"person/{person}"),
-        )  # fmt: skip
-
-    refusal(SignatureRequired, lambda: floor.act(link(), "ada"))
-    stale = link()
-    floor.act(enrol(), "ada")
-    with pytest.raises(RecordMoved):
-        floor.sign(stale, "ada")
-    refusal(OwnEnrolment, lambda: floor.sign(link("ada"), "ada"))
-    floor.sign(link(), "ada")
-    found = floor.get(ProviderIdentity, identity_name("https://idp.example", "s-1"))
-    assert (found.person, floor.get(Person, "quinn").issuers) == ("quinn", ("https://idp.example",))
-    refusal(AlreadyKnown, lambda: floor.sign(link("ines"), "ada"))
-    floor.sign(link("ines", "s-2"), "ada")
 
 
 @pytest.mark.requirement("B7")

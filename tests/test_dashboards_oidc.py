@@ -11,14 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from core.access import LinkIdentity
 from core.authority import AdoptAccountPolicy
 from core.people import ChangeRoles, RetirePerson
 from core.secret_rules import AccountPolicy
-from core.signing import Actor, Credentials
 from dashboards.oidc.provider import NotProven, Proven, Provider, ProviderDown, ProviderLink
 from dashboards.oidc.routes import BACK
 from tests.accounts_plant import AccountsPlant, accounts_plant, seed_folder
+from tests.company_account import link_account
 from tests.hands import PACK, refusal
 from tests.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider, log_in
 
@@ -165,15 +164,8 @@ def plant(folder: Path, tmp_path: Path, idp: IdentityProvider) -> Iterator[Accou
 
 
 def link(plant: AccountsPlant, idp: IdentityProvider, subject: str = "s-quinn") -> None:
-    command = LinkIdentity(
-        person="quinn", issuer=idp.url, subject=subject, why="Called back.",
-        seen=plant.execution.seen("person/quinn"),
-    )  # fmt: skip
-    secret = plant.accounts["ada"].secret
-    plant.execution.submit(
-        command, actor=Actor("ada"), idem=f"link:{subject}",
-        credentials=Credentials(user="ada", secret=secret),
-    )  # fmt: skip
+    secrets = {one: plant.accounts[one].secret for one in ("ada", "sana")}
+    link_account(plant.execution, "quinn", issuer=idp.url, subject=subject, secrets=secrets)
 
 
 def arrive(browser: httpx.Client, subject: str = "s-quinn", **asked: str) -> httpx.Response:

@@ -118,7 +118,9 @@ def test_form_without_its_token_or_with_an_unknown_choice_does_nothing(
 
 
 @pytest.mark.requirement("H7")
-def test_provider_identity_is_linked_after_reading_and_signing(plant: AccountsPlant) -> None:
+def test_provider_identity_is_linked_when_two_people_have_read_and_signed(
+    plant: AccountsPlant,
+) -> None:
     with plant.signed_in("ada") as ada:
         link = {"issuer": "https://idp.example", "subject": "s-1", "why": "Called back."}
         shown = fill(ada, "/people/quinn/identity", **link)
@@ -130,7 +132,20 @@ def test_provider_identity_is_linked_after_reading_and_signing(plant: AccountsPl
         sent = hidden(wrong) | {"user": "ada", "secret": secret}
         assert ada.post("/people/~sign", data=sent).headers["location"] == "/people/quinn?done"
         assert "too old" in ada.post("/people/~sign", data=sent).text
-    found = plant.execution.nouns.get(ProviderIdentity, identity_name("https://idp.example", "s-1"))
+        person = ada.get("/people/quinn").text
+        assert "s-1 of https://idp.example, by ada. It opens nothing yet" in person
+        alone = fill(ada, "/people/quinn/confirm-identity").text
+        assert "proposed this identity, and does not confirm it as well" in alone
+    name = identity_name("https://idp.example", "s-1")
+    assert plant.execution.nouns.get(ProviderIdentity, name) is None
+    with plant.signed_in("sana") as sana:
+        shown = fill(sana, "/people/quinn/confirm-identity")
+        assert "(quinn), as ada proposed: Called back." in shown.text
+        secret = plant.accounts["sana"].secret
+        sent = hidden(shown) | {"user": "sana", "secret": secret}
+        assert sana.post("/people/~sign", data=sent).headers["location"] == "/people/quinn?done"
+        assert "confirm-identity" not in sana.get("/people/quinn").text
+    found = plant.execution.nouns.get(ProviderIdentity, name)
     assert found is not None
     assert found.person == "quinn"
 

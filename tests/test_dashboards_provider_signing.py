@@ -14,7 +14,6 @@ import pytest
 from joserfc.jwk import RSAKey
 from playwright.sync_api import expect
 
-from core.access import LinkIdentity
 from core.clock import parse_iso
 from core.ledger.entry import Entry
 from core.ledger.export import export_streams
@@ -34,6 +33,7 @@ from core.signature_check import SignatureBroken, check_proof, signature_in
 from core.signing import NotShown
 from tests.accounts_plant import accounts_plant, seed_folder
 from tests.browser import Screen, grave_findings
+from tests.company_account import link_account
 from tests.hands import refusal
 from tests.identity_provider import IdentityProvider, identity_provider, log_in
 from tests.ledgers import KEY, reading
@@ -299,11 +299,8 @@ def test_disposition_is_signed_in_the_providers_window(
     served: LivingPlant, idp: IdentityProvider, open_screen: Callable[..., Screen]
 ) -> None:
     plant = served
-    link = LinkIdentity(
-        person="quinn", issuer=idp.url, subject="s-quinn", why="Called back.",
-        seen=plant.execution.seen("person/quinn"),
-    )  # fmt: skip
-    plant.do(link, "ada", signs=True)
+    secrets = {"ada": PIN, "sana": PIN}
+    link_account(plant.execution, "quinn", issuer=idp.url, subject="s-quinn", secrets=secrets)
     held = over_weighed(plant)
     page = plant.screen(open_screen, "quinn", width=1280, height=900).go(f"/review/batch/{held}")
     page.get_by_test_id("pick-use_as_is").click()

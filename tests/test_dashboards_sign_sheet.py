@@ -10,14 +10,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from config.targets import passkey_site
-from core.access import LinkIdentity, ProviderIdentity, identity_name
-from core.execution import Actor, Credentials
+from core.execution import Actor
 from core.fact import Site
 from core.ledger.entry import Entry
-from core.people import RegisterPerson
+from core.people import Person, RegisterPerson
 from core.signature import SignatureApplied
 from core.signature_check import check_proof
 from tests.browser import Screen, grave_findings
+from tests.company_account import link_account
 from tests.identity_provider import IdentityProvider, identity_provider
 from tests.plant import LivingPlant, running_plant
 from tests.plant_data import PIN
@@ -43,7 +43,7 @@ def plant(tmp_path: Path, idp: IdentityProvider) -> Iterator[LivingPlant]:
 
 
 def asked(plant: LivingPlant, screen: Screen, subject: str) -> Page:
-    """Fill in the form that links an identity, up to the sheet on which it is signed."""
+    """Fill in the form that proposes an identity, up to the sheet on which it is signed."""
     page = screen.page
     page.goto(plant.url + "/people/quinn/identity")
     page.get_by_label("Issuer").fill("https://idp.example")
@@ -60,9 +60,10 @@ def newest(plant: LivingPlant) -> tuple[Entry, SignatureApplied]:
     return entry, msgspec.convert({**entry.data, "type": entry.type}, SignatureApplied)
 
 
-def is_linked(plant: LivingPlant, subject: str) -> bool:
-    name = identity_name("https://idp.example", subject)
-    return plant.execution.nouns.get(ProviderIdentity, name) is not None
+def is_proposed(plant: LivingPlant, subject: str) -> bool:
+    quinn = plant.execution.nouns.get(Person, "quinn")
+    held = None if quinn is None else quinn.identity_proposed
+    return held is not None and held.subject == subject
 
 
 @pytest.mark.requirement("H1", "H7")
@@ -81,7 +82,7 @@ def test_form_is_signed_by_the_passkey_of_who_filled_it_in(
     entry, event = newest(plant)
     assert (event.components, event.manifest.signer) == (("passkey",), "ada")
     assert check_proof(entry).startswith("passkey with key ")
-    assert is_linked(plant, "s-1")
+    assert is_proposed(plant, "s-1")
     mine = plant.execution.signing.site
     plant.execution.signing.site = Site("localhost", ("https://mes.example",))
     try:
@@ -91,22 +92,17 @@ def test_form_is_signed_by_the_passkey_of_who_filled_it_in(
     finally:
         plant.execution.signing.site = mine
     screen.errors.clear()  # the browser logs the refusal's status
-    assert not is_linked(plant, "s-2")
+    assert not is_proposed(plant, "s-2")
 
 
 @pytest.mark.requirement("H1", "H7")
 def test_form_is_signed_by_the_company_account_of_who_filled_it_in(
     plant: LivingPlant, idp: IdentityProvider, open_screen: Open
 ) -> None:
-    link = LinkIdentity(
-        person="ada", issuer=idp.url, subject="s-x", why="Called back.",
-        seen=plant.execution.seen("person/ada"),
-    )  # fmt: skip
     other = RegisterPerson(person="bea", name="Bea Adam", badge="BADGE-BEA", roles=("admin",))
     plant.execution.register(other, secret=PIN, actor=Actor("ada"), idem="test:bea")
-    plant.execution.submit(
-        link, actor=Actor("bea"), idem="test:link", credentials=Credentials(PIN, user="bea")
-    )
+    secrets = {"bea": PIN, "sana": PIN}
+    link_account(plant.execution, "ada", issuer=idp.url, subject="s-x", secrets=secrets)
     screen = plant.screen(open_screen, "ada", width=1280, height=900)
     page = asked(plant, screen, "s-1")
     for subject in ("s-quinn", "s-x"):  # somebody else's account first: refused, and said here
@@ -119,7 +115,7 @@ def test_form_is_signed_by_the_company_account_of_who_filled_it_in(
         if subject == "s-quinn":
             says = "its account is linked to nobody here, so nothing is signed"
             expect(page.get_by_test_id("refusal")).to_contain_text(says)
-            assert not is_linked(plant, "s-1")
+            assert not is_proposed(plant, "s-1")
             screen.errors.clear()  # as above
     expect(page.get_by_text("Recorded.")).to_be_visible()
     entry, event = newest(plant)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import httpx
 
-from core.access import LinkIdentity
 from core.ledger.entry import Entry
 from core.ledger.writer import Receipt
 from core.material import ChangeLotStatus, Lot, LotStatus
@@ -15,6 +14,7 @@ from core.refusal import Refusals
 from core.signing import Credentials, Preparation
 from core.signing_period import Actor
 from tests.accounts_plant import AccountsPlant
+from tests.company_account import link_account
 from tests.identity_provider import IdentityProvider, log_in
 
 LOT = "CC-3102"
@@ -32,15 +32,10 @@ class Signer:
     acts: int = 0
 
     def link(self, subject: str, person: str) -> None:
-        execution = self.plant.execution
-        command = LinkIdentity(
-            person=person, issuer=self.idp.url, subject=subject, why="Called back.",
-            seen=execution.seen(f"person/{person}"),
-        )  # fmt: skip
-        execution.submit(
-            command, actor=Actor("ada"), idem=f"link:{subject}",
-            credentials=Credentials(user="ada", secret=self.plant.accounts["ada"].secret),
-        )  # fmt: skip
+        secrets = {one: self.plant.accounts[one].secret for one in ("ada", "sana")}
+        link_account(
+            self.plant.execution, person, issuer=self.idp.url, subject=subject, secrets=secrets
+        )
 
     def command(self, lot: str = LOT, status: LotStatus = LotStatus.RELEASED) -> ChangeLotStatus:
         seen = self.plant.execution.seen(f"lot/{lot}")

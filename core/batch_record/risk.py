@@ -9,6 +9,7 @@ RISKY = frozenset(
         "deviation.dispositioned", "deviation.opened", "lot.status-changed",
         "order-change-request.raised", "person.authentication-failed", "person.locked",
         "person.badge-revoked", "person.enrolment-issued", "person.identity-linked",
+        "person.identity-proposed",
         "person.lock-withheld", "client.key-issued",
         "erp-key.proposed", "erp-key.begun", "erp-key.ended", "erp-door.locked",
         "key.rotated", "key.revocation-proposed", "key.revoked",

@@ -20,7 +20,7 @@ from core.ledger.tables import Statement
 from core.projections import verifications
 from core.projections.replay import Stored, canonical, folded, processes, ranges, written
 
-NAME, VERSION = "nouns", 9
+NAME, VERSION = "nouns", 10
 SCHEMA = (
     "create table if not exists noun("
     " stream text primary key, kind text not null, ver integer not null,"

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from core.access import (
+    CONFIRMING,
     LINKING,
     BadgeEnd,
     ConfirmEnrolment,
+    ConfirmIdentity,
     Document,
     IssueBadge,
     IssueEnrolment,
@@ -186,10 +188,24 @@ ACTS = (
         fits=lambda person: person.state is not PersonState.RETIRED,
     ),
     Act(
-        path="identity", action="person.link-identity", title="Link a provider's identity",
-        says="Once, for ever: what the provider signs in under this subject is this person.",
+        path="identity", action="person.link-identity", title="Propose a provider's identity",
+        says="What the provider signs in under this subject would be this person, once and for"
+        " ever. It opens nothing until another person confirms it: a supervisor, QA, or another"
+        " administrator.",
         button="Go on to sign", fields=_link_fields, command=_link, fits=_active,
         meaning=LINKING,
+    ),
+    Act(
+        path="confirm-identity", action="person.confirm-identity",
+        title="Confirm the proposed identity",
+        says="Ask the person, or the provider's administrator, whose this account is; do not take"
+        " it from who proposed it. From your signature on it signs in, and signs, as this person."
+        " Who proposed it cannot confirm it.",
+        button="Go on to sign", fields=_none,
+        command=lambda person, _, seen: ConfirmIdentity(person=person.person, seen=seen),
+        fits=lambda person: person.identity_proposed is not None
+        and person.state is not PersonState.RETIRED,
+        meaning=CONFIRMING,
     ),
     Act(
         path="retire", action="person.retire", title="End access for ever",

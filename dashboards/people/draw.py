@@ -22,7 +22,7 @@ from dashboards.people.acts import DOOR, Act, Field, age_words
 ALERTS = (
     "person.locked", "person.lock-withheld", "person.badge-revoked", "person.enrolment-issued",
     "person.enrolment-confirmed",
-    "person.identity-linked", "client.key-issued",
+    "person.identity-proposed", "person.identity-linked", "client.key-issued",
 )  # fmt: skip
 MOST_ALERTS = 15
 
@@ -84,9 +84,19 @@ def person_facts(person: Person, zone: ZoneInfo, *, whole_badge: bool) -> Markup
             ("Failures in a row", person.failures),
             ("Newest sign-in", local_time(person.signed_in_at, zone, seconds=False)),
             ("Provider", ", ".join(person.issuers) or "none"),
+            *_proposed(person),
         ],
         wide=True,
     )
+
+
+def _proposed(person: Person) -> list[tuple[str, object]]:
+    """Return what waits for a second person about an identity."""
+    it = person.identity_proposed
+    if it is None:
+        return []
+    says = f"{it.subject} of {it.issuer}, by {person.identity_by}. It opens nothing yet"
+    return [("Provider, proposed", says)]
 
 
 def acts_list(person: Person, acts: Sequence[Act]) -> Markup:
