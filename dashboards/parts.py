@@ -158,9 +158,9 @@ def columns(*items: Markup) -> Markup:
 
 def notice(state: State, word: str, text: object) -> Markup:
     """Return a full-width notice with sign, word and sentence."""
-    return Markup('<p class="notice {0}" data-state="{0}">{1}<strong>{2}</strong> {3}</p>').format(
-        state.value, sign(state), word, text
-    )
+    return Markup(
+        '<p class="notice {0}" data-state="{0}">{1}<strong>{2}</strong> <span>{3}</span></p>'
+    ).format(state.value, sign(state), word, text)
 
 
 def table(

@@ -23,6 +23,14 @@
     }
   };
 
+  // A menu of choices opens by the keys that people know; the widgets' library opens it by a click alone.
+  addEventListener('keydown', event => {
+    const at = event.composedPath()[0], opens = ['Enter', ' ', 'ArrowDown', 'ArrowUp'].includes(event.key);
+    if (!opens || !at.matches?.('.MuiSelect-select[aria-expanded=false]')) return;
+    event.preventDefault();
+    at.click();
+  }, true);
+
   const clockText = () => {
     const at = new Date(Date.now() + skew);
     const parts = new Intl.DateTimeFormat('sv-SE', { timeZone: root.dataset.zone, dateStyle: 'short', timeStyle: 'medium' }).format(at);
