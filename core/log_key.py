@@ -66,7 +66,7 @@ class NotHandedOver(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked:
-    """Up to which size a key is trusted since an entry, why, and by which two people."""
+    """Up to which size a key is trusted since an entry, by which two people and their reasons."""
 
     trusted: int
     cause: str
@@ -95,6 +95,7 @@ class Proposed:
     key: str
     trusted: int
     cause: str
+    why: str
     by: str
     at: datetime
 
@@ -152,14 +153,16 @@ def apply(keys: LogKeys | None, fact: Recorded) -> LogKeys:
             return replace(before, newest=it.new, former=(*before.former, used))
         case KeyRevocationProposed() as it:
             proposed = Proposed(
-                key=it.key, trusted=it.trusted, cause=it.cause, by=fact.actor, at=fact.at
-            )
+                key=it.key, trusted=it.trusted, cause=it.cause, why=it.why,
+                by=fact.actor, at=fact.at,
+            )  # fmt: skip
             return replace(before, proposed=proposed)
         case KeyRevoked() as it:
+            reasons = (it.why,) if before.proposed is None else (before.proposed.why, it.why)
             revoked = Revoked(
                 trusted=it.trusted,
                 cause=it.cause,
-                why=it.why,
+                why=" ".join(dict.fromkeys(reasons)),
                 proposed_by=it.proposed_by,
                 by=fact.actor,
                 at=fact.at,

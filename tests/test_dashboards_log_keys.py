@@ -45,7 +45,7 @@ KEYS = LogKeys(log="log", newest=THIRD.vkey, former=(FIRST_KEY, SECOND_KEY))
 GONE = Revoked(
     trusted=0, cause="lost", why=WHY, proposed_by="quinn", by="erik", at=AT, entry=50
 )  # fmt: skip
-PROPOSAL = Proposed(key=SECOND.vkey, trusted=30, cause="stolen", by="quinn", at=AT)
+PROPOSAL = Proposed(key=SECOND.vkey, trusted=30, cause="stolen", why=WHY, by="quinn", at=AT)
 ANCHORS = [AnchorRow(size, f"printed record {size}", "", "") for size in (20, 21, 30, 31, 40, 41)]
 
 
@@ -149,7 +149,7 @@ def test_two_people_revoke_a_key_on_the_page_and_read_what_is_refused_afterwards
     size = held(plant).former[0].until
     page = opened(plant, open_screen, "quinn")
     expect(page.get_by_label("What to do")).to_have_text("Propose a revocation")
-    expect(page.get_by_label("Former key")).to_have_text(f"{OLD}, counts up to {size} entries")
+    expect(page.get_by_label("Former key")).to_have_text(OLD)
     page.get_by_label("Counts up to").fill(str(size + 1))
     expect(page.get_by_text(f"it counts up to {size} at most")).to_be_visible()
     page.get_by_label("Counts up to").fill("20")
@@ -161,6 +161,7 @@ def test_two_people_revoke_a_key_on_the_page_and_read_what_is_refused_afterwards
     assert grave_findings(page) == []
     page.get_by_role("button", name="Sign this revocation …").click()
     expect(page.get_by_test_id("signature-what")).to_contain_text("checkpoints of 21 entries")
+    expect(page.get_by_test_id("signature-what")).to_contain_text(f"{OLD}, as the key that")
     assert grave_findings(page) == []
     sign(page, "quinn")
     expect(page.get_by_test_id("answer")).to_contain_text("it changes nothing yet")
@@ -168,10 +169,11 @@ def test_two_people_revoke_a_key_on_the_page_and_read_what_is_refused_afterwards
 
     other = opened(plant, open_screen, "erik", dark=True)
     expect(other.get_by_test_id("log-keys")).to_contain_text("Second person must agree")
+    expect(other.get_by_test_id("log-keys")).to_contain_text(f"up to 20 entries: {WHY}")
     expect(other.get_by_label("What to do")).to_have_text("Agree to what is proposed")
     expect(other.get_by_label("Counts up to")).to_be_hidden()
     expect(other.get_by_test_id("log-key-after")).to_contain_text("up to 20 entries")
-    other.get_by_label("What happened").fill("I looked at the receipt of the ERP.")
+    other.get_by_label("What you looked at").fill("I looked at the receipt of the ERP.")
     other.get_by_role("button", name="Sign this revocation …").click()
     sign(other, "erik")
     expect(other.get_by_test_id("following")).to_contain_text(SECOND.vkey)
@@ -180,6 +182,7 @@ def test_two_people_revoke_a_key_on_the_page_and_read_what_is_refused_afterwards
     assert (gone.trusted, gone.cause, gone.proposed_by, gone.by) == (20, "stolen", "quinn", "erik")
     for shown in (page, other):
         expect(shown.get_by_test_id("log-keys")).to_contain_text("Revoked: stolen")
+        expect(shown.get_by_test_id("log-keys")).to_contain_text(f"{WHY} I looked at the receipt")
         expect(shown.get_by_test_id("log-keys")).to_contain_text("Quinn Quast and Erik Ernst")
     assert grave_findings(other) == []
 
@@ -218,7 +221,7 @@ def test_same_person_and_wrong_role_are_refused_in_the_dialog_which_stays_open(
 ) -> None:
     told_at_terminal(plant, "quinn", 20)
     page = opened(plant, open_screen, "quinn")
-    page.get_by_label("What happened").fill(WHY)
+    page.get_by_label("What you looked at").fill(WHY)
     page.get_by_role("button", name="Sign this revocation …").click()
     no = page.get_by_test_id("signature-refusal")
     for person, says in (
@@ -259,7 +262,7 @@ def test_proposal_that_moved_while_the_dialog_was_open_is_not_signed(
 ) -> None:
     told_at_terminal(plant, "quinn", 20)
     page = opened(plant, open_screen, "erik")
-    page.get_by_label("What happened").fill(WHY)
+    page.get_by_label("What you looked at").fill(WHY)
     page.get_by_role("button", name="Sign this revocation …").click()
     page.get_by_test_id("signature-badge").fill(PEOPLE["erik"][1])
     page.keyboard.press("Enter")

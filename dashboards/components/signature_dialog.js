@@ -136,6 +136,8 @@ export function render({ model }) {
     } else if (!busy && !shown) { remark.hidden = !/^Comment/.test(it.refusal || ''); if (!remark.hidden) remarkLabel.textContent = 'Comment (needed)'; }
     if (busy) { busy = false; pin.value = ''; pin.focus(); }
     ready();
+    // Where much stands above it on a low screen, what is signed or refused must not lie below the edge.
+    (no.textContent ? no : states).scrollIntoView({ block: 'nearest' });
   };
   const press = () => {
     if (busy || sign.disabled) return;

@@ -1,19 +1,18 @@
 """A log key that is revoked at the office: what the form holds and what is signed; no widgets."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 
 from core.errors import Refused
 from core.key_revocation import NoFormerKey, RevokeLogKey, TrustedTooFar, most_trusted
-from core.ledger.store import AnchorRow
 from core.log_key import Cause, KeyUsed, LogKeys, Proposed, short
 from core.signature import Seen
-from dashboards.key_acts import can_be_revoked, refused_from_then_on
+from dashboards.key_acts import can_be_revoked
 from dashboards.signing_act import Ask
 
+HAPPENED, CHECKED = "What happened", "What you looked at"
 CAUSES = {"It was stolen": "stolen", "It was lost": "lost"}
 _COUNT = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 
@@ -37,10 +36,10 @@ class Revocation:
 
 
 class NoReason(Refused):
-    """A revocation says what happened."""
+    """A revocation says what happened, and the second person what was looked at."""
 
-    def __init__(self) -> None:
-        super().__init__("What happened: is empty. Write it; it stands in the ledger for ever.")
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field}: is empty. Write it; it stands in the ledger for ever.")
 
 
 class NoSize(Refused):
@@ -95,10 +94,8 @@ def read(keys: LogKeys, it: Revocation) -> tuple[KeyUsed, int]:
     return key, int(text)
 
 
-def ask_revocation(
-    keys: LogKeys | None, it: Revocation, seen: Seen, *, anchors: Sequence[AnchorRow] = ()
-) -> Ask:
-    """Return what is signed; `anchors` are what places outside hold.
+def ask_revocation(keys: LogKeys | None, it: Revocation, seen: Seen) -> Ask:
+    """Return what is signed.
 
     Raises:
         NoReason, ProposalGone, NoFormerKey, NoSize, TrustedTooFar: see `read`.
@@ -107,17 +104,16 @@ def ask_revocation(
         raise NoFormerKey(it.key)
     key, trusted = read(keys, it)
     if not (why := it.why.strip()):
-        raise NoReason
+        raise NoReason(HAPPENED if it.agrees is None else CHECKED)
     cause = it.cause if it.agrees is None else it.agrees.cause
     command = RevokeLogKey(
         key=key.vkey, trusted=trusted, cause=cast(Cause, cause), why=why, seen=seen
     )
-    told = refused_from_then_on(keys, key, trusted, anchors=anchors)
+    before = [short(one.vkey) for one in keys.former[: keys.former.index(key) + 1]]
     lines = (
         ("Key", f"{short(key.vkey)}, signed up to {key.until} entries"),
-        ("What happened", f"{cause}: {why}"),
-        ("Counts up to", f"{trusted} entries"),
-        ("Afterwards", " ".join(told)),
+        ("Refused then", f"its checkpoints of {trusted + 1} entries and more"),
+        ("Proves nothing", f"{' or '.join(before)}, as the key that somebody trusts"),
         ("Record", f"version {seen.ver}"),
     )
     return Ask(subject="A log key that is trusted no more", lines=lines, command=command)

@@ -8,13 +8,21 @@ from markupsafe import Markup
 
 from core.clock import parse_iso
 from core.errors import Refused
-from core.key_revocation import most_trusted
 from core.ledger.store import AnchorRow
 from core.log_key import LogKeys, short
 from core.signature import Seen
 from dashboards import parts
 from dashboards.key_acts import afterwards, can_be_revoked, held_by, refused_from_then_on
-from dashboards.office.log_keys import CAUSES, Revocation, Step, ask_revocation, read, steps
+from dashboards.office.log_keys import (
+    CAUSES,
+    CHECKED,
+    HAPPENED,
+    Revocation,
+    Step,
+    ask_revocation,
+    read,
+    steps,
+)
 from dashboards.palette import State
 from dashboards.review.evidence import pane
 from dashboards.review.form_parts import area, box, button, put, text_of
@@ -30,7 +38,10 @@ FIRST = (
     " was out of your hands, which a place outside holds as well. Nothing changes until a second"
     " person agrees."
 )
-SECOND = "Ask who proposed it, and look at the checkpoint outside yourself, before you agree."
+SECOND = (
+    "The table says who proposes it and why. Look at the checkpoint outside yourself before you"
+    " agree. Who proposed it cannot agree."
+)
 PROPOSED = "Recorded; it changes nothing yet. Another person opens this page and agrees."
 
 
@@ -54,7 +65,7 @@ class LogKeysForm:
         self._key = pu.Select(label="Former key", options={}, **place)
         self._cause = pu.Select(label="Why it is trusted no more", options=CAUSES, **place)
         self._size = pu.TextInput(label="Counts up to, entries (0: nothing of it)", **place)
-        self._why = area("What happened")
+        self._why = area(HAPPENED)
         self._what, self._outside, self._after = (pane(margin=0) for _ in range(3))
         for field in (self._step, self._key):
             field.param.watch(lambda _: self._fit(), "value")
@@ -80,10 +91,7 @@ class LogKeysForm:
             return
         keep = self._step.value if self._step.value in offered else offered[0]
         self._step.param.update(options=offered, value=keep)
-        named = {
-            f"{short(one.vkey)}, counts up to {most_trusted(one)} entries": one.vkey
-            for one in can_be_revoked(keys)
-        }
+        named = {short(one.vkey): one.vkey for one in can_be_revoked(keys)}
         chosen = (
             self._key.value if self._key.value in named.values() else next(iter(named.values()))
         )
@@ -119,6 +127,7 @@ class LogKeysForm:
         proposes = self._step.value == Step.PROPOSE
         for field in (self._key, self._cause, self._size):
             field.visible = proposes
+        self._why.label = HAPPENED if proposes else CHECKED
         self._what.object = parts.markup(parts.paragraph(FIRST if proposes else SECOND, muted=True))
         self._outside.object = parts.markup(self._copies())
         self._foresee()
@@ -161,7 +170,7 @@ class LogKeysForm:
         it = self._draft()
 
         def ask() -> Ask:
-            return ask_revocation(self._held(), it, self._seen(), anchors=self._anchors())
+            return ask_revocation(self._held(), it, self._seen())
 
         try:
             ask()

@@ -24,7 +24,7 @@ def log_keys_view(held: LogKeys | None, newest: str, zone: ZoneInfo, *, name: Na
     table = parts.table("Keys that sign the ledger", HEAD, rows, testid="log-keys")
     note = (
         "The log is handed over at the server: batchwright keys rotate. A former key that was"
-        " stolen or lost is revoked by two people, one after another, in the form below; its later"
+        " stolen or lost is revoked by two people, one after another, on this page; its later"
         " checkpoints are then refused, and no bundle is believed for its sake."
     )
     return join(table, paragraph(note, muted=True))
@@ -41,7 +41,7 @@ def _row(it: KeyUsed, held: LogKeys | None, zone: ZoneInfo, *, name: Name) -> tu
     state, by, why = chip(State.INFO, "Signed before"), "–", "–"
     if asked is not None and asked.key == it.vkey:
         state, by = chip(State.NEAR, "Second person must agree"), name(asked.by)
-        why = f"{asked.cause}, to count up to {_entries(asked.trusted)}"
+        why = f"{asked.cause}, to count up to {_entries(asked.trusted)}: {asked.why}"
     since = local_time(it.at, zone, seconds=False)
     return _code(it.vkey), state, _entries(it.until), since, by, why
 
