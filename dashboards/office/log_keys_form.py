@@ -60,6 +60,7 @@ class LogKeysForm:
     ) -> None:
         self._held, self._anchors, self._seen = held, anchors, seen
         self._sign, self._refuse, self._zone = sign, refuse, zone
+        self._outside_holds: Sequence[AnchorRow] = ()
         place = {"width": WIDTH, "margin": (6, 14, 6, 0)}
         self._step = pu.Select(label="What to do", options=[], **place)
         self._key = pu.Select(label="Former key", options={}, **place)
@@ -80,7 +81,12 @@ class LogKeysForm:
         )  # fmt: skip
         heading = pane(parts.heading("Revoke a log key that was stolen or lost"), margin=0)
         self.body = box(heading, self._what, self._fields, visible=False)
-        self.draw()
+
+    def show(self, *, is_shown: bool) -> None:
+        """Show or hide the form; only what is shown reads the ledger."""
+        if is_shown and not self.body.visible:
+            self.draw()
+        self.body.visible = is_shown
 
     def draw(self) -> None:
         """Offer what can be done now, and keep what the person has chosen while it can be done."""
@@ -89,6 +95,7 @@ class LogKeysForm:
         if not offered or keys is None:
             self._what.object = parts.markup(parts.paragraph(NO_FORMER, muted=True))
             return
+        self._outside_holds = self._anchors()
         keep = self._step.value if self._step.value in offered else offered[0]
         self._step.param.update(options=offered, value=keep)
         named = {short(one.vkey): one.vkey for one in can_be_revoked(keys)}
@@ -141,7 +148,7 @@ class LogKeysForm:
             return Markup("")
         rows = [
             (f"{row.size} entries", row.place, parts.local_time(parse_iso(row.at), self._zone))
-            for row in held_by(key, keys, self._anchors())[:HELD_SHOWN]
+            for row in held_by(key, keys, self._outside_holds)[:HELD_SHOWN]
         ]
         return parts.table(
             f"Newest checkpoints by {short(vkey)} that a place outside holds",
@@ -160,7 +167,7 @@ class LogKeysForm:
         except Refused as no:
             self._after.object = parts.markup(parts.notice(State.BAD, "Not yet.", no))
             return
-        told = refused_from_then_on(keys, key, trusted, anchors=self._anchors())
+        told = refused_from_then_on(keys, key, trusted, anchors=self._outside_holds)
         title = f"Once two people have signed, for {short(key.vkey)}"
         self._after.object = parts.markup(
             parts.heading(title, level=3), sentences(told, "log-key-after")

@@ -122,7 +122,7 @@ class OfficePage:
         self.form.body.visible = edits
         if self.keys is not None:
             self.keys.body.visible = self._asked.view == "keys" and self._may(KEY)
-        self.log_keys.body.visible = self._asked.view == "keys" and self._may(REVOKE)
+        self.log_keys.show(is_shown=self._asked.view == "keys" and self._may(REVOKE))
         self._stale_shown = self._stale()
         self.top.show(_tabs(self._asked.view), self._stale_shown, self._shown(edits))
         self.history.show(self._history() if is_policy else Markup(""))
@@ -173,7 +173,8 @@ class OfficePage:
         execution = self._plant.execution
 
         def news(_news: Any) -> None:
-            self.log_keys.draw()
+            if self.log_keys.body.visible:
+                self.log_keys.draw()
             self._draw()
 
         self._plant.hub.subscribe([STREAM], news)
