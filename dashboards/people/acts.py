@@ -119,7 +119,11 @@ def _enrolment(person: Person, form: Form, _: Seen) -> Command:
 def _link_fields(_: Person) -> tuple[Field, ...]:
     return (
         Field(name="issuer", label="Issuer", hint="As the provider writes it: https://…"),
-        Field(name="subject", label="Subject", hint="The provider's `sub`, never an e-mail."),
+        Field(
+            name="subject",
+            label="Subject",
+            hint="As the provider writes it (sub), never an e-mail.",
+        ),
         Field(name="why", label="How you know that it is this person"),
     )
 
