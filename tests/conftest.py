@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
+
+from core import credentials
 
 if TYPE_CHECKING:
     from tests.plant import LivingPlant
@@ -27,6 +30,18 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("batchwright")
+
+# A secret costs 46 MB of memory on purpose. A test of anything else does not pay for it; tests of
+# the cost ask for `plants_hasher`, and every program that a test starts has the plant's own.
+PLANTS_HASHER = credentials.HASHER
+credentials.HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+@pytest.fixture
+def plants_hasher(monkeypatch: pytest.MonkeyPatch) -> PasswordHasher:
+    """Give secrets the cost that they have in a plant."""
+    monkeypatch.setattr(credentials, "HASHER", PLANTS_HASHER)
+    return PLANTS_HASHER
 
 
 @pytest.fixture

@@ -178,6 +178,7 @@ def test_policy_stays_within_its_range_and_is_adopted_once(floor: Floor) -> None
     )
 
 
+@pytest.mark.usefixtures("plants_hasher")
 def test_hash_of_a_lower_cost_is_renewed_when_it_fits(floor: Floor) -> None:
     weak = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1)
     secrets = floor.execution.secrets
