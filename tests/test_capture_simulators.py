@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
+import pytest
 from pymodbus.client import ModbusTcpClient
 
 from capture.scales.driver import Scale, ScaleSettings
@@ -36,6 +37,7 @@ def program(module: str, *options: str) -> Iterator[tuple[int, int]]:
         running.stdout.close()
 
 
+@pytest.mark.requirement("D1")
 def test_scale_program_is_weighed_and_ends_with_its_parent() -> None:
     options = ("--serial", "B2", "--capacity-g", "6000", "--d-g", "0.1", "--settle-s", "0.1")
     with program("capture.simulated.scale", *options) as (port, control_port):

@@ -14,6 +14,7 @@ LAST = datetime(9998, 12, 31, tzinfo=UTC).replace(tzinfo=None)
 ZONES = some.integers(-14 * 60, 14 * 60).map(lambda by: timezone(timedelta(minutes=by)))
 
 
+@pytest.mark.requirement("O1")
 @given(at=some.datetimes(FIRST, LAST, timezones=ZONES))
 def test_an_instant_from_any_zone_is_spelled_in_utc_and_read_back(at: datetime) -> None:
     text = iso(at)
@@ -30,6 +31,7 @@ def test_microseconds_are_always_spelled(microsecond: int, end: str) -> None:
     assert iso(datetime(2026, 3, 2, 8, 15, 0, microsecond, tzinfo=UTC)) == f"2026-03-02T08:15:{end}"
 
 
+@pytest.mark.requirement("O1")
 def test_an_instant_without_a_zone_is_refused() -> None:
     with pytest.raises(TypeError, match="naive time"):
         iso(FIRST)

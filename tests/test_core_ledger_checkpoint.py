@@ -21,6 +21,7 @@ ROOT = sha256(b"root").digest()
 NOTE = sign(KEY, 20000, ROOT).note
 
 
+@pytest.mark.requirement("H5")
 def test_a_note_is_the_c2sp_text() -> None:
     head, signature = NOTE.split("\n\n")
     assert head == f"{ORIGIN}\n20000\n{b64encode(ROOT).decode()}"
@@ -30,11 +31,13 @@ def test_a_note_is_the_c2sp_text() -> None:
     assert KEY.verifier.key_id == sha256(ORIGIN.encode() + b"\n\x01" + public).digest()[:4]
 
 
+@pytest.mark.requirement("H5")
 def test_a_signed_note_reads_back() -> None:
     assert verify(NOTE, KEY.verifier) == (20000, ROOT, NOTE)
     assert verify(NOTE, parse_vkey(KEY.vkey)) == (20000, ROOT, NOTE)
 
 
+@pytest.mark.requirement("H5")
 def test_unknown_signatures_are_left_alone_and_known_ones_must_hold() -> None:
     assert verify(f"{NOTE}\u2014 qa.example/w1 AAAAAAAA\n", KEY.verifier).size == 20000
     bad = b64encode(KEY.verifier.key_id + bytes(64)).decode()
@@ -45,6 +48,7 @@ def test_unknown_signatures_are_left_alone_and_known_ones_must_hold() -> None:
     )
 
 
+@pytest.mark.requirement("H5")
 @pytest.mark.parametrize(
     ("note", "why"),
     [

@@ -38,12 +38,14 @@ def entry(**fields: Any) -> Entry:
     return Entry(**{**known, **fields})
 
 
+@pytest.mark.requirement("H3", "H5")
 @given(values)
 def test_canonical_bytes_are_those_of_rfc_8785(value: Any) -> None:
     assert canonical(value) == rfc8785.dumps(value)
     assert msgspec.json.decode(canonical(value)) == value
 
 
+@pytest.mark.requirement("H5")
 @given(st.dictionaries(keys, values, max_size=5))
 def test_an_entry_reads_back_as_it_was(data: dict[str, Any]) -> None:
     given_entry = entry(data=data)
@@ -53,6 +55,7 @@ def test_an_entry_reads_back_as_it_was(data: dict[str, Any]) -> None:
     assert b"\n" not in body
 
 
+@pytest.mark.requirement("H5")
 def test_stored_bytes_stay_as_they_are_for_ever() -> None:
     golden = json.loads(GOLDEN.read_text("utf-8"))
     assert golden
@@ -102,6 +105,7 @@ def test_nesting_of_64_levels_passes_and_65_is_refused() -> None:
         check([value])
 
 
+@pytest.mark.requirement("H5")
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [

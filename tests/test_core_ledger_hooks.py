@@ -45,6 +45,7 @@ def test_hooks_hear_each_job_and_one_flush_per_group(writer: Writer, hooks: Reco
     assert hooks.calls == [("flush", 0), ("appended", [1, 2]), ("appended", [3]), ("flush", 3)]
 
 
+@pytest.mark.requirement("H5")
 def test_hooks_drop_nothing_for_a_job_that_they_never_heard_of(
     writer: Writer, hooks: Recorder, where: str
 ) -> None:
@@ -63,6 +64,7 @@ def test_hooks_drop_nothing_for_a_job_that_they_never_heard_of(
         ]  # fmt: skip
 
 
+@pytest.mark.requirement("H5")
 def test_a_group_that_cannot_be_flushed_is_decided_again_job_by_job(
     writer: Writer, hooks: Recorder, where: str
 ) -> None:
@@ -78,6 +80,7 @@ def test_a_group_that_cannot_be_flushed_is_decided_again_job_by_job(
         assert [entry.idem for entry in ledger.entries()] == ["k1:1", "k1:2"]
 
 
+@pytest.mark.requirement("H5")
 def test_what_the_database_refuses_on_the_way_to_the_commit_commits_nothing(
     where: str, tmp_path: Path
 ) -> None:

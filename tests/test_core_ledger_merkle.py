@@ -69,6 +69,7 @@ def test_empty_tree_has_the_hash_of_nothing() -> None:
     assert Range().root() == EMPTY_ROOT == naive_root([]) == tree(0).root(0)
 
 
+@pytest.mark.requirement("H5")
 def test_every_root_from_1_to_600_is_the_naive_root() -> None:
     found, grown = Range(), tree(600)
     for size in range(1, 601):
@@ -79,6 +80,7 @@ def test_every_root_from_1_to_600_is_the_naive_root() -> None:
             assert grown.root(size) == wanted
 
 
+@pytest.mark.requirement("H5", "H8")
 @given(st.integers(1, 1100), st.data())
 def test_inclusion_proof_is_the_naive_path_and_leads_to_the_root(
     size: int, data: st.DataObject
@@ -97,6 +99,7 @@ def test_inclusion_proof_is_the_naive_path_and_leads_to_the_root(
         assert other != root
 
 
+@pytest.mark.requirement("H5", "H8")
 @given(st.integers(0, 1100), st.data())
 def test_consistency_proof_is_the_naive_one_and_holds(new: int, data: st.DataObject) -> None:
     old = data.draw(st.integers(0, new))

@@ -28,6 +28,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
             yield read
 
 
+@pytest.mark.requirement("H5")
 @pytest.mark.parametrize(
     ("wanted", "count"),
     [
@@ -53,6 +54,7 @@ def test_search_takes_its_words_literally(ledger: Ledger, wanted: Wanted, count:
     assert len(search(ledger, wanted, limit=10_000).entries) == count
 
 
+@pytest.mark.requirement("H5")
 @pytest.mark.parametrize("limit", [1, 99, 100, 101])
 def test_pages_are_full_until_the_last(ledger: Ledger, limit: int) -> None:
     wanted, before, read = Wanted(stream="batch/B1"), 0, []

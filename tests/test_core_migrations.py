@@ -119,6 +119,7 @@ def test_nothing_is_migrated_where_one_database_is_newer(data: Path) -> None:
         opened(data, "ledger")
 
 
+@pytest.mark.requirement("H5")
 def test_entries_of_an_old_ledger_are_the_same_bytes_after_migrate(data: Path) -> None:
     with writing(data / "ledger.db") as writer:
         fill(writer, 30)

@@ -85,6 +85,7 @@ def test_a_slower_disk_that_is_not_slower_is_no_measure() -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.requirement("H8")
 def test_the_bundle_that_is_timed_is_a_real_one(tmp_path: Path) -> None:
     make_bundle(tmp_path / "bundle", 30)
     assert stand_alone.verify(str(tmp_path / "bundle"), None, None).startswith("OK: 30 entries\n")

@@ -53,6 +53,7 @@ def test_news_between_two_turns_are_one_and_the_newest(hub: Hub, page: Page) -> 
     assert [{topic: news.value for topic, news in one.items()} for one in told] == [{"batch/1": 49}]
 
 
+@pytest.mark.requirement("D6")
 @pytest.mark.parametrize(("topic", "a_second"), [("ledger", 2), ("scale/SC-1", 5)])
 def test_a_page_is_told_at_its_pace(hub: Hub, page: Page, topic: str, a_second: int) -> None:
     told: list[float] = []
@@ -69,6 +70,7 @@ def test_a_page_is_told_at_its_pace(hub: Hub, page: Page, topic: str, a_second: 
     assert 1 / a_second - 0.02 <= min(gaps) < 1
 
 
+@pytest.mark.requirement("J6")
 def test_the_last_news_arrive_although_nothing_follows(hub: Hub, page: Page) -> None:
     values: list[Any] = []
     hub.attach(page, ["ledger"], lambda news: values.append(news["ledger"].value))
@@ -79,6 +81,7 @@ def test_the_last_news_arrive_although_nothing_follows(hub: Hub, page: Page) -> 
     assert values == [1, 2]
 
 
+@pytest.mark.requirement("D6")
 def test_a_slow_topic_does_not_hold_up_the_scale(hub: Hub, page: Page) -> None:
     seen: list[set[str]] = []
     hub.attach(page, ["ledger", "scale/SC-1"], lambda news: seen.append(set(news)))
@@ -129,6 +132,7 @@ class Ledger:
         return len(self.lines)
 
 
+@pytest.mark.requirement("J6")
 def test_the_tailer_starts_at_the_end_and_publishes_by_kind_and_stream(hub: Hub) -> None:
     ledger = Ledger()
     tailer = Tailer(ledger, hub, poll_s=0.02)
@@ -159,6 +163,7 @@ class Flaky(Ledger):
         return super().entries(after, limit)
 
 
+@pytest.mark.requirement("J6")
 def test_the_tailer_goes_on_after_a_fault(hub: Hub) -> None:
     ledger = Flaky()
     tailer = Tailer(ledger, hub, poll_s=0.02)

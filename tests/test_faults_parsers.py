@@ -21,6 +21,7 @@ SCALE = st.binary(max_size=40) | st.from_regex(rb"(S|SI|I4|E) ?[SDIAL+\-]? ?[ -~
 FILES = ("entries.jsonl", "leaves.txt", "checkpoint", "log.vkey", "manifest-sha256.txt")
 
 
+@pytest.mark.requirement("D1")
 @given(SCALE)
 @example(b"")
 @example(b"S S     100.00 g\n")
@@ -37,6 +38,7 @@ def test_a_scale_line_is_a_weight_as_it_was_sent_or_none(line: bytes) -> None:
     assert serial is None or serial.encode("ascii", "replace") in line.replace(b"\xff", b"?")
 
 
+@pytest.mark.requirement("E2")
 @given(
     st.text(max_size=2 * LONGEST)
     | st.from_regex(r"\](d2|C1|E0|Q3)[0-9A-Z()\x1d]{0,60}")
@@ -67,6 +69,7 @@ def damaged(text: str) -> st.SearchStrategy[str]:
     )
 
 
+@pytest.mark.requirement("H5", "H8")
 @given(st.text(max_size=200) | damaged(NOTE))
 @example(NOTE.replace("\n20000\n", "\n2_0000\n"))
 @example("\n\n\n")
@@ -109,6 +112,7 @@ def put(path: Path, change: Callable[[bytes], bytes]) -> None:
     path.write_bytes(change(path.read_bytes()))
 
 
+@pytest.mark.requirement("H8")
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from(["whole", "part"]),
@@ -141,6 +145,7 @@ def test_a_damaged_bundle_is_refused_in_the_verifiers_own_words(
     assert name in ("log.vkey", "manifest-sha256.txt") or after == before, said
 
 
+@pytest.mark.requirement("H8")
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300))
 @example(b"PK\x03\x04")

@@ -148,6 +148,7 @@ def test_the_book_of_the_readme_has_twelve_lines_and_no_fault() -> None:
         connection.close()
 
 
+@pytest.mark.requirement("B8")
 def test_the_boundary_table_has_seven_decisions_of_the_profile() -> None:
     text = section("The boundary between MES and ERP")
     rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
