@@ -6,6 +6,7 @@ the group. Slow work, such as checking a secret, is done before the queue.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -74,17 +75,16 @@ class Execution:
         verifier: Verifier | None = None,
     ) -> None:
         """`verifier` is the key's public half with those before it; left out, the ledger says."""
-        rebuilding = open_store(where)
-        try:
-            prepare(rebuilding)
-        finally:
-            rebuilding.close()
-        self.plant = plant
-        self.ledger = Ledger(open_store(where))
+        self.plant, self.secrets = plant, secrets
+        with ExitStack() as opened:  # let go again where the ledger refuses
+            opened.callback(secrets.close)
+            with closing(open_store(where)) as rebuilding:
+                prepare(rebuilding)
+            self.ledger = opened.enter_context(closing(Ledger(open_store(where))))
+            keys = verifier or chained(rotations_of(self.ledger), key.verifier)
+            self.verifier = with_revocations(keys, self.ledger)
+            opened.pop_all()
         self.nouns = Nouns(self.ledger.store)
-        self.secrets = secrets
-        keys = verifier or chained(rotations_of(self.ledger), key.verifier)
-        self.verifier = with_revocations(keys, self.ledger)
         self.anchor_dir = anchor_dir
         self.master_data: Callable[[], MasterData | None] = lambda: None  # whoever pulls, says it
         self._now = now

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,12 @@ def deciding(idem: str, decide: Callable[[View], Decision], *, request: object =
 def writing(
     where: str | Path, hooks: Hooks | None = None, *, anchors: Path | None = None
 ) -> Iterator[Writer]:
-    writer = Writer(open_store(where), KEY, hooks or NoHooks(), anchor_dir=anchors)
-    writer.start()
-    try:
+    with (
+        closing(open_store(where)) as store,
+        closing(Writer(store, KEY, hooks or NoHooks(), anchor_dir=anchors)) as writer,
+    ):
+        writer.start()
         yield writer
-    finally:
-        writer.close()
-        writer.store.close()
 
 
 @contextmanager

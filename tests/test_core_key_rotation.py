@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -266,13 +267,20 @@ def test_key_that_was_made_and_never_recorded_changes_nothing(data: Path) -> Non
     assert read_verifier(keys) == old
 
 
-def test_old_key_put_back_starts_no_server(data: Path) -> None:
+def still_open(folder: Path) -> list[str]:
+    """Return the files of a folder that this process has open, where the system shows them."""
+    links = Path("/proc/self/fd").glob("*")
+    return [name for link in links if (name := os.path.realpath(link)).startswith(str(folder))]
+
+
+def test_old_key_put_back_starts_no_server_and_leaves_nothing_open(data: Path) -> None:
     keys = data / "keys"
     old = (keys / "log.key").read_text("utf-8")
     rotated(data)
     (keys / "log.key").write_text(old, "utf-8")
     with pytest.raises(OtherKey, match="Put the newest key back from where the keys are kept"):
         open_execution(data, "test")
+    assert still_open(data) == []
 
 
 def test_rotation_is_refused_while_a_server_runs_and_where_it_is_not_the_plants_own(

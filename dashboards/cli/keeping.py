@@ -1,5 +1,6 @@
 """The keeping of evidence: `backup`, `restore`, `migrate`, `export`, `verify`, `rebuild`."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -171,9 +172,8 @@ def rebuild(
     try:
         if not compare:
             prepare(open_store(where), anew=True)
-        ledger = open_ledger(where)
-        found = compared(ledger)
-        ledger.close()
+        with closing(open_ledger(where)) as ledger:
+            found = compared(ledger)
     except (MesError, OSError) as fault:
         raise give_up(fault) from fault
     for one in found:

@@ -96,13 +96,9 @@ def memory_folder() -> Path | None:
 @contextmanager
 def writing(store: Store, anchors: Path | None = None) -> Iterator[Writer]:
     """Run the real writer on a store, and stop it."""
-    writer = Writer(store, KEY, NoHooks(), anchor_dir=anchors)
-    writer.start()
-    try:
+    with closing(store), closing(Writer(store, KEY, NoHooks(), anchor_dir=anchors)) as writer:
+        writer.start()
         yield writer
-    finally:
-        writer.close()
-        store.close()
 
 
 def fill(writer: Writer, count: int, *, streams: int = 7) -> list[Receipt]:
