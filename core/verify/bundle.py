@@ -12,6 +12,7 @@ from typing import IO, Any
 PROVEN = {"entries.jsonl", "leaves.txt", "proofs.json", "checkpoint", "log.vkey", "keys.txt"}
 PROVEN.add("verify.py")
 MANIFEST, SIGNED = "manifest-sha256.txt", "manifest-sha256.sig"
+LONGEST = 1 << 26  # of a line, and of a text: what has no end must not fill the memory
 
 
 class Broken(Exception):
@@ -33,13 +34,36 @@ class Bundle:
 
     def text(self, name: str) -> str:
         with self.open(name) as file:
-            return file.read().decode("utf-8")
+            text = file.read(LONGEST)
+        if len(text) == LONGEST:
+            raise Broken(f"{name}: is longer than any of ours")
+        return text.decode("utf-8")
+
+    def length(self, name: str) -> int:
+        with self.open(name) as file:
+            return file.seek(0, 2) if self.zip is None else self.zip.getinfo(name).file_size
 
     def names(self) -> set[str]:
         if self.zip is not None:
-            return {name for name in self.zip.namelist() if not name.endswith("/")}
-        files = (path for path in self.folder.rglob("*") if not path.is_dir())
+            return self.names_in(self.zip)
+        files = (path for path in self.folder.rglob("*") if path.is_symlink() or not path.is_dir())
         return {path.relative_to(self.folder).as_posix() for path in files}
+
+    @staticmethod
+    def names_in(packed: zipfile.ZipFile) -> set[str]:
+        """Where another program might show other files than are read here, nothing is proven."""
+        members = packed.infolist()
+        names = [one.filename for one in members if one.file_size or not one.is_dir()]
+        for name in (name for name in names if names.count(name) > 1):
+            raise Broken(f"{name}: is there twice, and programs differ in which one they show")
+        if min((one.header_offset for one in members), default=0):
+            raise Broken("the zip has other bytes before its first file")
+        return set(names)
+
+
+def shown(text: str) -> str:
+    """A line as it can be read: what would end, hide or turn it around stands as its number."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def base64_of(text: str, what: str) -> bytes:

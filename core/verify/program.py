@@ -20,7 +20,8 @@ with size and root, or the first broken entry and why, and ends with 1. Its plan
    in each stream `ver` counts from 1 and `prev` is the hash of the entry before.
 6. With --anchor, an older checkpoint of the same log is a prefix of this one.
 7. Every file has its SHA-256 in `manifest-sha256.txt`. Files that the entries do not prove, the
-   record, count only where `manifest-sha256.sig` holds; a closed record is what its entry says.
+   record, count only where `manifest-sha256.sig` holds; a closed record is what its entry says. A
+   batch bundle without that signature is said to be NOT SIGNED: whole records may be left out.
 8. In a batch bundle the digest of each signature is that of its statement, and it names its own
    record and the hash of the entry that its signer saw. Of a whole log the server checks this. In
    both, what a passkey or a sign-in provider signed is over that statement and holds under the key
@@ -32,6 +33,7 @@ with size and root, or the first broken entry and why, and ends with 1. Its plan
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 
@@ -46,6 +48,8 @@ def main() -> int:
     parser.add_argument("--anchor", help="a file with an older checkpoint of the same log")
     parser.add_argument("--jobs", help="processes that read", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows few letters
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         print(verify(given.bundle, given.vkey, given.anchor, jobs=given.jobs))
     except Broken as fault:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from core.verify.bundle import DECODER, MANIFEST, PROVEN, SIGNED, Broken, Bundle, base64_of
+from core.verify.bundle import (
+    DECODER,
+    LONGEST,
+    MANIFEST,
+    PROVEN,
+    SIGNED,
+    Broken,
+    Bundle,
+    base64_of,
+    shown,
+)
 from core.verify.entries import LINES, SEQ, read_entry, settle
 from core.verify.log_keys import (
     SIGNATURE,
@@ -32,6 +43,8 @@ STEP = 1 << 13  # entries in a part: a power of two, so that it is one subtree o
 LEDGER = {"entries.jsonl", "leaves.txt", "proofs.json", "checkpoint"}
 AS_GIVEN, FOUND = "as given", "found in the bundle: compare it, or give --vkey"
 LOOKED_AT = {"key.rotated", "key.revoked", APPLIED, *MEANS}
+LEAF = re.compile("[0-9a-f]{64}")
+LISTED = re.compile("([0-9a-f]{64})  (.+)")
 
 
 class Part(NamedTuple):
@@ -60,13 +73,18 @@ def read_part(entries: IO[bytes], leaves: IO[bytes], first: int, *, size: int, o
     if list(map(len, hashes)) != [64] * count + [0]:
         raise Broken(f"leaves.txt: does not hold {size} lines with a hash in each")
     for index, leaf in enumerate(hashes[:-1]):
-        push(part.nodes, bytes.fromhex(leaf), index)
+        try:
+            push(part.nodes, bytes.fromhex(leaf), index)
+        except ValueError:
+            raise Broken(
+                f"leaves.txt: what it holds for entry {first + index} is no hash"
+            ) from None
         if first + index == old:
             part.old_nodes.extend(part.nodes)
     later: list[Any] = []
     try:
         for seq, leaf in enumerate(hashes[:-1], first):
-            if not (line := entries.readline()):
+            if not (line := entries.readline(LONGEST)):
                 raise Broken(f"entry {seq}: is missing, the checkpoint covers {size}")
             entry = read_entry(line, seq, later)  # 5.
             if hashlib.sha256(b"\x00" + line[:-1]).hexdigest() != leaf:  # 3.
@@ -134,6 +152,8 @@ def verify_log(
     heads: dict[str, Any] = {}
     means: list[Means] = []
     old, old_root, why = anchor or newest, root_of([]), ""
+    if bundle.length("leaves.txt") != 65 * newest.size:
+        raise Broken(f"leaves.txt: does not hold {newest.size} lines with a hash in each")
     for index, part in enumerate(parts(bundle, newest.size, old.size, jobs=jobs)):
         for stream, (seq, ver, prev) in part.firsts.items():
             last, leaf = heads.get(stream, (0, None))
@@ -171,12 +191,14 @@ def verify_streams(
 ) -> Proven:
     proofs = DECODER.decode(bundle.text("proofs.json"))
     lasts = {item["stream"]: item for item in proofs["streams"]}
+    if not lasts:
+        raise Broken("proofs.json: names no record, so nothing is proven")
     found: dict[str, list[Any]] = {name: [] for name in lasts}
     later: list[Any] = []
     means: list[Means] = []
     seq = 0
     with bundle.open("entries.jsonl") as file:
-        for line in file:
+        while line := file.readline(LONGEST):
             entry = read_entry(line, int((SEQ.findall(line) or [0])[-1]), later)
             for broken in settle(later):
                 raise Broken(broken[1])
@@ -199,16 +221,23 @@ def verify_streams(
         path = {item["size"]: item["proof"] for item in proofs["consistency"]}.get(anchor.size)
         if path is None:
             raise Broken(f"no proof towards the anchor of {anchor.size}; export with this anchor")
-        if not is_prefix(anchor, newest, [bytes.fromhex(text) for text in path]):
+        if not is_prefix(anchor, newest, nodes_of(path)):
             raise Broken(f"the anchor's {anchor.size} entries are no prefix of this log")
     streams = [f"{name} to {entries[-1][0]['type']}" for name, entries in sorted(found.items())]
     batches = {name for name in found if name.startswith("batch/")} or set(found)
-    is_open = {name for name in batches if not found[name][-1][0]["type"].endswith(".closed")}
+    ends = {name: f"{name.partition('/')[0]}.closed" for name in batches}
+    is_open = {name for name in batches if found[name][-1][0]["type"] != ends[name]}
     if is_open:  # lots, scales and others go on after a batch
         streams.insert(0, f"NOT CLOSED: {', '.join(sorted(is_open))}, later entries may exist")
     bound = f", {len(signed)} signatures" if signed else ""
     count = f"{sum(map(len, found.values()))} entries of {len(found)} records"
     return Proven(f"{count}{bound}{by_means(means)}", streams)
+
+
+def nodes_of(path: list[str]) -> list[bytes]:
+    if not all(map(LEAF.fullmatch, path)):
+        raise Broken("proofs.json: a node is no hash")
+    return [bytes.fromhex(text) for text in path]
 
 
 def chain_fault(entries: list[Any], last: dict[str, Any], newest: Checkpoint) -> Any:
@@ -221,7 +250,7 @@ def chain_fault(entries: list[Any], last: dict[str, Any], newest: Checkpoint) ->
     for before, (entry, _) in zip(entries, entries[1:]):
         if before[0]["type"] == "batch.closed":
             return entry["seq"], f"comes after batch.closed, which ends {last['stream']}"
-    path, here = [bytes.fromhex(text) for text in last["proof"]], last["seq"] - 1
+    path, here = nodes_of(last["proof"]), last["seq"] - 1
     roots = climb(entries[-1][1], here, newest.size - 1, proof=path)
     if here >= newest.size or roots[1] != newest.root:  # 4.
         return last["seq"], "is not in the log that was signed"
@@ -232,16 +261,30 @@ def chain_fault(entries: list[Any], last: dict[str, Any], newest: Checkpoint) ->
     return None
 
 
-def verify_files(bundle: Bundle, manifest: dict[str, str], key: Key) -> None:  # 7.
-    for name in sorted(bundle.names() - {*manifest, MANIFEST, SIGNED})[:1]:
+def read_manifest(text: str) -> dict[str, str]:
+    lines = text.split("\n")
+    matches = [match for match in map(LISTED.fullmatch, lines) if match]
+    listed = {match.group(2): match.group(1) for match in matches}
+    if lines[-1] or len(listed) != len(lines) - 1:
+        raise Broken(f"{MANIFEST}: is malformed")
+    return listed
+
+
+def verify_files(bundle: Bundle, manifest: dict[str, str], key: Key) -> bool:  # 7.
+    """Refuse files that are not those of the list; return whether that list is signed."""
+    names = bundle.names()
+    for name in sorted(names - {*manifest, MANIFEST, SIGNED})[:1]:
         raise Broken(f"{name}: does not belong to the bundle, the manifest lacks it")
+    for name in sorted(manifest.keys() - names)[:1]:
+        raise Broken(f"{name} is missing from the bundle")
     others = sorted(manifest.keys() - PROVEN)
-    if others:
+    if others or SIGNED in names:
         match = SIGNATURE.fullmatch(bundle.text(SIGNED).rstrip("\n"))
         blob = base64_of(match.group(2), SIGNED) if match else b""
         text = b"batchwright manifest v1\n" + bundle.text(MANIFEST).encode("utf-8")
         if blob[:4] != key.id or not signature_holds(key.public, blob[4:], text):
-            raise Broken(f"{MANIFEST}: {key.name} did not sign it, so nothing proves {others[0]}")
+            so = f", so nothing proves {others[0]}" if others else ""
+            raise Broken(f"{MANIFEST}: {key.name} did not sign it{so}")
     for name, digest in manifest.items():
         found = hashlib.sha256()
         with bundle.open(name) as file:
@@ -253,6 +296,7 @@ def verify_files(bundle: Bundle, manifest: dict[str, str], key: Key) -> None:  #
         name = f"record-{entry['data']['revision']}.json"
         if manifest.get(name, entry["data"]["content_sha256"]) != entry["data"]["content_sha256"]:
             raise Broken(f"{name}: is not the record that entry {entry['seq']} closed")
+    return SIGNED in names
 
 
 def verify_list(
@@ -263,16 +307,16 @@ def verify_list(
     verify_files(bundle, manifest, key)
     whose = AS_GIVEN if is_given else FOUND
     says = f"OK: {len(manifest)} files as {key.name} signed them, a list and no ledger"
-    return f"{says}\nkey  {said.strip()} ({whose})"
+    return "\n".join(map(shown, [says, f"key  {said.strip()} ({whose})"]))
 
 
 def verify(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int = 1) -> str:
     try:
         return prove(path, vkey, anchor_file, jobs=jobs)
-    except Broken:
-        raise
+    except Broken as fault:
+        raise Broken(shown(str(fault))) from None
     except Exception as fault:  # an unknown fault proves nothing either
-        raise Broken(f"{type(fault).__name__}: {fault}") from fault
+        raise Broken(shown(f"{type(fault).__name__}: {fault}")) from fault
 
 
 def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) -> str:
@@ -280,7 +324,7 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
     key = bundle.text("log.vkey") if vkey is None else vkey  # 1.
     said_keys = bundle.text("keys.txt") if "keys.txt" in bundle.names() else ""
     keys = read_keys(said_keys, parse_vkey(key))
-    manifest = {line[66:]: line[:64] for line in bundle.text(MANIFEST).splitlines()}
+    manifest = read_manifest(bundle.text(MANIFEST))
     if not LEDGER & manifest.keys():
         if anchor_file is not None:
             raise Broken("it is a list of files, and an anchor says nothing about those")
@@ -301,11 +345,13 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
     keys = revoke(keys, parse_vkey(key), bundle.key_acts)  # 2.
     if anchor is not None:
         read_checkpoint(note, keys, "the anchor")
-    verify_files(bundle, manifest, keys[-1])
+    is_signed = verify_files(bundle, manifest, keys[-1])
+    if check is verify_streams and not is_signed:
+        proven.streams.insert(0, "NOT SIGNED: the list of files; other records may be left out")
     since = "" if anchor is None else f", continues the anchor of {anchor.size}"
     whose = AS_GIVEN if vkey is not None else FOUND
     since += f", signed by {len(keys)} keys in turn" if len(keys) > 1 else ""
     for one in keys:
         since += f", {one.id.hex()} revoked: good to {one.until}" if one.revoked else ""
-    seal = f"size {newest.size}\nroot {newest.root.hex()}\nkey  {key.strip()} ({whose})"
-    return "\n".join([f"OK: {proven.says}{since}", seal, *proven.streams])
+    seal = [f"size {newest.size}", f"root {newest.root.hex()}", f"key  {key.strip()} ({whose})"]
+    return "\n".join(map(shown, [f"OK: {proven.says}{since}", *seal, *proven.streams]))

@@ -20,9 +20,11 @@ def signature_fault(entry: Any, found: dict[str, list[Any]]) -> Any:  # 8.
     if digest != entry["data"]["manifest_sha256"] or signed["signer"] != entry["actor"]:
         return seq, "is a signature of another statement or person than it says"
     reopens = entry["stream"].startswith("amendment/") and signed["record"].startswith("batch/")
-    seen = found.get(signed["record"], [])[: signed["ver"]]
-    head = seen[-1][1].hex() if seen else ""
-    if (signed["record"] != entry["stream"] and not reopens) or head != signed["head"]:
+    whole, ver = found.get(signed["record"], []), signed["ver"]
+    is_there = type(ver) is int and 0 <= ver <= len(whole)
+    head = whole[ver - 1][1].hex() if is_there and ver else ""
+    is_own = signed["record"] == entry["stream"] or reopens
+    if not (is_own and is_there) or head != signed["head"]:
         return seq, "is a signature over other content than its record's"
     why = proof_fault(entry)
     return (seq, f"is a signature, and {why}") if why else None
