@@ -140,6 +140,8 @@ def decide(plant: Plant, command: RotateKey, context: Context) -> Facts:
         raise NotHandedOver(f"{old.key_id.hex()} does not sign this log any more")
     if entry != context.entry:
         raise NotHandedOver(f"the note is for entry {entry}, and the next one is {context.entry}")
+    if keys is not None and any(one.vkey == new.text for one in keys.former):
+        raise NotHandedOver(f"{new.key_id.hex()} signed this log before, and no key does so twice")
     rotated = KeyRotated(old=old.text, new=new.text, note=command.note)
     return (Fact(STREAM, rotated, context.reason),)
 

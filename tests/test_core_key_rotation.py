@@ -310,19 +310,25 @@ def test_rotation_is_refused_while_a_server_runs_and_where_it_is_not_the_plants_
     rotated(data)  # the key that was made before is taken
 
 
-def test_former_key_hands_nothing_over(data: Path) -> None:
+def test_former_key_hands_nothing_over_and_gets_nothing_back(data: Path) -> None:
     name = read_verifier(data / "keys").name
     old = load_key(data / "keys" / "log.key", name)
     rotated(data)
+    new, other = load_key(data / "keys" / "log.key", name), LogKey(name, bytes([5] * 32))
     with running(data) as execution:
-        note = rotation_note(old, LogKey(name, bytes([5] * 32)), entry=execution.ledger.size() + 1)
-        says = refusal(
-            NotHandedOver,
-            lambda: execution.submit(
-                RotateKey(note=note), actor=Actor("service:keys"), idem="hand:again"
-            ),
-        )
-        assert "does not sign this log any more" in says
+        entry = execution.ledger.size() + 1
+        for number, (notes, why) in enumerate(
+            (
+                ((old, other), "does not sign this log any more"),
+                ((new, old), "signed this log before"),
+            )
+        ):
+            command = RotateKey(note=rotation_note(*notes, entry=entry))
+            keys, idem = Actor("service:keys"), f"hand:{number}"
+            assert why in refusal(
+                NotHandedOver,
+                lambda: execution.submit(command, actor=keys, idem=idem),  # noqa: B023
+            )
 
 
 @pytest.mark.requirement("P2")

@@ -8,7 +8,7 @@ import pytest
 from core.ledger.audit import audit
 from core.ledger.entry import NotCanonical
 from core.ledger.store import StoreFailed
-from core.ledger.tables import Statement
+from core.ledger.tables import Statement, WriterStopped
 from core.ledger.writer import View, Writer
 from tests.ledgers import KEY, Hold, Recorder, draft, job, reading, writing
 
@@ -110,3 +110,27 @@ def test_what_the_database_refuses_on_the_way_to_the_commit_commits_nothing(
     with reading(where) as ledger:
         assert audit(ledger, KEY.verifier) is not None
         assert [entry.idem for entry in ledger.entries()] == ["k1:0", "k1:2", "k1:1"]
+
+
+def test_hooks_that_cannot_forget_stop_the_writer_and_nobody_waits_for_it(
+    where: str, tmp_path: Path
+) -> None:
+    class Stubborn(Recorder):
+        def dropped(self, streams: frozenset[str] | None) -> None:
+            super().dropped(streams)
+            if streams is None:
+                raise RuntimeError("the cache is gone")
+
+    hooks = Stubborn()
+    with writing(where, hooks) as writer:
+        writer.submit(job("k1:0", draft())).result(20)
+        hooks.fail_flush = [ValueError("the group")]
+        for number in range(1, 4):
+            with pytest.raises(WriterStopped, match=r"RuntimeError: the cache is gone\. Start the"):
+                writer.submit(job(f"k1:{number}", draft())).result(20)
+        with pytest.raises(WriterStopped):
+            writer.carry_out(job("k1:4", draft()), 20)
+    with reading(where) as ledger:
+        assert [entry.idem for entry in ledger.entries()] == ["k1:0"]
+    with writing(where) as writer:  # as the sentence says
+        assert writer.submit(job("k1:1", draft())).result(20).first_seq == 2

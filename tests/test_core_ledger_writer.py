@@ -11,14 +11,26 @@ from sqlalchemy import Connection
 
 from core.errors import LedgerBroken
 from core.ledger.anchor import AnchorBroken, AnchorFolder
-from core.ledger.audit import EntryBroken, audit
+from core.ledger.audit import EntryBroken, audit, check_anchors, check_outside
 from core.ledger.checkpoint import LogKey, NoteBroken, sign
 from core.ledger.entry import decode, encode
 from core.ledger.merkle import leaf_hash
 from core.ledger.sqlite import SqliteStore
 from core.ledger.store import StoreFailed, StoreUnsafe, open_store
-from core.ledger.writer import NoHooks, Writer
-from tests.ledgers import KEY, ORIGIN, Recorder, draft, fill, job, reading, writing
+from core.ledger.writer import Decision, NoHooks, View, Writer
+from tests.ledgers import (
+    KEY,
+    ORIGIN,
+    Growing,
+    Hold,
+    Recorder,
+    deciding,
+    draft,
+    fill,
+    job,
+    reading,
+    writing,
+)
 
 
 @pytest.fixture
@@ -229,7 +241,30 @@ def test_a_torn_anchor_is_passed_over_while_another_holds(tmp_path: Path) -> Non
         folder.checkpoints(KEY.verifier)
 
 
+def test_what_is_written_while_anchors_are_compared_raises_no_alarm(tmp_path: Path) -> None:
+    with writing(tmp_path / "ledger.db", anchors=tmp_path / "anchors") as writer:
+        writer.submit(job("k1:1", draft())).result(20)
+        folder = AnchorFolder(tmp_path / "anchors")
+        ledger = Growing(writer)
+        for _ in range(3):
+            check_anchors(ledger, folder, KEY.verifier)
+            check_outside(ledger)
+        assert len(ledger.anchors()) == 6
+
+
 # A database that fails.
+
+
+def test_a_folder_of_anchors_that_is_gone_keeps_no_other_server_out(tmp_path: Path) -> None:
+    """Who closes hears of it; the lock and the connection are let go all the same."""
+    writer = Writer(SqliteStore(tmp_path / "l.db"), KEY, NoHooks(), anchor_dir=tmp_path / "anchors")
+    writer.start()
+    writer.submit(job("k1:1", draft())).result(20)
+    shutil.rmtree(tmp_path / "anchors")
+    assert writer.submit(job("k1:2", draft())).result(20).first_seq == 2
+    with pytest.raises(FileNotFoundError):
+        writer.close()
+    start(tmp_path / "l.db")
 
 
 class LosingStore(SqliteStore):
@@ -259,6 +294,8 @@ def test_a_commit_with_unknown_outcome_is_looked_up(tmp_path: Path, lose: str) -
         receipt = future.result(20)
         assert (receipt.first_seq, receipt.replayed, receipt.checkpoint_size) == (2, False, 2)
         assert ("foreign", [2]) in hooks.calls
+        copies = AnchorFolder(tmp_path / "anchors").checkpoints(KEY.verifier)
+        assert copies[0][1].size == 2  # before the caller hears of it, as after every commit
     else:
         with pytest.raises(StoreFailed) as refusal:
             future.result(20)
@@ -272,3 +309,23 @@ def test_a_commit_with_unknown_outcome_is_looked_up(tmp_path: Path, lose: str) -
     store.close()
     with reading(tmp_path / "ledger.db") as ledger:
         assert audit(ledger, KEY.verifier) is not None
+
+
+def test_a_repeat_in_a_group_with_unknown_outcome_is_answered_as_a_repeat(tmp_path: Path) -> None:
+    store = LosingStore(tmp_path / "ledger.db")
+    writer = Writer(store, KEY, NoHooks())
+    writer.start()
+    writer.submit(job("k1:1", draft())).result(20)
+
+    def decide(view: View) -> Decision:
+        store.lose = "after"  # at the commit of this group
+        return Decision((draft(),))
+
+    hold = Hold(writer)
+    jobs = job("k1:1", draft()), deciding("k1:2", decide), job("k1:2", draft())
+    waiting = [writer.submit(one) for one in jobs]
+    hold.release()
+    answers = [one.result(20) for one in waiting]
+    assert [(one.first_seq, one.replayed) for one in answers] == [(1, True), (2, False), (2, True)]
+    writer.close()
+    store.close()

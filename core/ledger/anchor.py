@@ -92,10 +92,12 @@ class AnchorFolder:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        self.settle()
-        if self._newest is not None:
-            os.close(self._newest)
-            self._newest = None
+        try:
+            self.settle()
+        finally:
+            if self._newest is not None:
+                os.close(self._newest)
+                self._newest = None
 
     def _run(self) -> None:
         copy_at = time.monotonic_ns()

@@ -104,8 +104,9 @@ def check_anchors(ledger: Ledger, folder: AnchorFolder, verifier: Verifier) -> N
     Raises:
         AnchorBroken: with the copy that the ledger does not agree with.
     """
-    size = ledger.size()
-    for path, anchored in folder.checkpoints(verifier):
+    copies = folder.checkpoints(verifier)
+    size = ledger.size()  # read after them: others may be writing
+    for path, anchored in copies:
         if anchored.size > size:
             raise AnchorBroken(path, anchored.size, f"holds only {size}")
         if ledger.root(anchored.size) != anchored.root:
@@ -120,8 +121,9 @@ def check_outside(ledger: Ledger) -> None:
     Raises:
         LedgerBroken: with the first place that confirmed something else.
     """
-    size = ledger.size()
-    for row in ledger.anchors():
+    anchors = ledger.anchors()
+    size = ledger.size()  # read after them: others may be writing
+    for row in anchors:
         if not LEAF_HEX.fullmatch(row.receipt):
             continue
         if row.size > size:

@@ -61,6 +61,14 @@ class StoreUnsafe(LedgerBroken):
     """The database would not keep what it confirms, or is already in use; nothing was written."""
 
 
+class WriterStopped(LedgerBroken):
+    """The writer met a fault of its own and writes nothing more; what was answered is on disk."""
+
+    def __init__(self, fault: BaseException) -> None:
+        why = f"{type(fault).__name__}: {fault}".rstrip(".")
+        super().__init__(f"Ledger writer: stopped by a fault, {why}. Start the server again.")
+
+
 class OutcomeUnknown(Exception):
     """The connection was lost while COMMIT was under way; `str` is the reason."""
 

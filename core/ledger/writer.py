@@ -119,14 +119,16 @@ class Writer:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        if self._anchors is not None:
-            self._anchors.close()
-        with self._turn:
-            if self._connection is not None and was_open:
-                with suppress(SQLAlchemyError):  # everything is committed already
-                    self.store.settle(self._connection)
-            self._disconnect()
-        self.store.release()
+        try:
+            if self._anchors is not None:
+                self._anchors.close()
+        finally:
+            with self._turn:
+                if self._connection is not None and was_open:
+                    with suppress(SQLAlchemyError):  # everything is committed already
+                        self.store.settle(self._connection)
+                self._disconnect()
+            self.store.release()
 
     def submit(self, job: Job) -> Answer[Receipt]:
         """Queue a job; the answer is its receipt once it is on disk, or what it raised.
@@ -209,10 +211,14 @@ class Writer:
     def _process(self, items: Sequence[_Pending | _Anchoring]) -> None:
         try:
             self._answer(items)
+        except BaseException as fault:  # what hooks remember may be of no commit: it ends here
+            self._broken = tables.WriterStopped(fault)
+            _log.critical("%s", self._broken, exc_info=True)
+            self._disconnect()
         finally:
             for item in items:  # no caller is ever left waiting
                 if not item.done():
-                    item.set_exception(StoreFailed("the writer stopped"))
+                    item.set_exception(self._broken or StoreFailed("the writer stopped"))
 
     def _answer(self, items: Sequence[_Pending | _Anchoring]) -> None:
         pending = [item for item in items if isinstance(item, _Pending)]
@@ -284,7 +290,7 @@ class Writer:
 
     def _look_up(self, jobs: Sequence[Job], unknown: OutcomeUnknown) -> list[Outcome]:
         """Answer a group whose commit was not confirmed, from what is stored now."""
-        why = str(unknown)
+        why, size = str(unknown), self._memory.size
         self._roll_back()
         self._disconnect()
         try:
@@ -299,6 +305,7 @@ class Writer:
             lost = StoreFailed(f"{why}; the outcome is not known, {reason(fault)}")
             return [lost for _ in jobs]
         outcomes: list[Outcome] = []
+        answered: set[str] = set()
         for job in jobs:
             row = found.get(job.idem)
             if row is None:
@@ -306,7 +313,9 @@ class Writer:
             elif row.request_sha256 != job.request_sha256:
                 outcomes.append(IdemReused(job.idem))
             else:
-                outcomes.append(as_receipt(row, replayed=False))
+                is_older = row.first_seq is not None and row.first_seq <= size
+                outcomes.append(as_receipt(row, replayed=is_older or job.idem in answered))
+                answered.add(job.idem)
         return outcomes
 
     def _anchor_row(self, item: _Anchoring) -> None:
@@ -358,6 +367,8 @@ class Writer:
             pass
         if self._anchors is not None:
             check_anchors(ledger, self._anchors, self._verifier)
+        if checkpoint is not None:  # of a commit, maybe, that nobody heard of
+            self._keep_outside(checkpoint)
 
     def _roll_back(self) -> None:
         self._hooks.dropped(None)
@@ -378,7 +389,8 @@ class Writer:
         try:
             connection.close()
         except SQLAlchemyError:
-            connection.invalidate()
+            with suppress(SQLAlchemyError):
+                connection.invalidate()
 
     def _give_up(self, fault: LedgerBroken) -> None:
         self._broken = fault
