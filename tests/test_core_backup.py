@@ -350,6 +350,9 @@ def test_export_and_rebuild_read_the_ledger_in_postgres(
         out, size = tmp_path / "bundle", execution.ledger.size()
         said = run(app, ["export", "--data", str(data), "--out", str(out)])
         assert said.exit_code == 0, said.output
+        assert (
+            f"{size} of its {size} entries have no anchor outside, the oldest for " in said.output
+        )
         vkey = (data / "keys" / "log.vkey").read_text("utf-8")
         assert stand_alone.verify(str(out), vkey, None).startswith(f"OK: {size} entries\n")
         with execution.writer.store.connect() as connection:

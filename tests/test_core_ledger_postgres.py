@@ -1,18 +1,24 @@
 """A ledger on PostgreSQL: several writers, a server that goes away, and what it must not be."""
 
 from collections.abc import Sequence
+from threading import Event
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url
 
-from core.errors import LedgerBroken
+from core.errors import IdemReused, LedgerBroken
+from core.ledger import postgres
 from core.ledger.audit import audit
 from core.ledger.postgres import PostgresStore, grants
 from core.ledger.store import Store, StoreFailed, StoreUnsafe
 from core.ledger.tables import Statement
-from core.ledger.writer import NoHooks, View, Writer
-from tests.ledgers import KEY, Recorder, draft, job, reading, writing
+from core.ledger.wire import Command
+from core.ledger.writer import Decision, NoHooks, View, Writer
+from tests.ledgers import KEY, Recorder, deciding, draft, job, reading, writing
+from tests.patience import PATIENCE_S, eventually
+
+WAITS = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
 
 
 @pytest.mark.requirement("K2")
@@ -37,6 +43,72 @@ def test_two_writers_of_one_database_take_turns(postgres_url: str) -> None:
         own = [seq for name, seqs in hooks.calls if name == "appended" for seq in seqs]
         foreign = [seq for name, seqs in hooks.calls if name == "foreign" for seq in seqs]
         assert sorted(set(own) | set(foreign)) == list(range(1, max(own) + 1))
+
+
+class Counting(PostgresStore):
+    """A home that counts how often its writer had to connect."""
+
+    connects = 0
+
+    def connect(self) -> Connection:
+        self.connects += 1
+        return super().connect()
+
+
+@pytest.mark.requirement("K2")
+@pytest.mark.parametrize(
+    ("level", "connects"), [("READ COMMITTED", 1), ("REPEATABLE READ", 2)], ids=["real", "control"]
+)
+def test_who_waited_for_the_lock_sees_what_was_committed_meanwhile(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, level: str, connects: int
+) -> None:
+    """Under a stricter isolation the snapshot is older than the wait: the number is taken twice."""
+    monkeypatch.setattr(postgres, "_BEGIN", Command(f"BEGIN ISOLATION LEVEL {level}"))
+    running, go = Event(), Event()
+
+    def decide(view: View) -> Decision:
+        running.set()
+        assert go.wait(PATIENCE_S)
+        return Decision((draft(),))
+
+    store = Counting(postgres_url)
+    waiting = Writer(store, KEY, NoHooks())
+    waiting.start()
+    with writing(postgres_url) as first:
+        assert waiting.submit(job("w:1", draft())).result(PATIENCE_S).first_seq == 1
+        holding = first.submit(deciding("f:1", decide))
+        assert running.wait(PATIENCE_S)
+        answer = waiting.submit(job("w:2", draft()))
+        with admin(postgres_url) as other:
+            eventually(lambda: other.execute(WAITS).fetchone() == (1,))
+        go.set()
+        assert holding.result(PATIENCE_S).first_seq == 2
+        assert answer.result(PATIENCE_S).first_seq == 3
+    waiting.close()
+    store.close()
+    assert store.connects == connects
+    with reading(postgres_url) as ledger:
+        newest = audit(ledger, KEY.verifier)
+        assert newest is not None
+        assert newest.size == 3
+
+
+@pytest.mark.requirement("K2")
+def test_one_id_with_two_requests_is_one_commands_whichever_process_it_comes_to(
+    postgres_url: str,
+) -> None:
+    with writing(postgres_url) as one, writing(postgres_url) as two:
+        assert one.submit(job("k:1", draft(), request="a")).result(20).first_seq == 1
+        with pytest.raises(IdemReused):
+            two.submit(job("k:1", draft(), request="b")).result(20)
+        assert two.submit(job("k:1", draft(), request="a")).result(20).replayed
+        both = [
+            writer.submit(job("k:2", draft(), request=n)) for n, writer in enumerate((one, two))
+        ]
+        faults = [answer.exception(20) for answer in both]
+        assert sorted(type(fault).__name__ for fault in faults) == ["IdemReused", "NoneType"]
+    with reading(postgres_url) as ledger:
+        assert [entry.idem for entry in ledger.entries()] == ["k:1", "k:2"]
 
 
 def admin(url: str) -> psycopg.Connection:

@@ -19,8 +19,10 @@ from dashboards.faults.trial import NotRun, Tally
 SEED = 20261123
 FEW = {
     "power": 12,
+    "syncs": 12,
     "kills": 3,
     "postgres-writers": 2,
+    "postgres-several": 2,
     "postgres-server": 1,
     "disk-limit": 3,
     "disk-full": 3,

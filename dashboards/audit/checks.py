@@ -10,6 +10,7 @@ from core.execution import Execution
 from core.ledger.anchor import AnchorFolder
 from core.ledger.audit import audit, check_anchors, check_outside
 from core.ledger.checkpoint import Checkpoint
+from core.ledger.exposure import exposed
 from core.ledger.rotation import with_revocations
 from core.ledger.store import AnchorRow, EntryRow, Ledger
 from core.ledger.timestamp import Certificates, check_stamps
@@ -200,10 +201,7 @@ class Exposure:
 def exposure(execution: Execution) -> Exposure:
     """Return how much of the ledger no outside place has confirmed yet."""
     ledger = execution.ledger
-    size, anchors = ledger.size(), ledger.anchors()
-    newest = anchors[-1] if anchors else None
-    anchored = newest.size if newest else 0
-    first_open = ledger.entry(anchored + 1)
+    found = exposed(ledger)
     copies: list[Checkpoint] = []
     if execution.anchor_dir is not None:
         try:
@@ -213,13 +211,13 @@ def exposure(execution: Execution) -> Exposure:
         except LedgerBroken:
             copies = []  # the check at a press says what is wrong with them
     return Exposure(
-        size=size,
+        size=found.size,
         checkpoint=ledger.checkpoint(),
-        anchored=anchored,
-        place=newest.place if newest else "",
-        anchored_at=parse_iso(newest.at) if newest else None,
-        since=None if first_open is None else parse_iso(first_open.at),
-        held=held_outside(anchors),
+        anchored=found.anchored,
+        place=found.place,
+        anchored_at=found.anchored_at,
+        since=found.since,
+        held=held_outside(ledger.anchors()),
         copies=len(copies),
         newest_copy=max((one.size for one in copies), default=0),
     )

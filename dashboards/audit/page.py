@@ -289,5 +289,5 @@ def _held(it: Exposure, zone: ZoneInfo) -> Markup:
 
 
 def _seconds(since: datetime, until: datetime) -> str:
-    span = (until - since).total_seconds()
+    span = max((until - since).total_seconds(), 0)  # the clock may have been set back
     return f"{span:.0f} s" if span < 120 else age(since, until)

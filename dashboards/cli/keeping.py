@@ -97,8 +97,10 @@ def export(
     BATCHWRIGHT_STORE names the ledger where it is in PostgreSQL; the keys are those of --data.
     """
     from core.batch.bundle import batch_streams
+    from core.clock import now
     from core.ledger.checkpoint import load_key, parse_vkey
     from core.ledger.export import export_bundle, export_streams, newest_stamp
+    from core.ledger.exposure import NAME, exposed, exposure_file
     from core.ledger.store import open_ledger
     from dashboards.record.bundle import record_files
 
@@ -108,6 +110,8 @@ def export(
         vkey = parse_vkey((data / "keys" / "log.vkey").read_text("utf-8"))
         key = load_key(data / "keys" / "log.key", vkey.name)
         stamped, files = newest_stamp(ledger)
+        open_end, at = exposed(ledger), now()
+        files[NAME] = exposure_file(open_end, at)
         if batch is None:
             export_bundle(ledger, out, vkey=vkey.text, files=files, key=key)
         else:
@@ -121,6 +125,8 @@ def export(
         raise give_up(fault) from fault
     finally:
         ledger.close()
+    alone = f", the oldest for {open_end.seconds(at)} s" if open_end.entries else ""
+    say(f"{open_end.entries} of its {open_end.size} entries have no anchor outside{alone}")
     if stamped:
         stamp = out / "anchors" / str(stamped)
         say(f"{stamped} entries of it are time-stamped: openssl ts -verify -in {stamp}.tsr")

@@ -148,6 +148,8 @@ def crowd(
         except MesError:
             works = False
     is_kept = acked <= set(idems_of(path))
+    if swallow:  # for the reason that it was made for, and no other
+        return not is_kept, len(acked), errors
     holds = works and errors > 0 and is_kept and fault_of(path, path.parent / "anchors") is None
     return not holds, len(acked), errors
 

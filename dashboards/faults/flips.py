@@ -28,6 +28,9 @@ def in_file(rng: Random, scratch: Path, count: int) -> Tally:
     with writing(SqliteStore(path), anchors) as writer:
         fill(writer, ENTRIES)
     intact, content = path.read_bytes(), _content(path)
+    if not is_whole(path) or fault_of(path, anchors) is not None:  # else every flip would be found
+        tally.violations += 1
+        tally.find("the file is refused before any bit was turned")
     for trial in range(count):
         copy = scratch / f"flip-{trial}.db"
         copy.write_bytes(_flipped(rng, intact, 0))
@@ -92,6 +95,12 @@ def in_wal(rng: Random, scratch: Path, count: int) -> Tally:
         shutil.copytree(anchors, taken / "anchors")
         file, wal = path.read_bytes(), Path(f"{path}-wal").read_bytes()
     content = entries_of(path)
+    (scratch / "intact").mkdir()
+    (scratch / "intact" / "ledger.db").write_bytes(file)
+    (scratch / "intact" / "ledger.db-wal").write_bytes(wal)
+    if _start(scratch / "intact", content, taken / "anchors") != UNCHANGED:
+        tally.violations += 1  # else every flip would be refused
+        tally.find("the log is refused before any bit was turned")
     for trial in range(count):
         changed = _flipped(rng, wal, WAL_HEADER)
         for folder in (scratch / f"{trial}", scratch / f"{trial}-control"):

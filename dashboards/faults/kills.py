@@ -11,8 +11,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -158,6 +158,23 @@ def run_postgres(rng: Random, scratch: Path, count: int) -> Tally:
         return _killing(tally, rng, scratch, count=count, place=place, meanwhile=_nothing_else)
 
 
+def run_several(rng: Random, scratch: Path, count: int) -> Tally:
+    """Kill one of three processes that write one PostgreSQL ledger; the two others must go on."""
+    tally = Tally(
+        "kill -9 of one of three writers, PostgreSQL", f"{VIOLATION}, or the others stop",
+        CONTROL, model=MODEL,
+    )  # fmt: skip
+    with postgres_running() as server, victims() as second, victims() as third:
+
+        def place(folder: Path) -> AbstractContextManager[str]:
+            return fresh_database(server)
+
+        return _killing(
+            tally, rng, scratch, count=count, place=place, meanwhile=_nothing_else,
+            beside=(second, third),
+        )  # fmt: skip
+
+
 def run_server(rng: Random, scratch: Path, count: int) -> Tally:
     """Kill PostgreSQL itself `count` times, with all of its processes, and start it again."""
     tally = Tally(
@@ -203,7 +220,14 @@ def _grows(acks: Path) -> bool:
 
 
 def _killing(
-    tally: Tally, rng: Random, scratch: Path, *, count: int, place: Place, meanwhile: Meanwhile
+    tally: Tally,
+    rng: Random,
+    scratch: Path,
+    *,
+    count: int,
+    place: Place,
+    meanwhile: Meanwhile,
+    beside: Sequence[Victims] = (),
 ) -> Tally:
     with victims() as found:
         for name, most in (("real", count), ("control", max(3, count // 10))):
@@ -213,7 +237,10 @@ def _killing(
                 folder.mkdir(parents=True)
                 with place(folder) as where:
                     ledger = Ledgers(where, folder, is_early=name == "control")
-                    for why in _rounds(rng, found, ledger, most=most - done, meanwhile=meanwhile):
+                    rounds = _rounds(
+                        rng, (found, *beside), ledger, most=most - done, meanwhile=meanwhile
+                    )
+                    for why in rounds:
                         done += 1
                         _count(tally, why, is_control=ledger.is_early)
                     if not ledger.is_early:
@@ -236,12 +263,20 @@ def _count(tally: Tally, why: str | None, *, is_control: bool) -> None:
 
 
 def _rounds(
-    rng: Random, found: Victims, ledger: Ledgers, *, most: int, meanwhile: Meanwhile
+    rng: Random, found: Sequence[Victims], ledger: Ledgers, *, most: int, meanwhile: Meanwhile
 ) -> Iterator[str | None]:
-    """Kill on one ledger until it is long, or violated; yield each time what does not hold."""
+    """Kill on one ledger until it is long, or violated; yield each time what does not hold.
+
+    The first of the victims is killed; those beside it must be answered after that, and end then.
+    """
+    victim, *beside = found
     for number in range(1, most + 1):
-        with found.running(ledger, str(number)):
-            goes_on = meanwhile(rng, ledger)
+        with ExitStack() as others:
+            for place, other in enumerate(beside):
+                others.enter_context(other.running(ledger, f"{number}.beside{place}"))
+            with victim.running(ledger, str(number)):
+                goes_on = meanwhile(rng, ledger)
+            goes_on = goes_on and (not beside or _grows(ledger.acks))
         why = ledger.violated() if goes_on else "the writer did not go on"
         if why is None and number % INTEGRITY_EVERY == 0 and ledger.where.endswith(".db"):
             why = None if is_whole(Path(ledger.where)) else "integrity_check finds damage"

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -20,11 +20,11 @@ from core.ledger.entry import decode
 from core.ledger.sqlite import SqliteStore
 from core.ledger.writer import Decision, Draft, Job, Writer
 from dashboards.faults.power_disk import PASSING, Disk, Step, steps
-from dashboards.faults.recorded import ACKS, CONTROLS, FILE, sent
-from dashboards.faults.shim import built
+from dashboards.faults.recorded import ACKS, CONTROLS, FAILING, FILE, sent
 from dashboards.faults.trial import (
     AT,
     WAIT_S,
+    NotRun,
     Tally,
     entries_of,
     is_whole,
@@ -35,7 +35,17 @@ from dashboards.faults.trial import (
 SHIM = Path(__file__).with_name("power_shim.c")
 PER_TRACE = 250
 FIRST = 5  # every fifth cut falls into the first tenth, where files and anchors are made
-RECORD_S = 600
+BUILD_S, RECORD_S = 60, 600
+
+
+class NoCompiler(NotRun):
+    """Nothing here can build the library that records writes."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Power cuts: no C compiler (cc) is found, and the recorder of writes is C."
+            " Install one, as with apt install gcc, or run the other harnesses."
+        )
 
 
 class NotRecorded(RuntimeError):
@@ -60,6 +70,10 @@ class Trace:
     steps: list[Step]
     entries: list[tuple[Any, ...]]
 
+    @property
+    def failed_syncs(self) -> int:
+        return sum(step.op == "e" for step in self.steps)
+
 
 def run(rng: Random, scratch: Path, count: int) -> Tally:
     """Cut the power `count` times, and a tenth of that for each control."""
@@ -69,23 +83,43 @@ def run(rng: Random, scratch: Path, count: int) -> Tally:
         " file, or a server that does not go on",
         "synchronous=NORMAL, and OFF, in place of FULL",
     )
-    traces, controls = recorded(scratch, rng, max(2, count // PER_TRACE))
+    traces = recorded(scratch, rng, max(2, count // PER_TRACE))
+    controls = [traces.pop() for _ in CONTROLS]
     tally.trials, tally.counts = count, {"traces": len(traces)}
-    for trace, cuts in zip(traces, _shares(count, len(traces)), strict=True):
-        tally.violations += sum(_trials(trace, rng, scratch, cuts=cuts, tally=tally))
+    for trace, cuts in zip(traces, shares(count, len(traces)), strict=True):
+        tally.violations += sum(trials(trace, rng, scratch, cuts=cuts, tally=tally))
     cuts = max(10, count // 20)
     for trace in controls:
         tally.control_trials += cuts
-        tally.control_violations += sum(_trials(trace, rng, scratch, cuts=cuts))
+        tally.control_violations += sum(trials(trace, rng, scratch, cuts=cuts))
     return tally
 
 
-def _shares(count: int, parts: int) -> list[int]:
+def shares(count: int, parts: int) -> list[int]:
     return [count // parts + (part < count % parts) for part in range(parts)]
 
 
-def recorded(scratch: Path, rng: Random, count: int) -> tuple[list[Trace], list[Trace]]:
-    """Run `count` workloads, and those of the controls; return what they wrote.
+def built(scratch: Path) -> Path:
+    """Compile the recorder.
+
+    Raises:
+        NoCompiler: there is no cc here.
+    """
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        raise NoCompiler
+    library = scratch / "power_shim.so"
+    command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(SHIM), "-ldl"]
+    subprocess.run([*command, "-lpthread"], check=True, timeout=BUILD_S)  # noqa: S603
+    return library
+
+
+def recorded(
+    scratch: Path, rng: Random, count: int, *, options: Mapping[str, str] | None = None
+) -> list[Trace]:
+    """Run `count` workloads, then those of the controls; return what they wrote.
+
+    `options` are what the recorder is told of a disk whose syncs fail; then there is no control.
 
     Raises:
         NoCompiler: there is no cc here.
@@ -97,11 +131,12 @@ def recorded(scratch: Path, rng: Random, count: int) -> tuple[list[Trace], list[
     given = {
         "FAULTS_BELOW": str(folder),
         "FAULTS_LOG": str(log),
-        "LD_PRELOAD": str(built(SHIM, scratch)),
+        "LD_PRELOAD": str(built(scratch)),
+        **(options or {}),
     }
     command = [sys.executable, "-m", "dashboards.faults.recorded", str(folder)]
     subprocess.run(  # noqa: S603  (our own module)
-        [*command, str(rng.getrandbits(32)), str(count)],
+        [*command, str(rng.getrandbits(32)), str(count), *([FAILING] if options else [])],
         env={**os.environ, **given}, check=True, timeout=RECORD_S,
     )  # fmt: skip
     found: dict[str, list[Step]] = {}
@@ -114,9 +149,8 @@ def recorded(scratch: Path, rng: Random, count: int) -> tuple[list[Trace], list[
     shutil.rmtree(folder)
     for name, trace in traces.items():
         _check_record(trace, has_syncs=name != "off")
-    controls = [traces.pop(name) for name in CONTROLS]
-    assert len(traces) == count
-    return list(traces.values()), controls
+    assert len(traces) == count + (0 if options else len(CONTROLS))
+    return list(traces.values())  # numbers come before the names of the controls
 
 
 def _check_record(trace: Trace, *, has_syncs: bool) -> None:
@@ -157,14 +191,14 @@ def _check_sent(trace: Trace, ack: Ack) -> None:
         raise NotRecorded(f"the entries of {ack.idem} are not what was sent")
 
 
-def _trials(
+def trials(
     trace: Trace, rng: Random, scratch: Path, *, cuts: int, tally: Tally | None = None
 ) -> Iterator[bool]:
     """Yield for each cut whether something was violated; without a tally it is the control."""
     whole = len(trace.steps) + 1
     spans = [whole if number % FIRST else max(1, whole // 10) for number in range(cuts)]
     moments = sorted(rng.randrange(span) for span in spans)
-    disk, acks, done = Disk(), list[Ack](), 0
+    disk, acks, done = Disk(rng), list[Ack](), 0
     for moment in moments:
         for step in trace.steps[done:moment]:
             if step.op == "a":
@@ -190,7 +224,9 @@ def _violated(trace: Trace, left: Path, acks: Sequence[Ack], *, tally: Tally | N
             stored = entries_of(path)
             if len(stored) < acked:
                 return f"{acked} entries acknowledged, {len(stored)} stored"
-            if stored != trace.entries[: len(stored)]:  # numbers, bytes, leaves: and so the root
+            # after a failed sync the same number was given anew: only what was answered is fixed
+            fixed = acked if trace.failed_syncs else len(stored)
+            if stored[:fixed] != trace.entries[:fixed]:  # numbers, bytes, leaves: and so the root
                 return "the entries are no first part of those that were written"
             if acks and not _is_known(writer, acks[-1]):
                 return f"{acks[-1].idem} was answered anew"

@@ -3,7 +3,8 @@
 The model: what was synced is kept. Of the unsynced writes of a file any subset survives, each
 whole or torn at a sector of 512 bytes, files independent of each other. Of the unsynced creates,
 renames and removals in a folder a first part survives; a name is kept when its folder was synced.
-A disk that confirms a sync and does not keep it is outside the model.
+A disk that confirms a sync and does not keep it is outside the model. Of the writes that a sync
+failed on any subset is on the disk, and the others never will be: the system has given them up.
 """
 
 import struct
@@ -59,6 +60,11 @@ class Inode:
             _put(self.durable, step.op, step.offset, data=step.data)
         self.pending.clear()
 
+    def fail(self, rng: Random) -> None:
+        """Take in a sync that failed: what is not written now is not written later either."""
+        self.pending = [step for step in self.pending if rng.random() < 0.5]
+        self.sync()
+
     def image(self, rng: Random) -> bytearray:
         found, mode = bytearray(self.durable), rng.random()
         for op, _, offset, data in self.pending:
@@ -81,9 +87,13 @@ def _put(content: bytearray, op: str, offset: int, *, data: bytes) -> None:
 
 
 class Disk:
-    """The files of one trace, as durable as the calls so far made them."""
+    """The files of one trace, as durable as the calls so far made them.
 
-    def __init__(self) -> None:
+    `rng` draws what a sync that failed has kept; without it such a sync is passed over.
+    """
+
+    def __init__(self, rng: Random | None = None) -> None:
+        self._rng = rng
         self._now: dict[str, Inode] = {}
         self._durable: dict[str, Inode] = {}
         self._names: list[tuple[str, str, Inode | None]] = []  # folder, name, what it is now
@@ -107,6 +117,8 @@ class Disk:
             self._sync_folder(name)
         elif op == "s":
             self._now[name].sync()
+        elif op == "e" and self._rng is not None:
+            self._now[name].fail(self._rng)
         elif op in "wt":
             self._now[name].pending.append(step)
 

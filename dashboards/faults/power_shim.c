@@ -7,8 +7,10 @@
  *     u8 op, u16 length of name, u64 offset, u64 length of data, name, data
  *
  * The name is the path below the folder. ops: c create, t truncate (offset is the length), w write,
- * s sync of a file or folder, u unlink, r rename (data is the new name), a acknowledgement (a write
+ * s sync of a file or folder, e a sync that failed, u unlink, r rename (data is the new name), a acknowledgement (a write
  * to a file whose name ends in ".acks").
+ * With FAULTS_SYNC_FAILS each so many syncs of a file one is not done, from the first acknowledgement
+ * on: it returns EIO, or says that all is well where FAULTS_SYNC_LIES is set.
  * Not wrapped, since nothing here uses them for what must last: mmap stores, fallocate,
  * copy_file_range, sendfile, O_DSYNC, sync_file_range.
  */
@@ -31,6 +33,8 @@ static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static int log_fd = -1;
 static char below[PATH_MAX];
 static size_t below_length;
+static long fails_every, synced;
+static int lies, has_acked;
 
 #define REAL(type, name, ...) \
     static type (*real)(__VA_ARGS__); \
@@ -40,6 +44,9 @@ __attribute__((constructor)) static void begin(void) {
     const char *log = getenv("FAULTS_LOG"), *folder = getenv("FAULTS_BELOW");
     if (!log || !folder || !realpath(folder, below)) return;
     below_length = strlen(below);
+    const char *every = getenv("FAULTS_SYNC_FAILS");
+    fails_every = every ? atol(every) : 0;
+    lies = getenv("FAULTS_SYNC_LIES") != NULL;
     REAL(int, open64, const char *, int, ...);
     log_fd = real(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
@@ -98,6 +105,7 @@ static void wrote(int fd, uint64_t offset, const void *data, ssize_t length) {
     if (!name) return;
     size_t tail = strlen(name);
     int is_ack = tail > 5 && !strcmp(name + tail - 5, ".acks");
+    has_acked |= is_ack;
     record(is_ack ? 'a' : 'w', name, offset, data, (uint64_t)length);
 }
 
@@ -155,22 +163,41 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
 PWRITEV(pwritev, off_t)
 PWRITEV(pwritev64, off64_t)
 
-#define ON_FD(name, op, offset, arguments, ...) \
-    int name arguments { \
-        REAL(int, name, __VA_ARGS__); \
+/* Whether this sync is one that fails; a folder's never does. */
+static int fails(int fd) {
+    struct stat about;
+    return fails_every && has_acked && !fstat(fd, &about) && S_ISREG(about.st_mode) &&
+           ++synced % fails_every == 0;
+}
+
+#define SYNC(name) \
+    int name(int fd) { \
+        REAL(int, name, int); \
         char buffer[PATH_MAX]; \
         const char *where = name_of(fd, buffer); \
-        if (!where) return real PASS_##name; \
-        ONE_STEP(int, real PASS_##name, if (result == 0) record(op, where, (uint64_t)(offset), "", 0)); \
+        if (!where) return real(fd); \
+        pthread_mutex_lock(&turn); \
+        int is_failed = fails(fd), result = is_failed ? lies - 1 : real(fd); \
+        int kept = is_failed ? EIO : errno; \
+        if (is_failed || result == 0) record(is_failed ? 'e' : 's', where, 0, "", 0); \
+        errno = kept; \
+        pthread_mutex_unlock(&turn); \
+        return result; \
     }
-#define PASS_fsync (fd)
-#define PASS_fdatasync (fd)
-#define PASS_ftruncate (fd, length)
-#define PASS_ftruncate64 (fd, length)
-ON_FD(fsync, 's', 0, (int fd), int)
-ON_FD(fdatasync, 's', 0, (int fd), int)
-ON_FD(ftruncate, 't', length, (int fd, off_t length), int, off_t)
-ON_FD(ftruncate64, 't', length, (int fd, off64_t length), int, off64_t)
+SYNC(fsync)
+SYNC(fdatasync)
+
+#define TRUNCATE(name, off) \
+    int name(int fd, off length) { \
+        REAL(int, name, int, off); \
+        char buffer[PATH_MAX]; \
+        const char *where = name_of(fd, buffer); \
+        if (!where) return real(fd, length); \
+        ONE_STEP(int, real(fd, length), \
+                 if (result == 0) record('t', where, (uint64_t)length, "", 0)); \
+    }
+TRUNCATE(ftruncate, off_t)
+TRUNCATE(ftruncate64, off64_t)
 
 int unlink(const char *path) {
     REAL(int, unlink, const char *);

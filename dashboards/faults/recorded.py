@@ -1,8 +1,9 @@
 """The process whose writes are recorded: it runs the real writer under many workloads.
 
-`python -m dashboards.faults.recorded FOLDER SEED COUNT` makes one folder per workload, and one for
-each control, whose durability is weaker. They differ in threads, sizes, checkpoints, cache and
-restarts. An acknowledgement is one line in `client.acks`, written after the answer came.
+`python -m dashboards.faults.recorded FOLDER SEED COUNT [failing]` makes one folder per workload,
+and one for each control, whose durability is weaker. They differ in threads, sizes, checkpoints,
+cache and restarts. An acknowledgement is one line in `client.acks`, written after the answer came.
+`failing` is for a disk whose syncs fail now and then: no control, no restart.
 """
 
 import hashlib
@@ -10,7 +11,8 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -19,11 +21,14 @@ from typing import Any
 
 from core.ledger.entry import canonical
 from core.ledger.sqlite import SqliteStore
-from core.ledger.writer import Decision, Draft, Job, Writer
+from core.ledger.tables import StoreFailed
+from core.ledger.writer import Decision, Draft, Job, Receipt, Writer
 from dashboards.faults.trial import AT, WAIT_S, writing
 
 ACKS = "client.acks"
 FILE = "ledger.db"
+TRIES = 20
+FAILING = "failing"
 FULL, CONTROLS = 2, {"normal": 1, "off": 0}  # values of SQLite's `synchronous`
 
 
@@ -96,20 +101,32 @@ def _append(writer: Writer, rng: Random, workload: Workload, *, name: str, acks:
     for number in range(max(1, workload.commands // workload.threads)):
         idem = f"{name}:{number}"
         job, digest = command(rng, idem, workload, number=number)
-        receipt = writer.submit(job).result(WAIT_S)
+        receipt = _answered(writer, job)
         line = [idem, receipt.first_seq, receipt.last_seq, receipt.checkpoint_size, digest]
         os.write(acks, json.dumps(line).encode() + b"\n")
 
 
-def record(folder: Path, rng: Random, synchronous: int) -> None:
+def _answered(writer: Writer, job: Job) -> Receipt:
+    """Send a command until it is answered, as a client does."""
+    for _ in range(TRIES):
+        with suppress(StoreFailed):
+            return writer.submit(job).result(WAIT_S)
+    raise TimeoutError(job.idem)
+
+
+def record(folder: Path, rng: Random, synchronous: int, *, is_failing: bool = False) -> None:
     """Run one workload in a folder of its own."""
     workload = Workload.drawn(rng)
+    if is_failing:
+        few, many = min(2, workload.threads), max(60, workload.commands)  # so that syncs do fail
+        workload = replace(workload, restarts=0, threads=few, commands=many)
     folder.mkdir(parents=True)
     (folder / "anchors").mkdir()
     acks = os.open(folder / ACKS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for start in range(workload.restarts + 1):
         store = TunedStore(folder / FILE, workload, synchronous)
-        with writing(store, folder / "anchors") as writer:
+        # what was answered counts; the disk may well fail the closing too
+        with suppress(*[Exception] * is_failing), writing(store, folder / "anchors") as writer:
             threads = [
                 Thread(
                     target=_append,
@@ -128,8 +145,11 @@ def record(folder: Path, rng: Random, synchronous: int) -> None:
 def main(arguments: list[str]) -> None:
     """Record the traces and the controls."""
     folder, rng = Path(arguments[0]), Random(int(arguments[1]))  # noqa: S311  (repeatable)
+    is_failing = arguments[3:] == [FAILING]
     for number in range(int(arguments[2])):
-        record(folder / f"{number:03d}", rng, FULL)
+        record(folder / f"{number:03d}", rng, FULL, is_failing=is_failing)
+    if is_failing:
+        return
     for name, synchronous in CONTROLS.items():
         record(folder / name, rng, synchronous)
 

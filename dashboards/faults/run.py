@@ -20,7 +20,18 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from dashboards.faults import bundles, clocks, crowded, double, flips, kills, power, servers, tamper
+from dashboards.faults import (
+    bundles,
+    clocks,
+    crowded,
+    double,
+    flips,
+    kills,
+    power,
+    servers,
+    syncs,
+    tamper,
+)
 from dashboards.faults.trial import NotRun, Run, Tally, memory_folder
 
 
@@ -37,8 +48,10 @@ class Harness(NamedTuple):
 
 HARNESSES = (
     Harness("power", power.run, 40, 10_000, parts=4),
+    Harness("syncs", syncs.run, 20, 1_000, parts=4),
     Harness("kills", kills.run, 12, 1_640, parts=4, on_disk=True),
     Harness("postgres-writers", kills.run_postgres, 10, 300, parts=1, on_disk=True),
+    Harness("postgres-several", kills.run_several, 3, 100, parts=1, on_disk=True),
     Harness("postgres-server", kills.run_server, 3, 60, parts=1, on_disk=True),
     Harness("disk-limit", crowded.run, 8, 150, parts=1),
     Harness("disk-full", crowded.run_mounted, 8, 150, parts=1),

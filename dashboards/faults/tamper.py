@@ -129,6 +129,9 @@ def run(rng: Random, scratch: Path, count: int) -> Tally:
     with writing(SqliteStore(path), anchors) as writer:
         fill(writer, ENTRIES, streams=STREAMS)  # the first ones again: answered, not appended
     rows = [EntryRow(*row) for row in entries_of(path)]
+    if fault_of(path, anchors) is not None:  # else every attack would seem to be seen
+        tally.violations += 1
+        tally.find("the log is refused before anybody changed it")
     copy = scratch / "copy.db"
     for trial in range(count):
         attack, power = ATTACKS[trial % 6], POWERS[trial // 6 % 3]
