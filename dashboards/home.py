@@ -129,7 +129,7 @@ def lines_now(reader: Any) -> Markup:
     cards = [
         parts.card(
             f"{one.line} · {one.name}",
-            percent(None if one.row is None else one.row.oee),
+            percent(one.row.oee if one.row is not None and one.row.valid else None),
             unit="OEE",
             state=_tone(one.now),
             word=_does(one.now),
@@ -159,6 +159,12 @@ def _does(it: Any) -> str:
 def _parts_of(row: Any) -> str:
     if row is None:
         return "No figures for this shift."
+    if row.coverage is None:
+        return "No time was planned in this shift so far."
+    if not row.valid:
+        return (
+            f"The state is known for {percent(row.coverage)} of planned time: no figure is valid."
+        )
     return (
         f"A {percent(row.availability)}, P {percent(row.performance)}, Q {percent(row.quality)},"
         f" coverage {percent(row.coverage)}"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from analytics.oee import OeeRow
 from core.clock import now
 from core.equipment import RecordCalibration, RecordDailyCheck
 from core.execution import Actor
@@ -19,6 +20,8 @@ from core.order import OpenOrder
 from core.people import Person, PersonState, RecordFailedAuthentication
 from dashboards import menu
 from dashboards.home import lines_now, match_now
+from dashboards.kiosk import board
+from dashboards.kiosk.board import Place
 from dashboards.names import Names
 from dashboards.pages import PAGES
 from dashboards.palette import State
@@ -122,6 +125,18 @@ def test_order_that_is_not_ready_names_the_red_gate_and_its_owner(plant: LivingP
     assert (tasks[0].word, tasks[0].red) == ("Ready for B1, B2", ())
 
 
+@pytest.mark.requirement("A4")
+def test_kiosk_without_a_room_says_that_no_gate_was_checked(plant: LivingPlant) -> None:
+    order = plant.opened()
+    words = {}
+    for room in ("B1", None):
+        place = Place(room=room, scale=None, zone=ZONE, at=now())
+        [row] = [one for one in board.orders(plant.execution, place) if one.id == order]
+        words[room] = (row.tone, row.word, row.why)
+    assert words["B1"] == (State.OK, "Ready", ())
+    assert words[None] == (State.UNKNOWN, "Not checked", (board.NO_ROOM,))
+
+
 @pytest.mark.parametrize(
     ("days", "is_listed", "tone"),
     [(31, False, None), (30, True, State.NEAR), (0, True, State.NEAR), (-1, True, State.BAD)],
@@ -175,6 +190,20 @@ def test_unknown_line_is_unknown_not_zero() -> None:
     assert "Nothing known" in drawn
     assert "0.0 %" not in drawn
     assert "Press &lt;1&gt;" in drawn
+
+
+@pytest.mark.requirement("J2")
+@pytest.mark.parametrize(("unknown", "is_figure"), [(5, True), (6, False), (100, False)])
+def test_oee_of_a_shift_of_which_too_little_is_known_is_no_figure(
+    unknown: int, is_figure: bool
+) -> None:
+    row = OeeRow(planned_us=100, run_us=100 - unknown, unknown_us=unknown, pq=93, rated_pq=93,
+                 ideal_total_us=93, ideal_good_us=93)  # fmt: skip
+    line = SimpleNamespace(line="L1", name="Press", row=row, now=None)
+    view: Any = SimpleNamespace(day="2026-03-02", shift="early", lines=[line])
+    drawn = lines_now(SimpleNamespace(oee=lambda *_: view))
+    assert ("93.0 %" in drawn) is is_figure
+    assert ("no figure is valid" in drawn) is not is_figure
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,14 @@ def test_too_little_coverage_shows_the_bounds_in_place_of_the_number(
 
 
 @pytest.mark.requirement("J2")
+def test_a_line_of_which_nothing_is_known_has_no_figure() -> None:
+    silent = row(planned_us=100, unknown_us=100)
+    assert [tile(silent, name).shown for name in ("availability", "oee")] == ["—", "—"]
+    lost = row(planned_us=100, unknown_us=100, unknown_after_run_us=100)
+    assert tile(lost, "availability").shown == "0.0 % to 100.0 %"
+
+
+@pytest.mark.requirement("J2")
 def test_performance_above_100_percent_is_flagged_and_not_capped() -> None:
     found = row(planned_us=100, run_us=80, pq=100, gq=100, ideal_total_us=100, ideal_good_us=100)
     shown = tile(found, "performance")

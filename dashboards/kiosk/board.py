@@ -1,6 +1,6 @@
 """The dispatch list of a room: what runs, what waits, and why something cannot run yet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from dashboards.parts import local_time
 AT_WORK = (BatchState.IDLE, BatchState.RUNNING, BatchState.HELD)
 WAITING = (OrderState.WAITING, OrderState.READY)
 LONGEST = 40
+NO_ROOM = "Gates are checked for a room, and this session is bound to none."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,9 @@ class Place:
 
 
 def gates(execution: Execution, order: Order, place: Place) -> tuple[Gate, ...]:
-    """Return every condition for running an order in the room, green and red."""
+    """Return every condition for running an order in the room, green and red; without one none."""
     if place.room is None:
-        says = "This kiosk is bound to no room. Choose a station when signing in."
-        return (Gate(gate="room", passed=False, says=says, owner="engineering"),)
+        return ()
     context = Context(
         at=place.at, actor="kiosk", station=None, idem="look", zone=str(place.zone),
         master_data=execution.master_data(),
@@ -109,15 +109,18 @@ def orders(execution: Execution, place: Place) -> list[Choice]:
 
 
 def _order_row(execution: Execution, order: Order, place: Place) -> Choice:
-    red = [gate for gate in gates(execution, order, place) if not gate.passed and gate.blocks]
-    return Choice(
+    row = Choice(
         id=order.order,
         title=f"Order {order.order}  ·  {product_name(execution, order)}",
         lines=(f"{_quantity(order)}, due {_due(order, place.zone)}",),
-        why=tuple(f"{gate.says} Owner: {gate.owner}." for gate in red),
-        tone=Tone.BAD if red else Tone.OK,
-        word="Not ready" if red else "Ready",
+        tone=Tone.OK,
+        word="Ready",
     )
+    if place.room is None:
+        return replace(row, tone=Tone.UNKNOWN, word="Not checked", why=(NO_ROOM,))
+    red = [gate for gate in gates(execution, order, place) if not gate.passed and gate.blocks]
+    why = tuple(f"{gate.says} Owner: {gate.owner}." for gate in red)
+    return replace(row, tone=Tone.BAD, word="Not ready", why=why) if red else row
 
 
 def product_name(execution: Execution, order: Order) -> str:

@@ -58,12 +58,16 @@ def order_screen(desk: Desk, name: str) -> Screen:
         topics=("kind/order", "kind/equipment", "kind/lot", "kind/recipe", "kind/bom"),
     )
     if order.state not in board.WAITING:
-        text = f"Order {name} is {order.state.value}: batch {order.batch} in room {order.room}."
+        went = f": batch {order.batch} in room {order.room}" if order.batch else ""
+        text = f"Order {name} is {order.state.value}{went}."
         screen.main = [draw.piece(draw.note(State.INFO, text))]
-    elif desk.is_supervisor and place.room is not None:
+    elif place.room is None:
+        screen.main = [draw.piece(draw.note(State.UNKNOWN, board.NO_ROOM))]
+    elif desk.is_supervisor:
+        room = place.room
         screen.primary = primary(
-            f"Dispatch to {place.room}",
-            lambda press: _dispatch(desk, name, place.room or "", press=press),
+            f"Dispatch to {room}",
+            lambda press: _dispatch(desk, name, room, press=press),
             enabled=not blocked,
         )
     else:

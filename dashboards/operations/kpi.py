@@ -62,7 +62,7 @@ def _kpi(name: str, row: Elements | None, bands: Bands) -> Kpi:
     low, high = bound(name, row)
     if name != "coverage" and not row.valid:
         because = f"the state is known for {percent(row.coverage)} of planned time"
-        if low is None:
+        if low is None and row.coverage:
             low = high = value
         return Kpi(name=name, value=None, low=low, high=high, state=State.UNKNOWN,
                    word="Not valid", because=because)  # fmt: skip
