@@ -58,6 +58,10 @@ def read_plant(where: str | Path) -> tuple[PlantPack | None, tuple[Fault, ...]]:
     """Return the pack of a name or in a folder, or None and every fault in it."""
     folder = PACKS / where if isinstance(where, str) and where in packs() else Path(where)
     findings = Findings()
+    if not folder.is_dir():
+        names = f"a pack's folder, or the name of a pack: {', '.join(packs())}"
+        findings.add(str(where), "folder", "missing", expected=names)
+        return None, tuple(findings.faults)
     read: dict[str, Any] = {}
     for name, (file, kind) in FILES.items():
         parsed = _parsed(findings, folder, file)

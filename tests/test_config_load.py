@@ -73,6 +73,14 @@ def test_every_fault_is_reported_at_once(pack_folder: Path) -> None:
     ]
 
 
+def test_pack_that_is_nowhere_is_one_fault_and_names_those_that_there_are() -> None:
+    pack, [fault] = read_plant("tablet")
+    assert pack is None
+    assert str(fault) == (
+        "tablet: folder: missing, expected a pack's folder, or the name of a pack: tablets"
+    )
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "fault"),
     [

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from core.batch.state import BatchState
+from core.batch.state import Batch, BatchState
 from core.deviation import Disposition
 from core.errors import Refused
 from core.execution import Actor
 from core.release import ReviewException
 from core.signature import RecordMoved
 from core.signing import NotShown
+from dashboards.names import Names
 from dashboards.palette import State
 from dashboards.review import dossier, figures
 from dashboards.review.desk import (
@@ -26,7 +28,8 @@ from dashboards.review.desk import (
     ReviewDesk,
 )
 from dashboards.review.dossier import Measured
-from dashboards.review.queue import read_queue
+from dashboards.review.queue import SHOWS, Queue, read_queue
+from dashboards.review.queue_page import batches
 from tests.plant import PIN, LivingPlant, running_plant
 from tests.reviewing import SAYS, WHY, dispositioned, finished, over_weighed
 
@@ -189,6 +192,22 @@ def test_queue_is_searched_and_ordered(plant: LivingPlant, held: str, complete: 
     assert [one.batch.batch for one in found] == [held]
     assert read_queue(plant.execution, sort="exceptions").batches[0].batch.batch == held
     assert read_queue(plant.execution, sort="age").batches[0].batch.batch == complete
+
+
+def test_queue_says_where_it_looks_at_the_newest_batches_alone(
+    plant: LivingPlant, held: str, complete: str
+) -> None:
+    names, every = Names(plant.execution), len(plant.execution.nouns.all(Batch))
+    assert "among the" not in batches(read_queue(plant.execution, limit=every), names)
+    cut = read_queue(plant.execution, limit=every - 1)
+    assert f"among the {every - 1} that changed last" in batches(cut, names)
+
+
+def test_queue_of_a_plant_without_batches_blames_no_filter(plant: LivingPlant) -> None:
+    names = Names(plant.execution)
+    none = Queue(deviations=(), batches=(), counts=dict.fromkeys(SHOWS, 0))
+    assert "No batch was made yet." in batches(none, names)
+    assert "No batch fits these filters." in batches(replace(none, counts={"held": 1}), names)
 
 
 # -- what may be signed --------------------------------------------------------------------------

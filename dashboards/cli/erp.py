@@ -18,8 +18,10 @@ from dashboards.cli.terminal import Data, give_up, ledger_of, say
 if TYPE_CHECKING:
     from core.replay import ReplayMessages
     from erp.agreement.policy import Terms
+    from erp.outbox import Outbox
     from erp.port import ErpProfile
 
+OUTBOX = "erp_outbox.db"
 app = typer.Typer()
 erp = typer.Typer(no_args_is_help=True, help="The boundary to the ERP.")
 app.add_typer(erp, name="erp")
@@ -31,9 +33,8 @@ erp.add_typer(tryton, name="tryton")
 def erp_status(data: Data) -> None:
     """Say what waits for the ERP, what is done and what needs a person."""
     from erp import evidence
-    from erp.outbox import Outbox
 
-    outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
+    outbox = _outbox(data)
     counts = {str(state): count for state, count in evidence.counts(outbox).items()}
     oldest = evidence.oldest_open(outbox)
     outbox.close()
@@ -223,13 +224,23 @@ def erp_replay(
     say(f"Entry {seq} orders it; the relay sends them {when}, each order in its sequence.")
 
 
+def _outbox(data: Path) -> "Outbox":
+    """Open a plant's outbox, or give up: reading makes none where no ERP was ever connected."""
+    from erp.outbox import Outbox
+
+    if not (data / OUTBOX).is_file():
+        raise give_up(
+            f"{data}: holds no {OUTBOX}. Name the data folder of a plant that ran with an ERP."
+        )
+    return Outbox(f"sqlite:///{data / OUTBOX}")
+
+
 def _covered(data: Path, it: "ReplayMessages") -> str:
     """Return in words which messages a replay covers now, or give up where it is none."""
     from erp import evidence
-    from erp.outbox import Outbox
     from erp.replaying import Choice
 
-    outbox = Outbox(f"sqlite:///{data / 'erp_outbox.db'}")
+    outbox = _outbox(data)
     choice = Choice(messages=it.messages, order=it.order, since=it.since, until=it.until)
     found = evidence.covered(outbox, choice)
     outbox.close()

@@ -20,10 +20,10 @@ def list_keys(data: Data) -> None:
     from core.ledger.rotation import VKEY, read_verifier, with_revocations
     from core.ledger.store import open_ledger
 
-    folder = data / "keys"
+    folder, where = data / "keys", ledger_of(data)
     try:
         newest = read_verifier(folder)
-        ledger = open_ledger(ledger_of(data))
+        ledger = open_ledger(where)
         try:
             newest = with_revocations(newest, ledger)
         finally:

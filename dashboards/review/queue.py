@@ -54,6 +54,8 @@ class Queue:
     deviations: tuple[Deviation, ...]
     batches: tuple[Queued, ...]
     counts: dict[str, int]
+    newest: int | None = None
+    """How many batches were looked at, those that changed last; None where that is all."""
 
 
 def since(batch: Batch) -> datetime:
@@ -62,12 +64,18 @@ def since(batch: Batch) -> datetime:
 
 
 def read_queue(
-    execution: Execution, *, show: str = "open", find: str = "", sort: str = "age"
+    execution: Execution,
+    *,
+    show: str = "open",
+    find: str = "",
+    sort: str = "age",
+    limit: int = LIMIT,
 ) -> Queue:
     """Return the queue; unknown filters are read as the first of their kind."""
     deviations = {one.deviation: one for one in execution.nouns.all(Deviation)}
     waiting = [one for one in deviations.values() if one.state is DeviationState.OPEN]
-    batches = _batches(execution)
+    batches = _batches(execution, limit + 1)
+    is_cut, batches = len(batches) > limit, batches[:limit]
     states = SHOWS.get(show, SHOWS["open"])
     wanted = find.strip().casefold()
     chosen = [
@@ -80,6 +88,7 @@ def read_queue(
         deviations=tuple(sorted(waiting, key=lambda one: one.raised_at)),
         batches=tuple(_sorted(chosen, sort)),
         counts=counts,
+        newest=limit if is_cut else None,
     )
 
 
@@ -88,9 +97,9 @@ def reopened_at(execution: Execution, batch: str) -> datetime:
     return amendments(execution.nouns, batch)[-1].opened_at
 
 
-def _batches(execution: Execution) -> list[Batch]:
+def _batches(execution: Execution, limit: int) -> list[Batch]:
     """Return the newest batches as they stand, each with its amendments."""
-    found: list[Batch] = [row.state for row in execution.nouns.rows(Batch.KIND, LIMIT)]
+    found: list[Batch] = [row.state for row in execution.nouns.rows(Batch.KIND, limit)]
     reopened = {one.batch for one in execution.nouns.all(Amendment)}
     return [standing(execution.nouns, one) if one.batch in reopened else one for one in found]
 

@@ -123,12 +123,16 @@ def batches(queue: Queue, names: Names) -> Markup:
         "Gates green",
     )  # fmt: skip
     rows = [_row(one) for one in queue.batches]
+    among = f", among the {queue.newest} that changed last" if queue.newest else ""
+    empty = "No batch fits these filters. Show another state, or empty the search field."
+    if not any(queue.counts.values()):
+        empty = "No batch was made yet. A supervisor dispatches an order on the kiosk."
     return parts.table(
-        f"Batches, {len(rows)}",
+        f"Batches, {len(rows)}{among}",
         head,
         rows,
         numbers=head[4:],
-        empty="No batch fits these filters. Show another state, or empty the search field.",
+        empty=empty,
         testid="batches",
     )
 
