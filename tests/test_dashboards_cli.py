@@ -17,8 +17,10 @@ from dashboards.cli import app
         (["keys", "list"], "ledger.db"),
         (["rebuild"], "ledger.db"),
         (["export", "--out", "bundle"], "ledger.db"),
+        (["adopt-actions", "--user", "quinn", "--plant", "tablets"], "ledger.db"),
+        (["keys", "rotate", "--plant", "tablets", "--why", "Yearly."], "ledger.db"),
     ],
-    ids=lambda it: "-".join(it) if isinstance(it, list) else it,
+    ids=lambda it: " ".join(it[:2]) if isinstance(it, list) else it,
 )
 @pytest.mark.parametrize("is_there", [True, False], ids=["empty", "absent"])
 def test_folder_that_holds_no_plant_is_refused_and_left_as_it_is(

@@ -57,6 +57,7 @@ def rotate_key(
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
         pack, folder = load_plant(settings.plant), settings.data_dir / "keys"
+        ledger_of(settings.data_dir)
         newest = rotate_log_key(settings.data_dir, pack.id, database=settings.store, why=why)
     except NotAuthorized as fault:
         told = "Where the matrix does not name it: batchwright adopt-actions --user ID"
@@ -94,6 +95,7 @@ def revoke_key(
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
         pack = load_plant(settings.plant)
+        ledger_of(settings.data_dir)
         execution = open_execution(settings.data_dir, pack.id, database=settings.store)
         try:
             execution.start()

@@ -11,7 +11,7 @@ from config.faults import PackFaulty
 from config.load import load_plant
 from config.settings import Settings
 from core.errors import MesError
-from dashboards.cli.terminal import give_up, say
+from dashboards.cli.terminal import give_up, ledger_of, say
 
 app = typer.Typer()
 
@@ -113,6 +113,7 @@ def adopt_actions(
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
         pack = load_plant(settings.plant)
+        ledger_of(settings.data_dir)
         execution = open_execution(settings.data_dir, pack.id, database=settings.store)
         execution.start()
         try:

@@ -22,7 +22,10 @@ def give_up(sentence: object) -> typer.Exit:
 
 
 def ledger_of(data: Path) -> str:
-    """Return the URL of a plant's ledger: BATCHWRIGHT_STORE, else the file in its data folder."""
+    """Return the URL of a plant's ledger: BATCHWRIGHT_STORE, else the file in its data folder.
+
+    Gives up where no ledger is. Whoever opens one asks first: opening would make an empty one.
+    """
     from config.settings import Settings
     from core.errors import MesError
 

@@ -47,14 +47,14 @@ class QueuePage:
         )
         self._find = pu.TextInput(
             label="Find a batch, product or order", value=visit.query("find"), width=300,
-            margin=(0, 16, 8, 0), size="small",
+            margin=(0, 6, 8, 0), size="small",
         )  # fmt: skip
         self._sort = pu.Select(
             label="Order by",
             options={words: name for name, words in SORT_NAMES.items()},
             value=sort if sort in SORTS else "age",
             width=200,
-            margin=(0, 10, 8, 0),
+            margin=(0, 10, 8, 10),  # in line with the rest where it wraps
             size="small",
         )
         self._top, self._table = pane(), pane()
