@@ -41,14 +41,6 @@ export function render({ model }) {
   const FIELDS = 'input[data-key], textarea[data-key], select[data-key]';
   const given = el => el.matches('select') ? ([...el.options].find(one => one.defaultSelected) ?? el.options[0])?.value : el.defaultValue;
   const name = el => el && (el.getAttribute('data-key') || el.getAttribute('href'));
-  const PLACES = 'a[href], summary, details, button, input, select, textarea, [data-key]';
-  const place = (root, held) => held && [...root.querySelectorAll(PLACES)].find(el => name(el) === held);
-  const focusedNow = () => { let el = document.activeElement; while (el?.shadowRoot?.activeElement) el = el.shadowRoot.activeElement; return el; };
-  // Whoever works by keys goes on where the dialog was opened. The browser cannot lead there: its
-  // element has been drawn anew meanwhile.
-  let opener = null;
-  const open = () => { const el = focusedNow(); opener = el && { root: el.getRootNode(), held: name(el) }; box.showModal(); };
-  const close = () => { box.close(); if (opener) place(opener.root, opener.held)?.focus({ preventScroll: true }); };
   const draw = () => {
     const focused = box.getRootNode().activeElement, held = name(focused);
     // News must not wipe what is being typed; what the server itself gives anew counts more.
@@ -62,11 +54,11 @@ export function render({ model }) {
     for (const el of box.querySelectorAll('[data-scroll]')) { const was = at.get(el.dataset.scroll); if (was) [el.scrollLeft, el.scrollTop] = was; }
     if (model.modal) {
       const shown = box.querySelector('[data-record]')?.dataset.record;
-      if (model.markup && !box.open) open();
-      if (!model.markup && box.open) { close(); return; }
+      if (model.markup && !box.open) box.showModal();
+      if (!model.markup && box.open) { box.close(); return; }
       if (shown === before) box.scrollTop = top;
     }
-    const again = place(box, held);
+    const again = held && [...box.querySelectorAll('a[href], summary, details, button, input, select, textarea, [data-key]')].find(el => name(el) === held);
     if (again) again.focus({ preventScroll: true });
     else if (model.modal && model.markup) box.querySelector('[data-first]')?.focus({ preventScroll: true });
   };
