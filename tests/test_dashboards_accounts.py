@@ -169,6 +169,11 @@ def test_retired_person_is_dead_everywhere_and_the_names_stay_taken(plant: Accou
     with plant.signed_in("viktor") as viktor, plant.signed_in("ada") as ada:
         plant.act(RetirePerson(person="viktor"), "ada")
         eventually(lambda: viktor.get("/api/v1/order").status_code == 401)
+        with plant.signed_in("sana", station="kiosk-B1") as sana:
+            seen = {"stream": "plant/tablets", "ver": 1, "head": "0" * 64}
+            body = {"batch": "B26-0001", "step": "1", "seen": seen}
+            body["signature"] = {"user": "viktor", "secret": secret}
+            assert plant.send(sana, "step.verify", body).json()["rule"] == "Locked"
         for user in ("viktor", "10012"):
             with plant.client() as client:
                 answer = plant.sign_in(client, user, secret)
@@ -187,11 +192,6 @@ def test_retired_person_is_dead_everywhere_and_the_names_stay_taken(plant: Accou
             if name == "person.issue-badge":
                 body |= {"badge": "20002"}
             assert plant.send(ada, name, body).json()["rule"] == "WrongState"
-    with plant.signed_in("sana", station="kiosk-B1") as sana:
-        seen = {"stream": "plant/tablets", "ver": 1, "head": "0" * 64}
-        body = {"batch": "B26-0001", "step": "1", "seen": seen}
-        body["signature"] = {"user": "viktor", "secret": secret}
-        assert plant.send(sana, "step.verify", body).json()["rule"] == "Locked"
 
 
 @pytest.mark.requirement("H7")

@@ -9,7 +9,7 @@ from core.authority import AdoptAuthority
 from core.credentials import Secrets
 from core.execution import Actor, Execution
 from core.ledger.checkpoint import LogKey
-from core.people import INSTALLER, ROLES, RegisterPerson
+from core.people import INSTALLER, ROLES, Person, PersonState, RegisterPerson
 from dashboards.accounts import PlantAccounts, viewer_of
 from tests.patience import eventually
 from tests.ui_plant import create_app, plant_of, running
@@ -265,4 +265,7 @@ def test_five_wrong_secrets_lock_the_person_out(url: str, execution: Execution) 
         execution.authentication.unlocked("olga")  # as if the pause had gone by
     answer = httpx.post(url + "/login", data=wrong | {"password": SECRET}, timeout=20)
     assert answer.status_code == 401
-    assert "unlock" in answer.text
+    assert "or has ended" in answer.text  # the door says the same of whoever cannot come in
+    olga = execution.nouns.get(Person, "olga")
+    assert olga is not None
+    assert olga.state == PersonState.LOCKED
