@@ -29,6 +29,9 @@ from core import clock
 
 AUTHORITY_FOR = timedelta(days=3652)
 SIGNER_FOR = timedelta(days=730)
+# A seal without a time stamp can be checked while its certificate lasts: for a year at least.
+RENEWED_BEFORE = timedelta(days=365)
+LIST_FOR = timedelta(days=1)
 AUTHORITY_KEY, AUTHORITY = "authority.key", "authority.pem"
 SIGNER_KEY, SIGNER = "signer.key", "signer.pem"
 EARLIER = timedelta(minutes=5)  # for readers whose clocks are behind
@@ -48,15 +51,15 @@ class SealFiles:
 
 
 def seal_files(folder: Path, plant: str, *, now: Callable[[], datetime] = clock.now) -> SealFiles:
-    """Return the plant's seal; make it where there is none, or where the signer has expired.
+    """Return the plant's seal; make it where there is none, or the signer ends within a year.
 
     Each seal is a folder of its own, `seal-001` and on, which appears whole: of several who make
     the first one at once, all use the same. The authority goes on while it outlives its signer.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     at = now()
-    made = sorted(folder.glob("seal-[0-9][0-9][0-9]"))
-    if made and _ends(made[-1] / SIGNER) > at:
+    made = _seals(folder)
+    if made and lasts(made[-1] / SIGNER, at):
         return _files(made[-1])
     draft = Path(mkdtemp(dir=folder, prefix="seal-new-"))
     _make(draft, plant, at, before=made[-1] if made else None)
@@ -81,7 +84,7 @@ def person_files(
     people.mkdir(exist_ok=True, mode=0o700)
     stem = sha256(f"{person}\n{name}".encode()).hexdigest()[:16]
     made = sorted(people.glob(f"{stem}-[0-9][0-9][0-9]"))
-    if made and _ends(made[-1] / SIGNER) > at and _same(made[-1], authority):
+    if made and lasts(made[-1] / SIGNER, at) and _same(made[-1], authority):
         return _files(made[-1])
     draft = Path(mkdtemp(dir=people, prefix="new-"))
     _copy_authority(authority, draft, with_key=False)
@@ -93,6 +96,87 @@ def person_files(
     except OSError:  # somebody else was first
         shutil.rmtree(draft)
     return _files(target)
+
+
+def lasts(certificate: Path, at: datetime) -> bool:
+    """Return whether a signer is still used: what it seals can be checked for a year."""
+    return ends(certificate) - RENEWED_BEFORE > at
+
+
+def revocation_lists(folder: Path, *, now: Callable[[], datetime] = clock.now) -> list[bytes]:
+    """Return what each of the plant's authorities says of revoked certificates, DER: none is.
+
+    A reader of the far future asks for it, as of the time of a stamp. An authority that has ended
+    says nothing more.
+    """
+    at, known = now(), {}
+    for seal in _seals(folder):
+        if ends(seal / AUTHORITY) > at:
+            known[(seal / AUTHORITY).read_bytes()] = seal
+    return [_none_revoked(seal, at) for seal in known.values()]
+
+
+def authorities(folder: Path) -> list[bytes]:
+    """Return the certificates of all authorities that the plant had, PEM, the first one first."""
+    return list(dict.fromkeys((one / AUTHORITY).read_bytes() for one in _seals(folder)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealTerms:
+    """Until when the plant's certificates hold, and when another one follows.
+
+    A signer follows by itself. Another authority must be given to every reader: `made_at` says when
+    the present one was made, `followed_at` when the first seal under the next one is made.
+    """
+
+    signer_ends: datetime
+    signer_follows_at: datetime
+    authority: Path
+    made_at: datetime
+    authority_ends: datetime
+    followed_at: datetime
+    former: int
+
+
+def seal_terms(folder: Path) -> SealTerms | None:
+    """Return how long the present seal lasts, None while none was made."""
+    made = _seals(folder)
+    if not made:
+        return None
+    authority = x509.load_pem_x509_certificate((made[-1] / AUTHORITY).read_bytes())
+    last = authority.not_valid_after_utc
+    follows = at = ends(made[-1] / SIGNER) - RENEWED_BEFORE
+    while last > at + SIGNER_FOR:
+        at += SIGNER_FOR - RENEWED_BEFORE
+    return SealTerms(
+        signer_ends=ends(made[-1] / SIGNER),
+        signer_follows_at=follows,
+        authority=made[-1] / AUTHORITY,
+        made_at=authority.not_valid_before_utc + EARLIER,
+        authority_ends=last,
+        followed_at=at,
+        former=len(authorities(folder)) - 1,
+    )
+
+
+def _seals(folder: Path) -> list[Path]:
+    return sorted(folder.glob("seal-[0-9][0-9][0-9]"))
+
+
+def _none_revoked(seal: Path, at: datetime) -> bytes:
+    key: Any = load_pem_private_key((seal / AUTHORITY_KEY).read_bytes(), None)
+    issuer = x509.load_pem_x509_certificate((seal / AUTHORITY).read_bytes())
+    above = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+    made = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.subject)
+        .last_update(at - EARLIER)
+        .next_update(at + LIST_FOR)
+        .add_extension(x509.CRLNumber(int(at.timestamp())), critical=False)
+        .add_extension(above, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(Encoding.DER)
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -110,7 +194,7 @@ def _files(folder: Path) -> SealFiles:
 
 def _make(folder: Path, plant: str, at: datetime, *, before: Path | None) -> None:
     """Write both keys and certificates, with the authority of the seal before if it still lasts."""
-    if before is not None and _ends(before / AUTHORITY) > at + SIGNER_FOR:
+    if before is not None and ends(before / AUTHORITY) > at + SIGNER_FOR:
         _copy_authority(before, folder, with_key=True)
     else:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -129,7 +213,8 @@ def _make_signer(folder: Path, subject: x509.Name, at: datetime, *, authority: P
     _write(folder / SIGNER, signer.public_bytes(Encoding.PEM))
 
 
-def _ends(path: Path) -> datetime:
+def ends(path: Path) -> datetime:
+    """Return when a certificate ends."""
     return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
 
 

@@ -40,6 +40,20 @@ class CloseRecord(Command, frozen=True, kw_only=True, tag="batch.close-record"):
     content_sha256: Digest
 
 
+class SealRecord(Command, frozen=True, kw_only=True, tag="batch.seal-record"):
+    """Keep the hash of a copy's sealed file, and until when its seals can be checked.
+
+    `stamped_by` names the time-stamp authority whose stamp it bears; else `why` says why none.
+    """
+
+    batch: Name
+    copy: int
+    file_sha256: Digest
+    until: datetime
+    stamped_by: str = ""
+    why: str = ""
+
+
 class RecordPrinted(Event, frozen=True, kw_only=True, tag="record.printed"):
     """A numbered copy of a batch record was printed; the hash is over `record.json`."""
 
@@ -61,6 +75,17 @@ class RecordClosed(Event, frozen=True, kw_only=True, tag="record.closed"):
     content_sha256: str
 
 
+class RecordSealed(Event, frozen=True, kw_only=True, tag="record.sealed"):
+    """The file of a numbered copy as it was handed out; the hash is over its bytes."""
+
+    batch: str
+    copy: int
+    file_sha256: str
+    until: datetime
+    stamped_by: str = ""
+    why: str = ""
+
+
 class CopyNeedsReason(Refused):
     """A further copy is printed for a reason that stands in the log."""
 
@@ -74,8 +99,18 @@ class CopyNeedsReason(Refused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sealing:
+    """The sealed file of a copy, until when it can be checked, and whose time stamp it bears."""
+
+    file_sha256: str
+    until: datetime
+    stamped_by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Print:
-    """One printed copy."""
+    """One printed copy; without `sealed`, nobody recorded the file."""
 
     copy: int
     size: int
@@ -84,6 +119,7 @@ class Print:
     at: datetime
     seq: int
     why: str = ""
+    sealed: Sealing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,19 +145,24 @@ class Prints:
     closings: tuple[Closing, ...] = ()
 
 
-def decide(plant: Plant, command: PrintRecord | CloseRecord, context: Context) -> Facts:
-    """Return what printing or closing causes: the next number, without gaps.
+def decide(
+    plant: Plant, command: PrintRecord | CloseRecord | SealRecord, context: Context
+) -> Facts:
+    """Return what printing, sealing or closing causes: the next number, without gaps.
 
     Raises:
         Unknown: no such batch.
         CopyNeedsReason: it is not the first copy, and nothing says why.
-        WrongState: the batch is not decided, or that revision is closed already.
+        WrongState: the batch is not decided, or that revision is closed already; or there is no
+            such copy, or its file is recorded.
     """
     batch = need(plant, Batch, command.batch)
     prints = plant.get(Prints, batch.batch) or Prints(batch=batch.batch)
     stream = f"{Prints.KIND}/{batch.batch}"
     if isinstance(command, CloseRecord):
         return (Fact(stream, _closed(batch, prints, command)),)
+    if isinstance(command, SealRecord):
+        return (Fact(stream, _sealed(prints, command)),)
     copy, why = len(prints.copies) + 1, command.why or context.reason or ""
     if copy > 1 and not why:
         raise CopyNeedsReason(batch.batch, copy)
@@ -153,9 +194,28 @@ def _closed(batch: Batch, prints: Prints, command: CloseRecord) -> RecordClosed:
     )
 
 
+def _sealed(prints: Prints, command: SealRecord) -> RecordSealed:
+    copy = next((one for one in prints.copies if one.copy == command.copy), None)
+    if copy is None or copy.sealed is not None:
+        raise WrongState(
+            f"Copy {command.copy} of the record of {command.batch}",
+            "not printed" if copy is None else "sealed already",
+            needed="printed and not sealed",
+            next_step="Print another copy.",
+        )
+    return RecordSealed(
+        batch=command.batch,
+        copy=command.copy,
+        file_sha256=command.file_sha256,
+        until=command.until,
+        stamped_by=command.stamped_by,
+        why=command.why,
+    )
+
+
 def apply(prints: Prints | None, fact: Recorded) -> Prints:
-    """Fold one printed copy or closed revision."""
-    assert isinstance(fact.event, RecordPrinted | RecordClosed), fact
+    """Fold one printed or sealed copy, or one closed revision."""
+    assert isinstance(fact.event, RecordPrinted | RecordSealed | RecordClosed), fact
     before = prints or Prints(batch=fact.event.batch)
     made: dict[str, Any] = {"by": fact.actor, "at": fact.at, "seq": fact.seq}
     match fact.event:
@@ -164,6 +224,14 @@ def apply(prints: Prints | None, fact: Recorded) -> Prints:
                 copy=it.copy, size=it.size, content_sha256=it.content_sha256, why=it.why, **made
             )
             return replace(before, copies=(*before.copies, copy))
+        case RecordSealed() as it:
+            file = Sealing(
+                file_sha256=it.file_sha256, until=it.until, stamped_by=it.stamped_by, why=it.why
+            )
+            copies = [
+                replace(one, sealed=file) if one.copy == it.copy else one for one in before.copies
+            ]
+            return replace(before, copies=tuple(copies))
         case RecordClosed() as it:
             closing = Closing(
                 revision=it.revision,

@@ -38,6 +38,7 @@ from dashboards.plant import PlantServices
 from dashboards.record.closing import Archive
 from dashboards.security import Gate
 from dashboards.session import Sessions
+from erp.file_stamps import FileStamps
 from erp.timestamp import Authority, Stamping
 
 WITHDRAWS = (
@@ -216,6 +217,7 @@ class Plant:
             if wiring.erp
             else None
         )
+        self._stamps = FileStamps(wiring.authority) if wiring.authority else None
         self._wiring = wiring
 
     def _scale(self, device: ScaleDevice) -> Scale:
@@ -263,6 +265,8 @@ class Plant:
             )
             stamping.start()
             self._stack.callback(stamping.stop)
+        if self._stamps is not None:
+            self._stack.callback(self._stamps.close)
 
     def stop(self) -> None:
         """Stop what was started, the newest first."""
@@ -285,6 +289,7 @@ class Plant:
             kept=self.data / "reconciliations",
             floor=Floor(self.execution, scales),
             stampers=() if self._wiring.authority is None else self._wiring.authority.trusted,
+            stamps=self._stamps,
             readers=readers,
             api_keys=self.accounts.by_key,
             shown_once=self.accounts.shown_once,

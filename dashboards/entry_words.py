@@ -225,6 +225,11 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
         f"Copy {it['copy']} of the record of {it['batch']} printed"
         f"{': ' + it['why'] if it.get('why') else ''}."
     ),
+    "record.sealed": lambda it: (
+        f"Copy {it['copy']} of the record of {it['batch']} sealed, file {it['file_sha256'][:16]} …,"
+        f" {'time-stamped by ' + it['stamped_by'] if it.get('stamped_by') else 'no time stamp'}."
+        f" Its seals can be checked until {it['until'][:10]}."
+    ),
     "record.closed": lambda it: (
         f"Record of {it['batch']}, revision {it['revision']}, closed with content"
         f" {it['content_sha256'][:16]} …."

@@ -12,6 +12,7 @@ from dashboards.asked_sheet import AskedSheet
 from dashboards.finance import words as finance
 from dashboards.finance.owned import owned, to_clear
 from dashboards.names import Names
+from dashboards.office.seals import seal_rows, seals_waiting
 from dashboards.palette import State
 from dashboards.plant import PlantServices
 from dashboards.session import Viewer
@@ -19,6 +20,7 @@ from dashboards.theme import Frame, frame
 from dashboards.waiting import Here, Section, Task, waiting
 
 CSS = (Path(__file__).parent / "home.css").read_text("utf-8")
+SEAL_KEEPERS = {"qa", "admin"}
 TOPICS = (
     "kind/order",
     "kind/batch",
@@ -55,6 +57,14 @@ class HomePage:
     def body(self) -> list[Any]:
         return [self.pane] if self.asked is None else [self.asked.sheet, self.pane]
 
+    def _seals(self) -> list[Section]:
+        """Return the certificates of seals that need this viewer."""
+        if self._viewer.roles.isdisjoint(SEAL_KEEPERS):
+            return []
+        plant = self._plant
+        found = seals_waiting(seal_rows(plant.keys, plant.stampers, now(), plant.zone), plant.zone)
+        return [] if found is None else [found]
+
     def _follow_match(self) -> None:
         """Hear of the ERP match, which is made in a thread while somebody looks."""
         reader = self._plant.readers.get("reconcile")
@@ -80,7 +90,7 @@ class HomePage:
             )
             reader = plant.readers.get("reconcile")
             mine = to_clear(plant.execution, viewer.person, reader)
-            pieces += [section(one, viewer) for one in (*mine, *waiting(here))]
+            pieces += [section(one, viewer) for one in (*mine, *waiting(here), *self._seals())]
         if "director" in viewer.roles:
             pieces.insert(0, lines_now(plant.readers.get("figures")))
         if "finance" in viewer.roles:

@@ -13,6 +13,7 @@ from dashboards.finance.replacing import complete
 from dashboards.floor import Floor
 from dashboards.live import Hub
 from dashboards.oidc.provider import ProviderLink
+from dashboards.record.stamp import Stamps
 from dashboards.session import Accounts, Viewer
 
 PRINT = "batch.print-record"
@@ -67,6 +68,7 @@ class PlantServices:
         kept: the folder of what was signed and is too long for the ledger.
         keys: the folder of the plant's own keys; without one, records are not printed.
         stampers: certificates that a time stamp of the plant's authority must lead to.
+        stamps: that authority, asked for a file's stamps; None where none is named.
         readers: query objects of analytics and erp by name (`oee`, `reconcile`, ...).
     """
 
@@ -82,6 +84,7 @@ class PlantServices:
     floor: Floor | None = None
     kept: Path | None = None
     stampers: Sequence[Any] = ()
+    stamps: Stamps | None = None
     readers: Mapping[str, Any] = field(default_factory=dict)
     health: Callable[[], Mapping[str, object]] = _healthy
     api_keys: Callable[[str], Viewer | None] = _nobody

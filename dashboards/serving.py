@@ -5,7 +5,6 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
@@ -21,7 +20,6 @@ from config.settings import PREFIX, Settings
 from config.targets import SettingFaulty, is_this_host, passkey_site
 from core.authority import PlantRules
 from core.erp_key import Direction
-from core.ledger.timestamp import certificates
 from core.vault import ERP_RECEIVE, ERP_SEND, ERP_TOKEN, OIDC, Vault
 from dashboards import logs
 from dashboards.boundary import ErpLink
@@ -31,7 +29,7 @@ from dashboards.web import Web
 from erp.adapters.chosen import connect
 from erp.adapters.given import Given
 from erp.live_keys import NAMES
-from erp.timestamp import Authority
+from erp.timestamp import authority_of
 
 
 def erp_link(settings: Settings, pack: PlantPack) -> ErpLink | None:
@@ -105,19 +103,6 @@ def _secret(given: SecretStr | None) -> str | None:
     return None if given is None else given.get_secret_value()
 
 
-def authority(settings: Settings) -> Authority | None:
-    """Return the time-stamp authority that the settings name, None for none."""
-    named = settings.authority
-    if named is None:
-        return None
-    return Authority(
-        address=named[0],
-        trusted=certificates(named[1]),
-        every=timedelta(hours=settings.tsa_hours),
-        every_entries=settings.tsa_entries,
-    )
-
-
 def _free_port(host: str) -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))
@@ -145,7 +130,7 @@ def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
             erp=erp_link(settings, pack),
             provider=provider_link(settings),
             origin=settings.origin,
-            authority=authority(settings),
+            authority=authority_of(settings),
         )
         plant = Plant(execution, pack, wiring, data=data)
         plant.start()

@@ -6,6 +6,7 @@ nothing: the exposure on `/audit` grows, and it is asked again.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,11 +16,12 @@ from urllib.parse import urlsplit
 import httpx
 from cryptography import x509
 
+from config.settings import Settings
 from core.clock import now, parse_iso
 from core.errors import LedgerBroken, MesError
 from core.ledger.answer import Answer
 from core.ledger.store import Ledger
-from core.ledger.timestamp import PREFIX, question, stamped_at, to_receipt
+from core.ledger.timestamp import PREFIX, certificates, question, stamped_at, to_receipt
 from erp.trust import trusted
 
 ANSWER_LIMIT = 64 * 1024
@@ -59,6 +61,55 @@ class Authority:
         return f"time-stamp authority {urlsplit(self.address).hostname}"
 
 
+def authority_of(settings: Settings) -> Authority | None:
+    """Return the time-stamp authority that the settings name, None for none.
+
+    Raises:
+        SettingFaulty: only one of address and certificates is named, or there is no such file.
+        TimestampBroken: the file holds no certificate.
+    """
+    named = settings.authority
+    if named is None:
+        return None
+    return Authority(
+        address=named[0],
+        trusted=certificates(named[1]),
+        every=timedelta(hours=settings.tsa_hours),
+        every_entries=settings.tsa_entries,
+    )
+
+
+def client_of(timeout_s: float) -> httpx.Client:
+    """Return a client for an authority; it goes to the address that is named, and nowhere else."""
+    return httpx.Client(
+        timeout=timeout_s, verify=trusted(), trust_env=False, follow_redirects=False
+    )
+
+
+def posted(client: httpx.Client, address: str, body: bytes, *, within_s: float) -> bytes:
+    """Return an authority's answer to a request, not checked yet.
+
+    Raises:
+        AuthoritySilent: it does not answer whole in time, or answers something else.
+    """
+    until, found = time.monotonic() + within_s, bytearray()
+    headers = {"content-type": "application/timestamp-query"}
+    try:
+        with client.stream("POST", address, content=body, headers=headers) as answer:
+            kind = answer.headers.get("content-type", "").split(";")[0].strip()
+            if answer.status_code != 200 or kind != "application/timestamp-reply":
+                raise AuthoritySilent(address, f"status {answer.status_code}, {kind or 'empty'}")
+            for part in answer.iter_bytes():
+                found += part
+                if len(found) > ANSWER_LIMIT:
+                    raise AuthoritySilent(address, f"answer above {ANSWER_LIMIT} bytes")
+                if time.monotonic() > until:
+                    raise AuthoritySilent(address, f"no whole answer within {within_s:g} s")
+    except httpx.HTTPError as fault:
+        raise AuthoritySilent(address, type(fault).__name__) from fault
+    return bytes(found)
+
+
 def ask(client: httpx.Client, authority: Authority, note: str) -> tuple[bytes, datetime]:
     """Return the authority's answer for a note, and the time in it.
 
@@ -67,21 +118,8 @@ def ask(client: httpx.Client, authority: Authority, note: str) -> tuple[bytes, d
         TimestampBroken: the answer does not hold.
     """
     asked = question(note)
-    try:
-        answer = client.post(
-            authority.address,
-            content=asked.body,
-            headers={"content-type": "application/timestamp-query"},
-        )
-    except httpx.HTTPError as fault:
-        raise AuthoritySilent(authority.address, type(fault).__name__) from fault
-    kind = answer.headers.get("content-type", "").split(";")[0].strip()
-    if answer.status_code != 200 or kind != "application/timestamp-reply":
-        raise AuthoritySilent(authority.address, f"status {answer.status_code}, {kind or 'empty'}")
-    if len(answer.content) > ANSWER_LIMIT:
-        raise AuthoritySilent(authority.address, f"answer above {ANSWER_LIMIT} bytes")
-    at = stamped_at(answer.content, note, authority.trusted, nonce=asked.nonce)
-    return answer.content, at
+    answer = posted(client, authority.address, asked.body, within_s=TIMEOUT_S)
+    return answer, stamped_at(answer, note, authority.trusted, nonce=asked.nonce)
 
 
 class Stamping:
@@ -97,9 +135,7 @@ class Stamping:
     ) -> None:
         self._ledger, self._records, self._authority = ledger, records, authority
         self._clock = clock
-        self._client = httpx.Client(
-            timeout=TIMEOUT_S, verify=trusted(), trust_env=False, follow_redirects=False
-        )
+        self._client = client_of(TIMEOUT_S)
         self._ending = threading.Event()
         self._retry_at: datetime | None = None
         self._thread = threading.Thread(target=self._run, name="time-stamps", daemon=True)

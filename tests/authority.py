@@ -2,6 +2,7 @@
 
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ ess_cert_id_alg = sha256
 EXTENSIONS = (
     "basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=critical,timeStamping\n"
 )
+
+
+SLOW_S = 1.5
 
 
 @dataclass(eq=False)
@@ -54,6 +58,8 @@ class LocalAuthority:
                     "-queryfile", "query.tsq", "-out", "answer.tsr",
                 )  # fmt: skip
             body = bytearray((self.folder / "answer.tsr").read_bytes())
+        if self.fault == "slow":
+            time.sleep(SLOW_S)
         if self.fault == "flip":
             body[-20] ^= 1
         return 200, "application/timestamp-reply", bytes(body)
@@ -66,14 +72,14 @@ def openssl(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def make_authority(folder: Path, name: str) -> LocalAuthority:
+def make_authority(folder: Path, name: str, *, days: int = 1825) -> LocalAuthority:
     folder.mkdir(parents=True)
     (folder / "tsa.cnf").write_text(CONFIG.format(folder=folder), "utf-8")
     (folder / "ext.cnf").write_text(EXTENSIONS, "utf-8")
     (folder / "serial").write_text("01\n", "utf-8")
     openssl(
         folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key",
-        "-out", "ca.pem", "-subj", f"/CN={name} root", "-days", "3650",
+        "-out", "ca.pem", "-subj", f"/CN={name} root", "-days", str(2 * days),
     )  # fmt: skip
     openssl(
         folder, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr",
@@ -81,7 +87,7 @@ def make_authority(folder: Path, name: str) -> LocalAuthority:
     )  # fmt: skip
     openssl(
         folder, "x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-        "-CAcreateserial", "-out", "tsa.pem", "-days", "1825", "-extfile", "ext.cnf",
+        "-CAcreateserial", "-out", "tsa.pem", "-days", str(days), "-extfile", "ext.cnf",
     )  # fmt: skip
     return LocalAuthority(folder)
 

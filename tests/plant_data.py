@@ -68,6 +68,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "batch.reject": ("qa",),
     "batch.print-record": ("qa",),
     "batch.close-record": ("service",),
+    "batch.seal-record": ("service",),
     "batch.reopen": ("qa",),
     "amendment.correct": ("qa", "supervisor"),
     "amendment.comment": ("qa", "supervisor"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from pyhanko.keys import load_cert_from_pemder
+from asn1crypto import pem, x509
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
@@ -55,18 +56,24 @@ def without_exact_values(value: Any) -> Any:
     return [without_exact_values(one) for one in value] if isinstance(value, list) else value
 
 
-def authority(keys: Path) -> ValidationContext:
-    """Return the trust of a reader who was given the plant's authority."""
-    roots = [load_cert_from_pemder(str(keys / "seal-001" / "authority.pem"))]
-    return ValidationContext(trust_roots=roots, allow_fetching=False)
+def authority(keys: Path, *more: Path, at: datetime | None = None) -> ValidationContext:
+    """Return the trust of a reader who was given the plant's authority, and `more`; of `at`."""
+    paths = (keys / "seal-001" / "authority.pem", *more)
+    roots = [x509.Certificate.load(pem.unarmor(path.read_bytes())[2]) for path in paths]
+    return ValidationContext(trust_roots=roots, allow_fetching=False, moment=at)
 
 
-def holding(body: bytes, keys: Path) -> dict[str, bool]:
-    """Return for each seal whether it holds: whole, unchanged, and of this plant's authority."""
+def holding(body: bytes, keys: Path, *more: Path, at: datetime | None = None) -> dict[str, bool]:
+    """Return for each seal whether it holds: whole, unchanged, and of this plant's authority.
+
+    A reader who trusts no time-stamp authority (`more`) does not take a seal with its stamp.
+    """
     try:
-        found = PdfFileReader(BytesIO(body)).embedded_signatures
+        found = PdfFileReader(BytesIO(body)).embedded_regular_signatures
         return {
-            str(one.field_name): bool(validate_pdf_signature(one, authority(keys)).bottom_line)
+            str(one.field_name): bool(
+                validate_pdf_signature(one, authority(keys, *more, at=at)).bottom_line
+            )
             for one in found
         }
     except (PdfError, SignatureValidationError, ValueError):

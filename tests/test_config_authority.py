@@ -68,7 +68,7 @@ MAY: dict[str, set[str]] = {
     "service": {
         "order.receive", "order.withdraw", "bom.receive", "erp-material.receive",
         "customer.receive", "telemetry.seal", "lot.receive",
-        "batch.close-record",
+        "batch.close-record", "batch.seal-record",
         "clock.record-step", "erp-door.record-locked", "key.rotate",
         "person.record-failed-authentication", "person.record-authentication",
         "person.record-secret-change",

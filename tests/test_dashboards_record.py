@@ -21,7 +21,14 @@ from pypdf import PdfReader
 from core.batch.bundle import batch_streams
 from core.batch_record.model import BatchRecord, record_json
 from core.batch_record.read import read_record
-from core.certificate import AUTHORITY_FOR, SIGNER_FOR, seal_files
+from core.certificate import (
+    AUTHORITY_FOR,
+    RENEWED_BEFORE,
+    SIGNER_FOR,
+    ends,
+    seal_files,
+    seal_terms,
+)
 from core.ledger.export import export_streams
 from core.record_print import Prints
 from dashboards.record.bundle import record_files
@@ -124,16 +131,37 @@ def test_keys_are_for_their_owner_and_are_kept(tmp_path: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_expired_signer_is_made_anew_under_an_authority_that_lasts(tmp_path: Path) -> None:
+def test_signer_is_made_anew_a_year_before_it_ends_under_an_authority_that_lasts(
+    tmp_path: Path,
+) -> None:
     first = seal_files(tmp_path, "test", now=lambda: AT)
-    last_day = AT + SIGNER_FOR - timedelta(seconds=1)
+    renewal = AT + SIGNER_FOR - RENEWED_BEFORE
+    last_day = renewal - timedelta(seconds=1)
     assert seal_files(tmp_path, "test", now=lambda: last_day) == first
-    second = seal_files(tmp_path, "test", now=lambda: AT + SIGNER_FOR)
+    second = seal_files(tmp_path, "test", now=lambda: renewal)
     assert second.certificate.read_bytes() != first.certificate.read_bytes()
     assert second.authority.read_bytes() == first.authority.read_bytes()
     far = AT + AUTHORITY_FOR - SIGNER_FOR
     third = seal_files(tmp_path, "test", now=lambda: far)
     assert third.authority.read_bytes() != second.authority.read_bytes()
+
+
+def test_it_is_known_years_before_when_readers_need_another_authority(tmp_path: Path) -> None:
+    assert seal_terms(tmp_path) is None
+    first, at = seal_files(tmp_path, "test", now=lambda: AT), AT
+    terms = seal_terms(tmp_path)
+    assert terms is not None
+    assert (terms.made_at, terms.former) == (AT, 0)
+    while (at := at + RENEWED_BEFORE) < terms.followed_at:
+        made = seal_files(tmp_path, "test", now=lambda at=at: at)
+        assert made.authority.read_bytes() == first.authority.read_bytes()
+        assert ends(made.certificate) - at > RENEWED_BEFORE
+    made = seal_files(tmp_path, "test", now=lambda: terms.followed_at)
+    assert made.authority.read_bytes() != first.authority.read_bytes()
+    assert terms.authority_ends - terms.followed_at > timedelta(days=360), "both are trusted"
+    after = seal_terms(tmp_path)
+    assert after is not None
+    assert (after.made_at, after.former) == (terms.followed_at, 1)
 
 
 # -- routes --------------------------------------------------------------------------------------
@@ -157,7 +185,7 @@ def test_each_print_is_numbered_and_stands_in_the_ledger(
         assert f"Copy{number}" in text_of(answer.content)
         assert plant.services.keys is not None
         assert holding(answer.content, plant.services.keys) == {"plant": True}
-        assert plant.types()[-1] == "record.printed"
+        assert plant.types()[-2:] == ["record.printed", "record.sealed"]
     prints = plant.execution.nouns.get(Prints, batch)
     assert prints is not None
     assert [one.copy for one in prints.copies][-2:] == [done + 1, done + 2]

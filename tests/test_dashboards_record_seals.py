@@ -46,6 +46,10 @@ class Sealed:
     keys: Path
 
 
+def put(keys: Path, made: bytes, record: BatchRecord) -> bytes:
+    return Seal(keys, "tablets").put(lambda _: made, record, "copy 1").body
+
+
 @pytest.fixture(scope="module")
 def sealed(seeded_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Sealed:
     """The sealed print of a batch with a deviation, reviewed and released."""
@@ -59,7 +63,7 @@ def sealed(seeded_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Sea
         rows = [row for one in batch_streams(ledger, batch) for row in ledger.stream_raw(one)]
     entries = b"".join(body + b"\n" for _, body in sorted(rows))
     keys = folder / "keys"
-    body = Seal(keys, "tablets").put(pdf(record, COPY, inside), record, "copy 1")
+    body = put(keys, pdf(record, COPY, inside), record)
     return Sealed(record, inside, entries, body, keys)
 
 
@@ -90,13 +94,13 @@ def test_each_seal_names_the_signer_and_covers_the_file_up_to_it(sealed: Sealed)
 def test_seals_do_not_hold_under_the_authority_of_another_plant(
     sealed: Sealed, tmp_path: Path
 ) -> None:
-    Seal(tmp_path, "other").put(pdf(sealed.record, COPY), sealed.record, "copy 1")
+    put(tmp_path, pdf(sealed.record, COPY), sealed.record)
     assert not any(holding(sealed.body, tmp_path).values())
 
 
 def test_a_batch_that_nobody_decided_has_the_plants_seal_alone(sealed: Sealed) -> None:
     undecided = msgspec.structs.replace(sealed.record, signatures=())
-    body = Seal(sealed.keys, "tablets").put(pdf(undecided, COPY), undecided, "copy 1")
+    body = put(sealed.keys, pdf(undecided, COPY), undecided)
     assert holding(body, sealed.keys) == {"plant": True}
 
 
@@ -106,7 +110,7 @@ def test_no_flipped_bit_leaves_a_seal_intact(sealed: Sealed) -> None:
     """A thousand bits in the signed ranges; those between them are the signature's own text."""
     page = typst.compile(b"Record", format="pdf", pdf_standards="a-3b", ignore_system_fonts=True)
     undecided = msgspec.structs.replace(sealed.record, signatures=())
-    body = Seal(sealed.keys, "tablets").put(page, undecided, "copy 1")
+    body = put(sealed.keys, page, undecided)
     trust = authority(sealed.keys)
     assert intact(body, trust)
     inside = flipped(body, FLIPS, trust)
@@ -205,8 +209,11 @@ def check_widget(field: Any) -> None:
 def test_verapdf_accepts_the_sealed_file_and_refuses_what_lacks_a_promise(
     sealed: Sealed, tmp_path: Path
 ) -> None:
+    undecided = msgspec.structs.replace(sealed.record, signatures=())
+    unsealed = pdf(undecided, COPY, sealed.inside)
     files = {
         "sealed": sealed.body,
+        "sealed by the plant alone": put(sealed.keys, unsealed, undecided),
         "unsealed": pdf(sealed.record, COPY, sealed.inside),
         "written anew": without(sealed.body),
         "no metadata": without(sealed.body, "/Metadata"),
@@ -214,7 +221,7 @@ def test_verapdf_accepts_the_sealed_file_and_refuses_what_lacks_a_promise(
     for name, body in files.items():
         (tmp_path / name).write_bytes(body)
     found = dict(zip(files, judged(*(tmp_path / name for name in files)), strict=True))
-    for name in ("sealed", "unsealed"):
+    for name in ("sealed", "sealed by the plant alone", "unsealed"):
         assert found[name]["broken"] == [], name
         assert found[name]["compliant"], name
         assert found[name]["checks"] > found[name]["rules"] > 100, name

@@ -21,8 +21,7 @@ from core.ledger.timestamp import (
     to_receipt,
 )
 from core.ledger.writer import Writer
-from dashboards.serving import authority as authority_of
-from erp.timestamp import Authority, AuthoritySilent, Stamping, ask
+from erp.timestamp import Authority, AuthoritySilent, Stamping, ask, authority_of
 from tests.authority import LocalAuthority, make_authority, openssl, serving
 from tests.floor import MovedClock
 from tests.ledgers import KEY, draft, fill, job, reading, writing

@@ -84,6 +84,8 @@ HOME: dict[str, tuple[str, ...]] = {
     "typst": ("dashboards/record/",),
     "xlsxwriter": ("dashboards/finance/",),
     "pyhanko": ("dashboards/record/",),
+    "pyhanko_certvalidator": ("dashboards/record/",),
+    "asn1crypto": ("dashboards/record/",),
     "segno": ("dashboards/",),
     "markdown_it": ("dashboards/", "analytics/books/"),
 }

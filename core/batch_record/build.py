@@ -19,6 +19,7 @@ from core.batch_record.model import (
     PrintLogged,
     RevisionRecord,
     RuleHeld,
+    SealLogged,
     Yield,
 )
 from core.batch_record.sources import Sources
@@ -27,6 +28,7 @@ from core.deviation import Deviation
 from core.material import Lot
 from core.quantity import plain
 from core.recipe import StepKind
+from core.record_print import Sealing
 from core.refusal import Attempt
 from core.release import RulePassed
 
@@ -205,8 +207,15 @@ def _prints(it: Sources) -> tuple[PrintLogged, ...]:
             content_sha256=one.content_sha256,
             why=one.why,
             printed=it.deed(one.by, one.at, entry=one.seq),
+            sealed=None if one.sealed is None else _sealed(one.sealed),
         )
         for one in (it.prints.copies if it.prints else ())
+    )
+
+
+def _sealed(it: Sealing) -> SealLogged:
+    return SealLogged(
+        file_sha256=it.file_sha256, until=it.until, stamped_by=it.stamped_by, why=it.why
     )
 
 

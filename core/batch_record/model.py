@@ -306,7 +306,19 @@ class MatrixRow(Struct, frozen=True, kw_only=True):
     missing: str | None
 
 
-class PrintLogged(Struct, frozen=True, kw_only=True):
+class SealLogged(Struct, frozen=True, kw_only=True):
+    """The file of a copy as it was handed out: its hash, and until when its seals can be checked.
+
+    `stamped_by` names the authority whose time stamp it bears; else `why` says why there is none.
+    """
+
+    file_sha256: str
+    until: datetime
+    stamped_by: str
+    why: str
+
+
+class PrintLogged(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An earlier numbered copy."""
 
     copy: int
@@ -314,6 +326,7 @@ class PrintLogged(Struct, frozen=True, kw_only=True):
     content_sha256: str
     why: str
     printed: Deed
+    sealed: SealLogged | None = None
 
 
 class RevisionRecord(Struct, frozen=True, kw_only=True):

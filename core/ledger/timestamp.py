@@ -87,6 +87,17 @@ def stamped_at(
     Raises:
         TimestampBroken: the answer is no stamp of this note by this authority.
     """
+    return stamped_digest(answer, sha256(note.encode("utf-8")).digest(), trusted, nonce=nonce)
+
+
+def stamped_digest(
+    answer: bytes, digest: bytes, trusted: Certificates, *, nonce: int | None = None
+) -> datetime:
+    """Return when the authority saw a SHA-256, by its own clock.
+
+    Raises:
+        TimestampBroken: the answer is no stamp of it by this authority.
+    """
     builder = VerifierBuilder(roots=list(trusted), nonce=nonce)
     try:
         response = decode_timestamp_response(answer)
@@ -95,7 +106,7 @@ def stamped_at(
         found = response.tst_info
         if found.message_imprint.hash_algorithm.dotted_string not in HASH_OIDS:
             raise TimestampBroken("it is not over a SHA-256")
-        builder.build().verify_message(response, note.encode("utf-8"))
+        builder.build().verify(response, digest)
     except (VerificationError, ValueError) as fault:
         raise TimestampBroken(str(fault).rstrip(".")) from fault
     return found.gen_time

@@ -1,13 +1,17 @@
 """The keeping of evidence: `backup`, `restore`, `migrate`, `export`, `verify`, `rebuild`."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.errors import MesError
 from dashboards.cli.terminal import Data, give_up, ledger_of, say
+
+if TYPE_CHECKING:
+    from erp.file_stamps import FileStamps
 
 app = typer.Typer()
 
@@ -115,7 +119,8 @@ def export(
         if batch is None:
             export_bundle(ledger, out, vkey=vkey.text, files=files, key=key)
         else:
-            files |= record_files(ledger, batch, data / "keys")
+            with _stamps() as stamps:
+                files |= record_files(ledger, batch, data / "keys", stamps=stamps)
             streams = batch_streams(ledger, batch)
             export_streams(
                 ledger, streams, out, vkey=vkey.text, anchors=[stamped, *sizes], files=files,
@@ -132,6 +137,53 @@ def export(
         say(f"{stamped} entries of it are time-stamped: openssl ts -verify -in {stamp}.tsr")
         say(f"    -data {stamp}.note -CAfile THE_AUTHORITYS_ROOT.pem")
     say(f"{out}: written. Check it anywhere with: python3 {out / 'verify.py'} {out}")
+
+
+@contextmanager
+def _stamps() -> Iterator["FileStamps | None"]:
+    """Give the time-stamp authority that the environment names, None for none."""
+    from config.settings import Settings
+    from erp.file_stamps import FileStamps
+    from erp.timestamp import authority_of
+
+    authority = authority_of(Settings())
+    if authority is None:
+        yield None
+        return
+    stamps = FileStamps(authority)
+    try:
+        yield stamps
+    finally:
+        stamps.close()
+
+
+@app.command()
+def stamp(
+    *,
+    file: Annotated[Path, typer.Argument(help="a sealed PDF of this plant")],
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="a new file")],
+) -> None:
+    """Add a time stamp to a sealed PDF: the first one, or another before the last one ends.
+
+    BATCHWRIGHT_TSA_URL and BATCHWRIGHT_TSA_CERTIFICATES name the authority. What the file holds
+    stays as it is, byte for byte; the stamp is put behind it.
+    """
+    from dashboards.record.bundle import ledger_name
+    from dashboards.record.seal import Seal
+
+    keys = data / "keys"
+    try:
+        with _stamps() as stamps:
+            if stamps is None:
+                raise give_up("No time-stamp authority is named. Set BATCHWRIGHT_TSA_URL.")
+            done = Seal(keys, ledger_name(keys), stamps).stamped_later(file.read_bytes())
+        with out.open("xb") as written:
+            written.write(done.body)
+    except (MesError, OSError, ValueError) as fault:
+        raise give_up(fault) from fault
+    say(f"{out}: stamped by {done.hold.stamped_by}. Its seals can be checked until")
+    say(f"    {done.hold.until.isoformat(' ', 'seconds')}. Stamp it again before then.")
 
 
 def _size_of(anchor: Path) -> int:

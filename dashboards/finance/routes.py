@@ -87,4 +87,4 @@ def _made(plant: PlantServices, periods: Periods, period: str, *, form: Form, nu
     if form == "xlsx":
         return workbook(periods.report(period, it), periods.rows(it))
     assert plant.keys is not None, plant
-    return sealed(periods.report(period, it), plant.keys)
+    return sealed(periods.report(period, it), plant.keys, plant.stamps)

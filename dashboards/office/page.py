@@ -30,6 +30,7 @@ from dashboards.office.master_view import drift_view, records_view, versions_vie
 from dashboards.office.policy import ask_policy, history, in_force, ready_profiles
 from dashboards.office.policy_form import PolicyForm
 from dashboards.office.policy_view import Look, history_view, profiles_view, standing_view
+from dashboards.office.seals import seal_rows, seals_view
 from dashboards.palette import State
 from dashboards.plant import PlantServices
 from dashboards.review.evidence import pane
@@ -145,7 +146,9 @@ class OfficePage:
             return self._master()
         if self._asked.view == "keys":
             erp = _no_erp() if self._boundary is None else self._keys()
-            return parts.join(self._log_keys(), erp)
+            plant = self._plant
+            seals = seal_rows(plant.keys, plant.stampers, now(), plant.zone)
+            return parts.join(self._log_keys(), seals_view(seals, plant.zone), erp)
         rules, at = self._rules(), now()
         return parts.join(
             standing_view(rules, at, self._look),

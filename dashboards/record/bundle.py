@@ -9,6 +9,7 @@ from core.clock import now
 from core.ledger.store import Ledger
 from dashboards.record.closing import closed_json
 from dashboards.record.seal import Seal
+from dashboards.record.stamp import Stamps
 from dashboards.record.typeset import Attached, Copy, pdf
 
 
@@ -47,8 +48,12 @@ def attachments(ledger: Ledger, record: BatchRecord) -> tuple[Attached, ...]:
     )
 
 
-def record_files(ledger: Ledger, batch: str, keys: Path) -> dict[str, bytes]:
+def record_files(
+    ledger: Ledger, batch: str, keys: Path, *, stamps: Stamps | None = None
+) -> dict[str, bytes]:
     """Return a batch's record for its bundle; the PDF bears the seals, and no copy number.
+
+    `stamps` is the time-stamp authority, where one is named.
 
     Raises:
         Unknown: no such batch.
@@ -57,10 +62,13 @@ def record_files(ledger: Ledger, batch: str, keys: Path) -> dict[str, bytes]:
     """
     record = read_record(ledger, batch)
     copy = Copy(number=None, by="export", at=now())
-    made = pdf(record, copy, attachments(ledger, record))
+    inside = attachments(ledger, record)
+    sealed = Seal(keys, ledger_name(keys), stamps).put(
+        lambda hold: pdf(record, copy, inside, hold), record, "exported"
+    )
     files = {
         "record.json": record_json(record),
-        "record.pdf": Seal(keys, ledger_name(keys)).put(made, record, "exported"),
+        "record.pdf": sealed.body,
     }
     for one in record.revisions:
         files[f"record-{one.revision}.json"] = closed_json(ledger, batch, one.revision)

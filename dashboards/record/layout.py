@@ -11,6 +11,7 @@ from core.batch_record.model import BatchRecord, facts_of
 from dashboards.record.blocks import (
     Block,
     Card,
+    Cell,
     Facts,
     Note,
     Section,
@@ -273,13 +274,24 @@ def _prints(found: Sequence[Facts]) -> tuple[Block, ...]:
             cell(one["copy"]),
             cell(deed(one["printed"])),
             cell(one["why"] or "first copy"),
-            cell(one["content_sha256"], "mono"),
-            cell(one["size"]),
+            lines((one["content_sha256"], "mono"), (f"at {one['size']} entries", "muted")),
+            _file(one.get("sealed")),
         )
         for one in found
     )
-    head = ("Copy", "Printed by, at, entry", "Reason", "SHA-256 of its JSON", "Ledger size")
-    return (Table(title="Print log", head=head, rows=rows, widths=(0, 1.3, 1.2, 2, 0), right=(4,)),)
+    head = ("Copy", "Printed by, at, entry", "Reason", "SHA-256 of its JSON, ledger size",
+            "SHA-256 of its file, seals")  # fmt: skip
+    return (Table(title="Print log", head=head, rows=rows, widths=(0, 1.2, 1, 1.6, 1.6)),)
+
+
+def _file(it: Facts | None) -> Cell:
+    """Return what is known of a copy's file."""
+    if it is None:
+        return cell("not recorded")
+    by = f", time-stamped by {it['stamped_by']}" if it["stamped_by"] else ""
+    until = f"can be checked until {it['until']}{by}"
+    why = [(f"no time stamp: {it['why']}", "muted")] if it["why"] else []
+    return lines((it["file_sha256"], "mono"), (until, ""), *why)
 
 
 def _checkpoint(it: Facts) -> tuple[Block, ...]:

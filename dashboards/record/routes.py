@@ -1,6 +1,9 @@
 """Where QA gets the batch record: `record.pdf`, numbered and sealed, and `record.json`."""
 
+import logging
 import uuid
+from hashlib import sha256
+from secrets import token_hex
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Response
@@ -8,20 +11,21 @@ from fastapi.responses import PlainTextResponse
 
 from core.batch_record.model import BatchRecord, record_json, record_sha256
 from core.batch_record.read import read_record
-from core.errors import LedgerBroken, Refused, Unknown
+from core.errors import LedgerBroken, MesError, Refused, Unknown
 from core.execution import Actor, Execution
-from core.record_print import CopyNeedsReason, PrintRecord, Prints
+from core.record_print import CopyNeedsReason, PrintRecord, Prints, SealRecord
 from dashboards.names import Names
 from dashboards.plant import PlantServices
 from dashboards.record.bundle import attachments
-from dashboards.record.closing import closed_json
-from dashboards.record.seal import Seal
+from dashboards.record.closing import ARCHIVE, closed_json
+from dashboards.record.seal import Seal, Sealed
 from dashboards.record.typeset import Copy, pdf
 from dashboards.security import Gate
 from dashboards.session import Login
 
 PATH = "/review/batch/{batch}/record"
 ANCHOR_WAIT_S = 10
+log = logging.getLogger("batchwright.record")
 
 
 def print_copy(execution: Execution, record: BatchRecord, actor: Actor, *, why: str = "") -> Copy:
@@ -48,6 +52,27 @@ def print_copy(execution: Execution, record: BatchRecord, actor: Actor, *, why: 
     kept = execution.writer.record_anchor(command.size, place, command.root, at=made.at)
     kept.result(ANCHOR_WAIT_S)
     return Copy(number=made.copy, by=Names(execution).full(made.by), at=made.at, why=made.why)
+
+
+def note_sealed(execution: Execution, batch: str, copy: Copy, sealed: Sealed) -> None:
+    """Record the file of a copy before it is handed out, and until when it can be checked.
+
+    It is the server's word beside the print that stands already: where a plant has not adopted
+    this action yet, the print log says that the file is not recorded.
+    """
+    assert copy.number is not None, batch
+    command = SealRecord(
+        batch=batch,
+        copy=copy.number,
+        file_sha256=sha256(sealed.body).hexdigest(),
+        until=sealed.hold.until,
+        stamped_by=sealed.hold.stamped_by,
+        why=sealed.hold.why,
+    )
+    try:
+        execution.submit(command, actor=ARCHIVE, idem=f"seal:{batch}:{copy.number}:{token_hex(8)}")
+    except MesError:
+        log.exception("event=seal-not-recorded batch=%s copy=%d", batch, copy.number)
 
 
 def router(plant: PlantServices, gate: Gate) -> APIRouter:
@@ -88,9 +113,12 @@ def router(plant: PlantServices, gate: Gate) -> APIRouter:
             return PlainTextResponse(str(refusal), 409)
         except Refused as refusal:
             return PlainTextResponse(str(refusal), 403)
-        made = pdf(record, copy, attachments(plant.ledger, record))
-        sealed = Seal(plant.keys, plant.name).put(made, record, f"copy {copy.number}")
-        return _file(sealed, "application/pdf", f"record-{batch}-copy-{copy.number}.pdf")
+        inside = attachments(plant.ledger, record)
+        sealed = Seal(plant.keys, plant.name, plant.stamps).put(
+            lambda hold: pdf(record, copy, inside, hold), record, f"copy {copy.number}"
+        )
+        note_sealed(plant.execution, batch, copy, sealed)
+        return _file(sealed.body, "application/pdf", f"record-{batch}-copy-{copy.number}.pdf")
 
     return routes
 

@@ -19,6 +19,7 @@ from core.batch_record.model import BatchRecord, record_sha256
 from dashboards.record.blocks import Card, Section
 from dashboards.record.layout import layout
 from dashboards.record.signs import mapped, texts, visible
+from dashboards.record.stamp import Hold
 
 BLOCKS = Path(__file__).with_name("blocks.typ")
 TEMPLATE = Path(__file__).with_name("record.typ")
@@ -85,8 +86,27 @@ def qr(text: str) -> str:
     return out.getvalue().decode()
 
 
-def pdf(record: BatchRecord, copy: Copy, attached: Sequence[Attached] = ()) -> bytes:
-    """Return the record as PDF, not sealed yet: the same bytes for the same record and copy."""
+def hold_text(hold: Hold, zone: ZoneInfo) -> str:
+    """Return until when a file's seals can be checked, as the paper says it."""
+    until = local(hold.until, zone)
+    if hold.stamped_by:
+        return (
+            f"The seals of this file are time-stamped by {hold.stamped_by}. They can be checked"
+            f" until {until}, and for longer where the file is stamped again before then."
+        )
+    return (
+        f"The seals of this file have no time stamp: {hold.why}. They can be checked until {until},"
+        " and for longer where the file is stamped before then."
+    )
+
+
+def pdf(
+    record: BatchRecord, copy: Copy, attached: Sequence[Attached] = (), hold: Hold | None = None
+) -> bytes:
+    """Return the record as PDF, not sealed yet: the same bytes for the same record and copy.
+
+    `hold` says until when its seals will hold; without it, it is not meant to be sealed.
+    """
     zone, head = ZoneInfo(record.header.zone), record.header
     about = {
         "batch": head.batch,
@@ -100,6 +120,7 @@ def pdf(record: BatchRecord, copy: Copy, attached: Sequence[Attached] = ()) -> b
         "at": local(copy.at, zone),
         "why": copy.why,
         "content_sha256": record_sha256(record),
+        "seals": "This file bears no seal." if hold is None else hold_text(hold, zone),
     }
     sections = layout(record, lambda at: local(at, zone))
     inputs = {"qr": qr(record.checkpoint.note)}

@@ -67,13 +67,16 @@ def records_of(ledger: Ledger) -> Records:
         return _RECORDS.setdefault(ledger, Records())
 
 
-def record(ledger: Ledger, batch: str, zone: ZoneInfo) -> Markup:
-    """Return a batch's whole record, with the way to its print above it."""
+def record(ledger: Ledger, batch: str, zone: ZoneInfo, *, seals: str = "") -> Markup:
+    """Return a batch's whole record, with the way to its print above it.
+
+    `seals` says until when the seals of a copy can be checked.
+    """
     found = records_of(ledger).get(ledger, batch, zone)
-    return _print_form(found.record) + found.html
+    return _print_form(found.record, seals) + found.html
 
 
-def _print_form(it: BatchRecord) -> Markup:
+def _print_form(it: BatchRecord, seals: str) -> Markup:
     """Return what prints the next copy; from the second one on it asks for a reason."""
     batch, copy = it.header.batch, len(it.prints) + 1
     reason = Markup("")
@@ -94,7 +97,7 @@ def _print_form(it: BatchRecord) -> Markup:
         '<form class="tools print" method="post" action="/review/batch/{}/record.pdf">{}'
         '<button type="submit" data-testid="print">Print copy {} as PDF</button>{}</form>'
     ).format(batch, reason, copy, Markup(" ").join(links))
-    return form + _closed(it)
+    return form + parts.paragraph(seals, muted=True) + _closed(it)
 
 
 def _closed(it: BatchRecord) -> Markup:

@@ -15,6 +15,7 @@ from dashboards.components.signature_dialog import SignatureDialog
 from dashboards.names import Names
 from dashboards.palette import State
 from dashboards.plant import PlantServices
+from dashboards.record.seal import outlook
 from dashboards.review.amend_draw import amendments_panel
 from dashboards.review.desk import (
     AMENDMENT,
@@ -84,7 +85,8 @@ class RecordPage:
         file = self._desk.file
         self._about.object = parts.markup(about(file, whole=True))
         plant = self._plant
-        shown = parts.markup(record(plant.ledger, file.batch.batch, plant.zone))
+        seals = outlook(plant.keys, plant.stamps, plant.zone) if plant.keys else ""
+        shown = parts.markup(record(plant.ledger, file.batch.batch, plant.zone, seals=seals))
         if shown != self._record.object:
             self._record.object = shown
 
