@@ -6,8 +6,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+from core.clock import now
 
 CONFIG = """
 [tsa]
@@ -38,7 +46,9 @@ class LocalAuthority:
 
     folder: Path
     address: str = ""
+    port: int = 0
     asked: int = 0
+    lists: int = 0
     fault: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -72,10 +82,12 @@ def openssl(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def make_authority(folder: Path, name: str, *, days: int = 1825) -> LocalAuthority:
+def make_authority(folder: Path, name: str, *, days: int = 1825, port: int = 0) -> LocalAuthority:
+    """Make an authority; with a port, its certificate says that its revocation list is there."""
     folder.mkdir(parents=True)
     (folder / "tsa.cnf").write_text(CONFIG.format(folder=folder), "utf-8")
-    (folder / "ext.cnf").write_text(EXTENSIONS, "utf-8")
+    where = f"crlDistributionPoints=URI:http://127.0.0.1:{port}/ca.crl\n" if port else ""
+    (folder / "ext.cnf").write_text(EXTENSIONS + where, "utf-8")
     (folder / "serial").write_text("01\n", "utf-8")
     openssl(
         folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key",
@@ -89,7 +101,25 @@ def make_authority(folder: Path, name: str, *, days: int = 1825) -> LocalAuthori
         folder, "x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
         "-CAcreateserial", "-out", "tsa.pem", "-days", str(days), "-extfile", "ext.cnf",
     )  # fmt: skip
-    return LocalAuthority(folder)
+    (folder / "ca.crl").write_bytes(none_revoked(folder, now()))
+    return LocalAuthority(folder, port=port)
+
+
+def none_revoked(folder: Path, at: datetime) -> bytes:
+    """Return the list that an authority which has revoked nothing publishes, DER."""
+    key = load_pem_private_key((folder / "ca.key").read_bytes(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    issuer = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+    above = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())  # type: ignore[arg-type]
+    made = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.subject)
+        .last_update(at - timedelta(minutes=5))
+        .next_update(at + timedelta(days=7))
+        .add_extension(x509.CRLNumber(1), critical=False)
+        .add_extension(above, critical=False)
+    )
+    return made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 @contextmanager
@@ -104,10 +134,21 @@ def serving(authority: LocalAuthority) -> Iterator[LocalAuthority]:
             self.end_headers()
             self.wfile.write(body)
 
+        def do_GET(self) -> None:
+            authority.lists += 1
+            if authority.fault == "no list":
+                self.send_error(404)
+                return
+            body = (authority.folder / self.path.removeprefix("/")).read_bytes()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", authority.port), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     authority.address = f"http://127.0.0.1:{server.server_address[1]}/tsa"

@@ -19,7 +19,7 @@ import pytest
 from pypdf import PdfReader
 
 from core.batch.bundle import batch_streams
-from core.batch_record.model import BatchRecord, record_json
+from core.batch_record.model import BatchRecord, PrintLogged, record_json
 from core.batch_record.read import read_record
 from core.certificate import (
     AUTHORITY_FOR,
@@ -106,6 +106,44 @@ def test_a_sign_that_no_font_has_is_named_alone_and_stops_nothing(record: BatchR
     changed = msgspec.structs.replace(exception, says="Private \U000f0000 sign, größer ≥ 3 Ω.")
     made = text_of(pdf(msgspec.structs.replace(record, exceptions=(changed,)), COPY))
     assert squeezed("Private U+F0000 sign, größer ≥ 3 Ω.") in made
+
+
+@pytest.mark.requirement("I7")
+def test_no_word_and_no_text_is_cut_however_long_it_is(record: BatchRecord) -> None:
+    """Names as long as they may be, without a place to break, and reasons of 2,000 signs."""
+    word, text = "W" * 64, " ".join(["weighed"] * 250)
+    change = msgspec.structs.replace
+    [deviation], step = record.deviations, next(one for one in record.steps if one.weighings)
+    weighing = change(
+        step.weighings[0], lot=word, container=word, scale=word, certificate=word, raw=word,
+        name=word, by=word,
+    )  # fmt: skip
+    lot = change(
+        record.materials[0], material=word, lot=word, supplier=word, containers=(word,) * 9
+    )
+    said = change(deviation, deviation=word, says=text, why=text, assessment=text, lots=(word,) * 9)
+    copy = PrintLogged(copy=1, size=1, content_sha256="ab" * 32, why=text, printed=deviation.raised)
+    changed = change(
+        record, header=change(record.header, product_name=word * 3, recipe=word),
+        materials=(lot,), steps=(change(step, title=word * 3, weighings=(weighing,)),),
+        deviations=(said,), prints=(copy,), signatures=(), risks=(), attempts=(), gates=(),
+        rules=(),
+        completeness=(), exceptions=(),
+    )  # fmt: skip
+    pages = PdfReader(BytesIO(pdf(changed, Copy(number=1, by=f"{word} ({word})", at=AT)))).pages
+    longest, lowest, words = 0, 1e9, 0
+
+    def seen(text: str, _: object, place: list[float], *__: object) -> None:
+        nonlocal longest, lowest, words
+        if text.strip():
+            longest = max([longest, *(len(one) for one in re.findall("W+", text))])
+            lowest, words = min(lowest, place[5]), words + text.count("weighed")
+
+    for page in pages:
+        page.extract_text(visitor_text=seen)
+    assert 20 < longest <= 64, "a line of W takes at most the width of the page"
+    assert lowest > 20
+    assert words == 4 * 250
 
 
 def test_it_asks_for_archival_pdf(record: BatchRecord) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,16 @@ from core.batch.correct import CorrectValue
 from core.batch.reopen import AddComment, ReleaseAmendment, ReopenBatch
 from core.batch_record.model import BatchRecord, facts_of, record_json
 from core.batch_record.read import read_record
+from core.capa import LinkCapa, ReportCapa
+from core.errors import WrongState
+from core.execution import Actor
 from core.ledger.export import export_streams
-from core.record_print import Prints
+from core.record_print import Prints, SealRecord
 from dashboards.record.bundle import record_files
 from dashboards.record.closing import ARCHIVE, OtherForm, close_revisions, closed_json
 from dashboards.record.draw import drawn
 from dashboards.record.layout import layout
+from dashboards.record.routes import print_copy
 from dashboards.record.signs import visible
 from dashboards.record.typeset import Copy, local, pdf
 from dashboards.review.full_record import records_of
@@ -36,6 +41,7 @@ from tests.verifier import stand_alone
 
 COPY = Copy(number=1, by="Quinn", at=AT)
 ZONE = ZoneInfo("Europe/Berlin")
+UNTIL = datetime(2028, 11, 23, 8, tzinfo=UTC)
 
 
 def page_of(record: BatchRecord) -> str:
@@ -142,6 +148,66 @@ def test_closed_revision_stays_byte_for_byte_after_an_amendment(floor: Floor) ->
     assert json.loads(first)["amendments"] == []
     check_same(record_of(floor, batch))
     assert [one.actor for one in ledger.stream(f"record/{batch}")] == [ARCHIVE.person] * 2
+
+
+@pytest.mark.requirement("G4", "I1")
+def test_action_of_the_quality_system_stands_beside_its_deviation_everywhere(floor: Floor) -> None:
+    batch = deviated(floor)
+    [name] = floor.batch(batch).deviations
+    ledger, where = floor.execution.ledger, "https://qms.example/CA-77"
+    before = records_of(ledger).get(ledger, batch, ZONE)
+    link = LinkCapa(deviation=name, capa="CA-77", address=where, why="The scale drifts again.")
+    floor.act(link, "quinn", station="office")
+    floor.act(ReportCapa(deviation=name, capa="CA-77", status="in_work"), "quinn", station="office")
+    record = record_of(floor, batch)
+    [capa] = record.deviations[0].capas
+    assert (capa.capa, capa.address, capa.status) == ("CA-77", where, "in_work")
+    assert capa.linked.by == "quinn"
+    check_same(record)
+    assert "CA-77, in work" in records_of(ledger).get(ledger, batch, ZONE).html
+    assert "CA-77" not in before.html
+    assert f"capa-link/{name}" in batch_streams(ledger, batch)
+
+
+@pytest.mark.requirement("I7")
+def test_print_log_says_until_when_each_copy_can_be_checked_and_by_whose_stamp(
+    floor: Floor,
+) -> None:
+    batch = deviated(floor)
+    seal(floor, batch, refused="not printed")
+    for number in (1, 2, 3):
+        print_copy(floor.execution, record_of(floor, batch), Actor("quinn", "office"), why="Shelf.")
+        if number < 3:
+            seal(floor, batch, copy=number, stamped_by="tsa.example" if number == 2 else "")
+    seal(floor, batch, refused="sealed already")
+    record = record_of(floor, batch)
+    first, second, third = (one.sealed for one in record.prints)
+    assert first is not None
+    assert second is not None
+    assert third is None, "its file was never handed out"
+    assert (first.stamped_by, first.why) == ("", "no time-stamp authority is named")
+    assert (second.stamped_by, second.why) == ("tsa.example", "")
+    assert (first.file_sha256, first.until) == ("ab" * 32, UNTIL)
+    check_same(record)
+    page = page_of(record)
+    assert "can be checked until 2028-11-23 09:00:00 +01:00, time-stamped by tsa.example" in page
+    assert "no time stamp: no time-stamp authority is named" in page
+    assert "not recorded" in page
+
+
+def seal(
+    floor: Floor, batch: str, *, copy: int = 1, stamped_by: str = "", refused: str = ""
+) -> None:
+    """Record the file of a copy, as the server does; `refused` is in the sentence that says no."""
+    why = "" if stamped_by else "no time-stamp authority is named"
+    command = SealRecord(
+        batch=batch, copy=copy, file_sha256="ab" * 32, until=UNTIL, stamped_by=stamped_by, why=why
+    )
+    if refused:
+        with pytest.raises(WrongState, match=refused):
+            floor.act(command, ARCHIVE.person, station=None)
+        return
+    floor.act(command, ARCHIVE.person, station=None)
 
 
 def amend(floor: Floor, batch: str) -> None:

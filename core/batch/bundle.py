@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from core.access import ProviderIdentity, identity_name
 from core.batch.amendment import amendments
 from core.batch.state import Batch
+from core.capa import CapaLinks
 from core.equipment import Equipment
 from core.errors import Unknown
 from core.ledger.rotation import STREAM as KEYS_OF_LOG
@@ -15,8 +16,9 @@ from core.signature_check import SIGNED, signature_in
 
 
 def batch_streams(ledger: Ledger, name: str) -> list[str]:
-    """Return a batch's streams: itself, its amendments, order, recipe, deviations, lots, scale,
-    refusals, prints, the log's keys, and the passkeys and accounts that signed in them.
+    """Return a batch's streams: itself, its amendments, order, recipe, deviations, their links to
+    the quality system, lots, scale, refusals, prints, the log's keys, and the passkeys and
+    accounts that signed in them.
 
     A stream that has no entry is left out.
 
@@ -35,6 +37,7 @@ def batch_streams(ledger: Ledger, name: str) -> list[str]:
         f"order/{batch.order}",
         f"recipe/{batch.recipe}",
         *(f"deviation/{one}" for one in batch.deviations),
+        *(f"{CapaLinks.KIND}/{one}" for one in batch.deviations),
         *(f"lot/{one}" for one in sorted({one.lot for one in weighings})),
         *(f"equipment/{one}" for one in sorted({one.scale for one in weighings})),
         *([f"equipment/{room.scale}"] if room and room.scale and not weighings else []),

@@ -10,6 +10,7 @@ from core.batch_record.model import (
     FORM,
     AttemptRecord,
     BatchRecord,
+    CapaRecord,
     CheckpointShown,
     DeviationRecord,
     ExceptionRecord,
@@ -148,6 +149,15 @@ def _deviation(it: Sources, one: Deviation) -> DeviationRecord:
         disposition=None if one.disposition is None else one.disposition.value,
         assessment=one.assessment,
         dispositioned=decided,
+        capas=tuple(
+            CapaRecord(
+                capa=each.capa,
+                address=each.address,
+                status=each.status,
+                linked=it.deed(each.linked_by, each.linked_at),
+            )
+            for each in it.capas.get(one.deviation, ())
+        ),
     )
 
 

@@ -8,7 +8,7 @@ Source:
 
 from collections.abc import Sequence
 
-from core.batch_record.model import DeviationRecord, Labels, MatrixRow, StepRecord, Yield
+from core.batch_record.model import DeviationRecord, Labels, MatrixRow, StepRecord, Weighing, Yield
 from core.recipe import StepKind
 
 CONTENT = (
@@ -62,6 +62,11 @@ def _steps(word: str, names: Sequence[str]) -> str:
     return f"{word} {', '.join(names)}"
 
 
+def _counted(step: StepRecord) -> list[Weighing]:
+    """Return the weighings that count: one that was taken back or done again is no evidence."""
+    return [one for one in step.weighings if one.void is None]
+
+
 def _lacking(says: str, names: Sequence[str]) -> str | None:
     return f"{says} {', '.join(names)}" if names else None
 
@@ -85,9 +90,9 @@ def _lots(steps: Sequence[StepRecord]) -> Found:
     evidence = [
         f"step {one.step}: lot {lot} of {one.material}"
         for one in steps
-        for lot in sorted({weighing.lot for weighing in one.weighings})
+        for lot in sorted({weighing.lot for weighing in _counted(one)})
     ]
-    idle = [one.step for one in steps if one.kind == StepKind.WEIGH and not one.weighings]
+    idle = [one.step for one in steps if one.kind == StepKind.WEIGH and not _counted(one)]
     if not evidence and not idle:
         return [], "no component is recorded"
     return evidence, _lacking("lot at steps", idle)
@@ -97,9 +102,9 @@ def _weights(steps: Sequence[StepRecord]) -> Found:
     evidence = [
         f"entry {weighing.entry}: {weighing.net.text} on {weighing.scale}, {weighing.certificate}"
         for one in steps
-        for weighing in one.weighings
+        for weighing in _counted(one)
     ]
-    idle = [one.step for one in steps if one.kind == StepKind.WEIGH and not one.weighings]
+    idle = [one.step for one in steps if one.kind == StepKind.WEIGH and not _counted(one)]
     if not evidence and not idle:
         return [], "no weighing is recorded"
     return evidence, _lacking("weight at steps", idle)

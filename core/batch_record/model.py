@@ -14,7 +14,7 @@ from core.batch_record.facts import facts_of as facts_of  # renderings take it f
 from core.ledger.entry import canonical
 from core.order import Gate
 
-FORM = "batch-record-2"
+FORM = "batch-record-3"
 
 
 class Amount(Struct, frozen=True, kw_only=True):
@@ -228,8 +228,17 @@ class RiskRecord(Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
-class DeviationRecord(Struct, frozen=True, kw_only=True):
-    """A deviation with its decision."""
+class CapaRecord(Struct, frozen=True, kw_only=True):
+    """A corrective action of the quality system for a deviation, as it was last told."""
+
+    capa: str
+    address: str | None
+    status: str | None
+    linked: Deed
+
+
+class DeviationRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A deviation with its decision, and what the quality system does about it."""
 
     deviation: str
     step: str
@@ -244,6 +253,7 @@ class DeviationRecord(Struct, frozen=True, kw_only=True):
     disposition: str | None
     assessment: str | None
     dispositioned: Deed | None
+    capas: tuple[CapaRecord, ...] = ()
 
 
 class ExceptionRecord(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from core.batch.state import Batch
 from core.batch_record.build import batch_record
 from core.batch_record.model import BatchRecord
 from core.batch_record.sources import Sources
+from core.capa import CapaLinks
 from core.deviation import Deviation
 from core.errors import Unknown
 from core.fact import Head, State
@@ -83,6 +84,7 @@ def shown_heads(ledger: Ledger, name: str) -> tuple[object, ...]:
         *record_streams(batch, names),
         f"{Prints.KIND}/{name}",
         f"{Order.KIND}/{batch.order}",
+        *(f"{CapaLinks.KIND}/{one}" for one in batch.deviations),
         *(f"{Lot.KIND}/{lot}" for lot in lots),
     ]
     return tuple(ledger.head(stream) for stream in streams)
@@ -115,6 +117,7 @@ def _sources(ledger: Ledger, name: str, past: Past | None) -> Sources:
     if batch is None:
         raise Unknown("Batch", name)
     deviations = [one for d in batch.deviations if (one := plant.get(Deviation, d)) is not None]
+    links = [plant.get(CapaLinks, one) for one in batch.deviations]
     followed = amendments(plant, name)
     stands = amended(batch, followed)
     used = {one.lot for run in batch.steps for one in run.weighings}
@@ -136,6 +139,7 @@ def _sources(ledger: Ledger, name: str, past: Past | None) -> Sources:
         trail=list(entries.values()),
         head=leaf_hash(own[-1][1]).hex(),
         deviations=deviations,
+        capas={it.deviation: it.capas for it in links if it is not None},
         amendments=followed,
         order=plant.get(Order, batch.order),
         lots=lots,

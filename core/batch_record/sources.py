@@ -7,6 +7,7 @@ from datetime import datetime
 from core.batch.amendment import Amendment
 from core.batch.state import Batch
 from core.batch_record.model import Deed
+from core.capa import Capa
 from core.deviation import Deviation
 from core.ledger.checkpoint import Checkpoint
 from core.ledger.entry import Entry
@@ -33,6 +34,7 @@ class Sources:
     trail: Sequence[Entry]
     head: str
     deviations: Sequence[Deviation]
+    capas: Mapping[str, Sequence[Capa]]
     amendments: Sequence[Amendment]
     order: Order | None
     lots: Mapping[str, Lot]

@@ -87,7 +87,7 @@ def _materials(found: Sequence[Facts]) -> tuple[Block, ...]:
         )
         for one in found
     )  # fmt: skip
-    widths = (1.3, 1, 1.3, 0, 1, 0, 0, 0)
+    widths = (1.3, 1, 1.3, 0, 1, 0.9, 0, 0.5)
     return (Table(title="Lots used", head=head, rows=rows, widths=widths, right=(6,)),)
 
 
@@ -138,6 +138,7 @@ def _deviation(it: Facts) -> Card:
         ("Disposition", cell(spoken(it["disposition"] or ""), "strong")),
         ("Assessment", it["assessment"]),
         *([("Decided", deed(it["dispositioned"]))] if it["dispositioned"] else []),
+        *(("In the quality system", _capa(one)) for one in it.get("capas", ())),
     )
     return Card(
         title=f"{it['deviation']}, step {it['step']}: {it['kind']}",
@@ -145,6 +146,14 @@ def _deviation(it: Facts) -> Card:
         light="green" if it["disposition"] else "red",
         word=it["state"],
     )
+
+
+def _capa(it: Facts) -> Cell:
+    status = spoken(it["status"]) if it["status"] else "not told yet how it stands"
+    return lines(
+        (f"{it['capa']}, {status}", "strong"), (f"linked by {deed(it['linked'])}", ""),
+        (it["address"], "mono"),
+    )  # fmt: skip
 
 
 def _amendment(it: Facts) -> Card:

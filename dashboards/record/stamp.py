@@ -70,6 +70,10 @@ class Stamps(Protocol):
         """Return its answer to a request, checked; raise an `MesError` where it gives none."""
         ...
 
+    def revocations(self, certificates: Sequence[bytes]) -> list[bytes]:
+        """Return the revocation lists that certificates name, DER; those that are there."""
+        ...
+
 
 class Update(IncrementalPdfFileWriter):
     """An update that leaves the document's metadata and version as they were set.
@@ -92,6 +96,7 @@ class Stamper(TimeStamper):
         super().__init__()
         self.stamps = stamps
         self.until = datetime.max.replace(tzinfo=UTC)
+        self.chain: list[bytes] = []
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
         """Return the stamp of a digest; every fault is the authority's."""
@@ -107,6 +112,7 @@ class Stamper(TimeStamper):
         found = tsp.TimeStampResp.load(body)
         signed = extract_certificate_info(found["time_stamp_token"]["content"])
         self.until = signed.signer_cert.not_valid_after
+        self.chain = [one.dump() for one in (signed.signer_cert, *signed.other_certs)]
         return found
 
     def prospect(self) -> Hold:
@@ -130,11 +136,16 @@ def archived(pdf: bytes, stamper: Stamper, lists: Sequence[bytes]) -> bytes:
     update = Update(BytesIO(pdf))
     seals = update.prev.embedded_regular_signatures
     before = update.prev.embedded_timestamp_signatures
+    theirs = [one for it in before for one in (it.signer_cert, *it.other_embedded_certs)]
+    lists = [*lists, *stamper.stamps.revocations([*stamper.chain, *(it.dump() for it in theirs)])]
     roots = [x509.Certificate.load(one) for one in stamper.stamps.trusted]
     DocumentSecurityStore.supply_dss_in_writer(
         update,
         None,
-        certs=[one for seal in seals for one in (seal.signer_cert, *seal.other_embedded_certs)],
+        certs=[
+            *(one for seal in seals for one in (seal.signer_cert, *seal.other_embedded_certs)),
+            *theirs,
+        ],
         crls=[crl.CertificateList.load(one) for one in lists],
     )
     field = FIELD if not before else f"{FIELD}-{len(before) + 1}"
