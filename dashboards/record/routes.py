@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse
 
 from core.batch_record.model import BatchRecord, record_json, record_sha256
 from core.batch_record.read import read_record
-from core.errors import LedgerBroken, MesError, Refused, Unknown
+from core.errors import LedgerBroken, Refused, Unknown
 from core.execution import Actor, Execution
 from core.record_print import CopyNeedsReason, PrintRecord, Prints, SealRecord
 from dashboards.names import Names
@@ -71,8 +71,10 @@ def note_sealed(execution: Execution, batch: str, copy: Copy, sealed: Sealed) ->
     )
     try:
         execution.submit(command, actor=ARCHIVE, idem=f"seal:{batch}:{copy.number}:{token_hex(8)}")
-    except MesError:
-        log.exception("event=seal-not-recorded batch=%s copy=%d", batch, copy.number)
+    except Refused as refusal:
+        log.warning(
+            "event=seal-not-recorded batch=%s copy=%d reason=%s", batch, copy.number, refusal
+        )
 
 
 def router(plant: PlantServices, gate: Gate) -> APIRouter:
