@@ -62,7 +62,9 @@ class HomePage:
         if self._viewer.roles.isdisjoint(SEAL_KEEPERS):
             return []
         plant = self._plant
-        found = seals_waiting(seal_rows(plant.keys, plant.stampers, now(), plant.zone), plant.zone)
+        found = seals_waiting(
+            seal_rows(plant.keys, plant.stampers, now(), zone=plant.zone), plant.zone
+        )
         return [] if found is None else [found]
 
     def _follow_match(self) -> None:

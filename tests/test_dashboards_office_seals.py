@@ -25,11 +25,11 @@ def keys(tmp_path: Path) -> Path:
 
 
 def rows(keys: Path, at: datetime) -> list[SealRow]:
-    return list(seal_rows(keys, (), at, ZONE))
+    return list(seal_rows(keys, (), at, zone=ZONE))
 
 
 def test_plant_without_seals_or_stamps_says_so_and_nobody_waits(tmp_path: Path) -> None:
-    [row] = seal_rows(tmp_path, (), AT, ZONE)
+    [row] = seal_rows(tmp_path, (), AT, zone=ZONE)
     assert (row.title, row.word) == ("Time-stamp authority", "None named")
     assert seals_waiting([row], ZONE) is None
 
@@ -61,6 +61,6 @@ def test_certificate_of_the_time_stamp_authority_is_told_in_good_time(tmp_path: 
         (until - SOON + SECOND, "Ends soon", True),
         (until, "Has ended", True),
     ):
-        [row] = seal_rows(None, found, at, ZONE)
+        [row] = seal_rows(None, found, at, zone=ZONE)
         assert (row.word, row.waits, row.until) == (word, waits, until)
     assert "Time-stamp authority: Alpha root" in seals_view([row], ZONE)

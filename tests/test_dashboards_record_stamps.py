@@ -104,7 +104,7 @@ class Papers:
         return PAGE
 
     def whole(self, hold: Hold) -> bytes:
-        return pdf(self.record, COPY, self.inside, hold)
+        return pdf(self.record, COPY, self.inside, hold=hold)
 
 
 @pytest.fixture(scope="module")

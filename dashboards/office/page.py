@@ -147,7 +147,7 @@ class OfficePage:
         if self._asked.view == "keys":
             erp = _no_erp() if self._boundary is None else self._keys()
             plant = self._plant
-            seals = seal_rows(plant.keys, plant.stampers, now(), plant.zone)
+            seals = seal_rows(plant.keys, plant.stampers, now(), zone=plant.zone)
             return parts.join(self._log_keys(), seals_view(seals, plant.zone), erp)
         rules, at = self._rules(), now()
         return parts.join(

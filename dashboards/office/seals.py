@@ -37,7 +37,7 @@ class SealRow:
 
 
 def seal_rows(
-    keys: Path | None, stampers: Sequence[Any], at: datetime, zone: ZoneInfo
+    keys: Path | None, stampers: Sequence[Any], at: datetime, *, zone: ZoneInfo
 ) -> tuple[SealRow, ...]:
     """Return the plant's certificates and those of its time-stamp authority, as of an instant."""
     terms = None if keys is None else seal_terms(keys)

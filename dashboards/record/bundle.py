@@ -64,7 +64,7 @@ def record_files(
     copy = Copy(number=None, by="export", at=now())
     inside = attachments(ledger, record)
     sealed = Seal(keys, ledger_name(keys), stamps).put(
-        lambda hold: pdf(record, copy, inside, hold), record, "exported"
+        lambda hold: pdf(record, copy, inside, hold=hold), record, "exported"
     )
     files = {
         "record.json": record_json(record),

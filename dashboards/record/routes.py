@@ -54,7 +54,7 @@ def print_copy(execution: Execution, record: BatchRecord, actor: Actor, *, why: 
     return Copy(number=made.copy, by=Names(execution).full(made.by), at=made.at, why=made.why)
 
 
-def note_sealed(execution: Execution, batch: str, copy: Copy, sealed: Sealed) -> None:
+def note_sealed(execution: Execution, batch: str, copy: Copy, *, sealed: Sealed) -> None:
     """Record the file of a copy before it is handed out, and until when it can be checked.
 
     It is the server's word beside the print that stands already: where a plant has not adopted
@@ -117,9 +117,9 @@ def router(plant: PlantServices, gate: Gate) -> APIRouter:
             return PlainTextResponse(str(refusal), 403)
         inside = attachments(plant.ledger, record)
         sealed = Seal(plant.keys, plant.name, plant.stamps).put(
-            lambda hold: pdf(record, copy, inside, hold), record, f"copy {copy.number}"
+            lambda hold: pdf(record, copy, inside, hold=hold), record, f"copy {copy.number}"
         )
-        note_sealed(plant.execution, batch, copy, sealed)
+        note_sealed(plant.execution, batch, copy, sealed=sealed)
         return _file(sealed.body, "application/pdf", f"record-{batch}-copy-{copy.number}.pdf")
 
     return routes

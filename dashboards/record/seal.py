@@ -165,7 +165,7 @@ class Seal:
             about = _about(
                 f"{PLANT}-2", name=self._plant, reason=LATER, location="Whole file, as it was"
             )
-            pdf = _signed(pdf, seal_files(self._folder, self._plant), about, stamper)
+            pdf = _signed(pdf, seal_files(self._folder, self._plant), about, stamper=stamper)
         return Sealed(archived(pdf, stamper, revocation_lists(self._folder)), hold)
 
     def _stamped(
@@ -217,12 +217,12 @@ def _all_signed(pdf: bytes, signers: Sequence[Signer], stamper: Stamper | None) 
     if not pdf.endswith(b"\n"):  # typst ends without, and PDF/A wants each object on its own line
         pdf += b"\n"
     for files, about in signers:
-        pdf = _signed(pdf, files, about, stamper)
+        pdf = _signed(pdf, files, about, stamper=stamper)
     return pdf
 
 
 def _signed(
-    pdf: bytes, files: SealFiles, about: PdfSignatureMetadata, stamper: Stamper | None
+    pdf: bytes, files: SealFiles, about: PdfSignatureMetadata, *, stamper: Stamper | None
 ) -> bytes:
     signer = SimpleSigner.load(
         str(files.key), str(files.certificate), ca_chain_files=(str(files.authority),)

@@ -101,7 +101,7 @@ def hold_text(hold: Hold, zone: ZoneInfo) -> str:
 
 
 def pdf(
-    record: BatchRecord, copy: Copy, attached: Sequence[Attached] = (), hold: Hold | None = None
+    record: BatchRecord, copy: Copy, attached: Sequence[Attached] = (), *, hold: Hold | None = None
 ) -> bytes:
     """Return the record as PDF, not sealed yet: the same bytes for the same record and copy.
 
