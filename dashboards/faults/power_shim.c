@@ -9,8 +9,8 @@
  * The name is the path below the folder. ops: c create, t truncate (offset is the length), w write,
  * s sync of a file or folder, e a sync that failed, u unlink, r rename (data is the new name), a acknowledgement (a write
  * to a file whose name ends in ".acks").
- * With FAULTS_SYNC_FAILS each so many syncs of a file one is not done, from the first acknowledgement
- * on: it returns EIO, or says that all is well where FAULTS_SYNC_LIES is set.
+ * With FAULTS_SYNC_FAILS each so many syncs of a file one is not done, from a workload's first
+ * acknowledgement on: it returns EIO, or says that all is well where FAULTS_SYNC_LIES is set.
  * Not wrapped, since nothing here uses them for what must last: mmap stores, fallocate,
  * copy_file_range, sendfile, O_DSYNC, sync_file_range.
  */
@@ -99,12 +99,16 @@ static void record(char op, const char *name, uint64_t offset, const void *data,
     }
 }
 
+static int is_acks(const char *name) {
+    size_t tail = strlen(name);
+    return tail > 5 && !strcmp(name + tail - 5, ".acks");
+}
+
 static void wrote(int fd, uint64_t offset, const void *data, ssize_t length) {
     char buffer[PATH_MAX];
     const char *name = length > 0 ? name_of(fd, buffer) : NULL;
     if (!name) return;
-    size_t tail = strlen(name);
-    int is_ack = tail > 5 && !strcmp(name + tail - 5, ".acks");
+    int is_ack = is_acks(name);
     has_acked |= is_ack;
     record(is_ack ? 'a' : 'w', name, offset, data, (uint64_t)length);
 }
@@ -225,7 +229,10 @@ int rename(const char *from, const char *to) {
 
 static int opened(int fd, const char *name, int flags, int existed) {
     int kept = errno;
-    if (fd >= 0 && !existed) record('c', name, 0, "", 0);
+    if (fd >= 0 && !existed) {
+        if (is_acks(name)) has_acked = 0;  /* the next workload begins on a disk that is well */
+        record('c', name, 0, "", 0);
+    }
     else if (fd >= 0 && flags & O_TRUNC) record('t', name, 0, "", 0);
     errno = kept;
     return fd;

@@ -19,6 +19,7 @@ from random import Random
 from threading import Thread
 from typing import Any
 
+from core.ledger.driver import driving
 from core.ledger.entry import canonical
 from core.ledger.sqlite import SqliteStore
 from core.ledger.tables import StoreFailed
@@ -70,9 +71,13 @@ class TunedStore(SqliteStore):
 
     def connect(self) -> Any:
         connection = super().connect()
-        raw: Any = connection.connection.dbapi_connection  # outside of any transaction
-        for pragma, value in self._tuning.items():
-            raw.execute(f"pragma {pragma}={value}")
+        try:
+            with driving(connection) as raw:  # outside of any transaction
+                for pragma, value in self._tuning.items():
+                    raw.execute(f"pragma {pragma}={value}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 
@@ -114,6 +119,25 @@ def _answered(writer: Writer, job: Job) -> Receipt:
     raise TimeoutError(job.idem)
 
 
+def _work(
+    folder: Path, rng: Random, workload: Workload, *, synchronous: int, name: str, acks: int
+) -> None:
+    store = TunedStore(folder / FILE, workload, synchronous)
+    with writing(store, folder / "anchors") as writer:
+        threads = [
+            Thread(
+                target=_append,
+                args=(writer, Random(rng.getrandbits(32)), workload),  # noqa: S311
+                kwargs={"name": f"{name}.{number}", "acks": acks},
+            )
+            for number in range(workload.threads)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
 def record(folder: Path, rng: Random, synchronous: int, *, is_failing: bool = False) -> None:
     """Run one workload in a folder of its own."""
     workload = Workload.drawn(rng)
@@ -124,21 +148,8 @@ def record(folder: Path, rng: Random, synchronous: int, *, is_failing: bool = Fa
     (folder / "anchors").mkdir()
     acks = os.open(folder / ACKS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for start in range(workload.restarts + 1):
-        store = TunedStore(folder / FILE, workload, synchronous)
-        # what was answered counts; the disk may well fail the closing too
-        with suppress(*[Exception] * is_failing), writing(store, folder / "anchors") as writer:
-            threads = [
-                Thread(
-                    target=_append,
-                    args=(writer, Random(rng.getrandbits(32)), workload),  # noqa: S311
-                    kwargs={"name": f"{start}.{number}", "acks": acks},
-                )
-                for number in range(workload.threads)
-            ]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+        with suppress(*[OSError] * is_failing):  # closing says that the last anchor was not kept
+            _work(folder, rng, workload, synchronous=synchronous, name=str(start), acks=acks)
     os.close(acks)
 
 
