@@ -62,6 +62,7 @@ def test_account_is_nobodys_until_another_person_confirms_it(floor: Floor) -> No
     assert differences(floor.execution.ledger) == []
 
 
+@pytest.mark.requirement("H3")
 def test_what_is_confirmed_is_what_was_read(floor: Floor) -> None:
     floor.sign(link(floor), "ada")
     read = confirm(floor)
@@ -88,6 +89,7 @@ def test_account_is_one_persons_for_ever(floor: Floor) -> None:
     assert (owner(floor), owner(floor, "s-2")) == ("quinn", "ines")
 
 
+@pytest.mark.requirement("H3")
 def test_proposal_is_signed_over_the_person_as_it_is_and_not_by_itself(floor: Floor) -> None:
     refusal(SignatureRequired, lambda: floor.act(link(floor), "ada"))
     stale = link(floor)

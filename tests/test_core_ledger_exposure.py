@@ -11,9 +11,9 @@ from core.ledger.exposure import exposed, exposure_file
 from tests.ledgers import AT, Growing, draft, job, reading, writing
 
 TSA = "time-stamp authority tsa.example"
+pytestmark = pytest.mark.requirement("K1")
 
 
-@pytest.mark.requirement("K1")
 def test_exposure_counts_entries_after_the_largest_anchor_and_since_when(tmp_path: Path) -> None:
     with writing(tmp_path / "l.db") as writer, reading(tmp_path / "l.db") as ledger:
         none = exposed(ledger)

@@ -20,6 +20,7 @@ from tests.ledgers import KEY, draft, fill, job, reading, writing
 from tests.verifier import FILE, stand_alone
 
 FILES = {"record.pdf": b"%PDF genuine"}
+pytestmark = pytest.mark.requirement("H8")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from dashboards.audit.checks import Exposure
 from dashboards.audit.page import exposure
 
 
+@pytest.mark.requirement("K1")
 @pytest.mark.parametrize(("ago_s", "says"), [(110, "11"), (120, "2 min"), (-3600, "0 s")])
 def test_seconds_without_an_anchor_are_not_below_nothing_where_the_clock_went_back(
     ago_s: int, says: str

@@ -47,6 +47,7 @@ GONE = Revoked(
 )  # fmt: skip
 PROPOSAL = Proposed(key=SECOND.vkey, trusted=30, cause="stolen", why=WHY, by="quinn", at=AT)
 ANCHORS = [AnchorRow(size, f"printed record {size}", "", "") for size in (20, 21, 30, 31, 40, 41)]
+pytestmark = pytest.mark.requirement("H5", "H7")
 
 
 def draft(size: str = "30", **more: object) -> Revocation:
@@ -142,7 +143,6 @@ def told_at_terminal(plant: LivingPlant, person: str, size: int) -> None:
     revoke(plant.execution, command, user=person, secret=PIN)
 
 
-@pytest.mark.requirement("H5", "H7")
 def test_first_person_reads_on_the_page_what_is_refused_afterwards_and_signs(
     plant: LivingPlant, open_screen: Callable[..., Screen]
 ) -> None:
@@ -169,7 +169,6 @@ def test_first_person_reads_on_the_page_what_is_refused_afterwards_and_signs(
     assert held(plant).proposed is not None
 
 
-@pytest.mark.requirement("H5", "H7")
 def test_second_person_reads_the_first_ones_reason_and_revokes_the_key(
     plant: LivingPlant, open_screen: Callable[..., Screen]
 ) -> None:

@@ -16,6 +16,7 @@ from tests.authority import make_authority
 
 AT, ZONE = datetime(2026, 11, 23, 8, tzinfo=UTC), ZoneInfo("Europe/Berlin")
 SECOND = timedelta(seconds=1)
+pytestmark = pytest.mark.requirement("I7")
 
 
 @pytest.fixture
@@ -34,7 +35,6 @@ def test_plant_without_seals_or_stamps_says_so_and_nobody_waits(tmp_path: Path) 
     assert seals_waiting([row], ZONE) is None
 
 
-@pytest.mark.requirement("I7")
 def test_another_authority_is_told_half_a_year_before_and_after(keys: Path) -> None:
     terms = seal_terms(keys)
     assert terms is not None

@@ -61,6 +61,7 @@ PAGE: bytes = typst.compile(
     b"Record", format="pdf", pdf_standards=STANDARD, ignore_system_fonts=True
 )
 SEALS = ["reviewer", "releaser", "plant"]
+pytestmark = pytest.mark.requirement("I7")
 NOW, IN_3_YEARS, IN_6_YEARS = (timedelta(days=365 * years) for years in (0, 3, 6))
 
 
@@ -192,7 +193,7 @@ def all_seals(*, hold: bool) -> dict[str, bool]:
     return dict.fromkeys(SEALS, hold)
 
 
-@pytest.mark.requirement("I7", "H8")
+@pytest.mark.requirement("H8")
 def test_stamped_seals_hold_after_their_certificates_have_ended_and_plain_ones_do_not(
     papers: Papers, tsa: LocalAuthority
 ) -> None:
@@ -272,7 +273,6 @@ def test_only_a_whole_file_of_this_plant_is_stamped_later(
     assert tsa.asked == asked
 
 
-@pytest.mark.requirement("I7")
 def test_verapdf_accepts_stamped_files(papers: Papers, tsa: LocalAuthority, tmp_path: Path) -> None:
     seal = Seal(papers.keys, "tablets", stamps_of(tsa))
     bodies = {

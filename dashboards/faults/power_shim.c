@@ -7,8 +7,8 @@
  *     u8 op, u16 length of name, u64 offset, u64 length of data, name, data
  *
  * The name is the path below the folder. ops: c create, t truncate (offset is the length), w write,
- * s sync of a file or folder, e a sync that failed, u unlink, r rename (data is the new name), a acknowledgement (a write
- * to a file whose name ends in ".acks").
+ * s sync of a file or folder, e a sync that failed, u unlink, r rename (data is the new name),
+ * a acknowledgement (a write to a file whose name ends in ".acks").
  * With FAULTS_SYNC_FAILS each so many syncs of a file one is not done, from a workload's first
  * acknowledgement on: it returns EIO, or says that all is well where FAULTS_SYNC_LIES is set.
  * Not wrapped, since nothing here uses them for what must last: mmap stores, fallocate,

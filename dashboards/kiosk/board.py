@@ -20,7 +20,10 @@ from dashboards.parts import local_time
 AT_WORK = (BatchState.IDLE, BatchState.RUNNING, BatchState.HELD)
 WAITING = (OrderState.WAITING, OrderState.READY)
 LONGEST = 40
-NO_ROOM = "Gates are checked for a room, and this session is bound to none."
+NO_ROOM = (
+    "Gates are checked for a room, and this session is bound to none. Sign out, and choose a"
+    " station when you sign in."
+)
 
 
 @dataclass(frozen=True, slots=True)
