@@ -54,6 +54,8 @@ def _material(colours: palette.Palette) -> dict[str, Any]:
                 "defaultProps": {"disableElevation": True},
                 "styleOverrides": {"root": {"minHeight": 44, "fontWeight": 600}},
             },
+            # A menu that fades out still takes the focus of whoever presses Tab at once.
+            "MuiMenu": {"defaultProps": {"transitionDuration": 0}},
             "MuiButtonBase": {"defaultProps": {"disableRipple": True}},
             "MuiOutlinedInput": {
                 "styleOverrides": {"notchedOutline": {"borderColor": colours.control}}

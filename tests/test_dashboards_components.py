@@ -204,6 +204,7 @@ def test_wrong_lot_stops_everything_until_it_is_understood(page: Page) -> None:
     assert box["height"] >= 72
     understood.click()
     expect(stop).to_be_hidden()
+    expect(page.get_by_test_id("scan")).to_be_focused()
     eventually(lambda: "understood" in HEARD)
     assert HEARD == ["L-77", "understood"]
 

@@ -242,8 +242,11 @@ def test_finance_follows_a_difference_to_its_proof_and_resends(
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
     assert page.url.endswith("/reconcile?class=qty_mismatch")
+    expect(page.get_by_test_id("rows").locator("tbody a")).to_be_focused()
     page.go_back()
     expect(drawer).to_be_visible()
+    page.keyboard.press("Escape")  # opened by its address alone: the focus goes to its row
+    expect(page.get_by_test_id("rows").locator("tbody a")).to_be_focused()
 
     finance.reader.read()
     dead = one(finance, "missing_in_erp")

@@ -252,7 +252,7 @@ def test_finance_assigns_resends_and_signs_the_day_on_screens(
     screen = finance.plant.screen(open_screen, "finn")
     page = screen.go(f"/reconcile?view=periods&period={day}")
     expect(page.get_by_test_id("blocked")).to_contain_text("1 difference without owner and reason")
-    page.get_by_test_id("open").get_by_role("link").first.click()
+    page.get_by_test_id("open").get_by_role("link").first.press("Enter")
     drawer = page.locator("dialog.drawer")
     expect(drawer).to_contain_text("Nobody clears it yet.")
     drawer.get_by_label("Owner").select_option("finn")
@@ -271,9 +271,15 @@ def test_finance_assigns_resends_and_signs_the_day_on_screens(
     until(finance, matched=3)
 
     page = screen.go(f"/reconcile?view=periods&period={day}")
-    page.get_by_role("button", name=f"Sign {day}").click()
+    signs = page.get_by_role("button", name=f"Sign {day}")
+    signs.press("Enter")
+    expect(page.get_by_test_id("signature-badge")).to_be_focused()
+    page.get_by_test_id("signature-cancel").press("Enter")
+    expect(signs).to_be_focused()
+    page.keyboard.press("Enter")
     sign(page, badge="BADGE-FINN")
     expect(page.get_by_test_id("frozen")).to_contain_text("I reconciled this period")
+    assert page.evaluate("document.activeElement !== document.body")  # the button is gone
     expect(page.get_by_text("Nothing has changed since.")).to_be_visible()
     assert grave_findings(page) == []
     with page.expect_download() as fetched:

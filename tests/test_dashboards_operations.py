@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from playwright.sync_api import expect
 
 from analytics.deviations import point
 from analytics.oee import OeeRow
@@ -335,6 +336,7 @@ def test_oee_page_draws_and_its_numbers_open(plant: Plant, open_screen: Any, dar
             assert "drill=ratio%3AL1%3Acoverage" in page.url
             assert grave_findings(page) == []
             page.get_by_role("link", name="Close").click()
+            expect(page.get_by_test_id("kpi-L1-coverage").get_by_role("link")).to_be_focused()
             page.get_by_text("stops as a table").click()
             page.get_by_test_id("stops").get_by_text("Unlabelled stop").wait_for()
             plant.book.label(minutes(120), minutes(129), "breakdown", reason="feeder_blocked")

@@ -188,15 +188,19 @@ def test_single_keys_can_be_switched_off(
     plant: LivingPlant, held: str, open_screen: Callable[..., Screen]
 ) -> None:
     page = plant.screen(open_screen, "quinn").go(f"/review/batch/{held}?at=X1")
+    page.get_by_test_id("item-X1").focus()
     page.keyboard.press("?")
     page.get_by_label("Single keys are on").uncheck()
     page.get_by_role("button", name="Close").click()
+    expect(page.get_by_test_id("item-X1")).to_be_focused()
     page.keyboard.press("j")
     page.wait_for_timeout(300)
     expect(page.get_by_test_id("item-X1")).to_have_attribute("aria-current", "true")
     page.get_by_test_id("keys-help").click()
     page.get_by_label("Single keys are on").check()
-    page.get_by_role("button", name="Close").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("keys")).to_be_hidden()
+    expect(page.get_by_test_id("keys-help")).to_be_focused()
     page.keyboard.press("j")
     expect(page.get_by_test_id("item-rules")).to_have_attribute("aria-current", "true")
 

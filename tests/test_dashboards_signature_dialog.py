@@ -3,7 +3,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.fact import Command
 from core.signing_gates import CommentRule, Gate
+from dashboards.signing_act import Ask
 from tests.browser import Screen, grave_findings
 from tests.ui_bench import PAGES, PLANT, SIGNED, WEIGHTS, BenchAct, forget
 from tests.ui_plant import SECRET, create_app, running
@@ -127,6 +129,15 @@ def test_cancel_leaves_without_a_signature(page: Page) -> None:
     expect(page.get_by_test_id("signature-badge")).to_have_value("")
 
 
+def test_cancel_gives_the_focus_back_to_what_asked_for_the_signature(page: Page) -> None:
+    asks = page.get_by_role("button", name="Ask")
+    asks.press("Enter")
+    expect(page.get_by_test_id("signature-badge")).to_be_focused()
+    page.get_by_test_id("signature-cancel").press("Enter")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(asks).to_be_focused()
+
+
 @pytest.mark.requirement("H3")
 def test_what_is_not_on_the_screen_cannot_be_signed(page: Page) -> None:
     page.get_by_role("button", name="Ask").click()
@@ -166,5 +177,39 @@ def test_signer_chooses_the_meaning_and_writes_the_comment_that_the_gate_asks(
     assert grave_findings(page) == []
     page.keyboard.type(SECRET)
     page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert SIGNED == [("B-1", SECRET)]
+
+
+LONG = "Lactose net 10.000 kg from lot L-1, checked against the label of its container. " * 12
+UNCOVERED = """el => { const b = el.getBoundingClientRect(), root = el.getRootNode();
+    const seen = y => root.elementFromPoint(b.left + b.width / 2, y) === el;
+    return [b.top + 2, b.bottom - 2].every(y => y > 0 && y < innerHeight && seen(y)); }"""
+
+
+@pytest.mark.requirement("H2", "N1")
+@pytest.mark.parametrize("size", [(1280, 800), (1024, 768), (640, 400)])
+def test_sign_stays_on_the_screen_however_long_the_statement_is(
+    page: Page, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    lines = tuple((f"Lot {n}", "10.000 kg of 10.000 kg") for n in range(12))
+    asked = Ask(subject=LONG[:180], lines=lines, command=Command())
+    monkeypatch.setattr(BenchAct, "ask", lambda _act: asked)
+    monkeypatch.setattr(BenchAct, "words", LONG)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.get_by_role("button", name="Ask").press("Enter")
+    sign, pin = page.get_by_test_id("signature-sign"), page.get_by_test_id("signature-pin")
+    expect(sign).to_be_visible()
+    assert sign.evaluate(UNCOVERED)
+    named(page)
+    page.keyboard.type(SECRET)  # the statement was read below it; what is typed is seen
+    assert sign.evaluate(UNCOVERED)
+    assert pin.evaluate(UNCOVERED)
+    page.get_by_test_id("signature-badge").focus()
+    assert page.get_by_test_id("signature-badge").evaluate(UNCOVERED)
+    page.get_by_test_id("signature-time").scroll_into_view_if_needed()
+    assert sign.evaluate(UNCOVERED)
+    assert grave_findings(page) == []
+    sign.click()
     expect(page.get_by_role("dialog")).to_be_hidden()
     assert SIGNED == [("B-1", SECRET)]

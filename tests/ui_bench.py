@@ -39,6 +39,7 @@ class BenchAct:
     gate = Gate(comment=CommentRule.NONE)
     is_in_period = False
     is_ready = True
+    words = "Lactose net 10.000 kg from lot L-1."
 
     def __init__(self, plant: PlantServices) -> None:
         self._plant, self._who = plant, ""
@@ -63,7 +64,7 @@ class BenchAct:
         manifest = Manifest(
             record="batch/B26-0178", ver=3, head="ab", step="3", signer="x", name=name, nonce="n",
             meaning=meaning or "I weighed this material.", comment=comment,
-            words=f"Lactose net 10.000 kg from lot L-1. Shown {self._shown}.",
+            words=f"{self.words} Shown {self._shown}.",
             at=iso(now()), zone="Europe/Zurich",
         )  # fmt: skip
         return Preparation(

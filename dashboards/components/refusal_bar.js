@@ -16,6 +16,7 @@ export function render({ model }) {
   dialog.setAttribute('aria-labelledby', 'stop-word'); dialog.setAttribute('aria-describedby', 'stop-text'); dialog.setAttribute('closedby', 'none');
   // A reader types its next code and Enter into whatever has the focus: that must not press the
   // button, so the heading has the focus, and an Enter right after other keys does nothing.
+  const shut = giveBack(dialog);
   let typed = 0;
   const keep = e => {
     e.stopPropagation();
@@ -38,19 +39,19 @@ export function render({ model }) {
   const text = (tag, value, id) => { const e = document.createElement(tag); e.textContent = value; if (id) e.id = id; return e; };
   const button = () => { const b = text('button', 'Understood'); b.type = 'button'; b.addEventListener('click', () => {
     // Closed here and now, not after an answer: the next scan may come at once and must find its field.
-    if (dialog.open) dialog.close();
+    if (dialog.open) shut.close();
     live.replaceChildren();
     model.send_msg({ n: model.refusal.n });
   }); return b; };
   const sign = () => { const e = document.createElement('span'); e.style.display = 'contents'; e.innerHTML = SIGN; return e; };
   const draw = loud => {
     const { sentence, full, word, n } = model.refusal;
-    live.replaceChildren(); dialog.replaceChildren(); if (dialog.open) dialog.close();
+    live.replaceChildren(); dialog.replaceChildren(); if (dialog.open) shut.close();
     if (!sentence) return;
     if (full) {
       const head = text('h2', word, 'stop-word'); head.tabIndex = -1;
       dialog.append(sign(), head, text('p', sentence, 'stop-text'), button());
-      const open = () => { if (dialog.isConnected && !dialog.open) { dialog.showModal(); head.focus(); } };
+      const open = () => { if (dialog.isConnected && !dialog.open) { shut.show(); head.focus(); } };
       if (dialog.isConnected) open(); else setTimeout(open, 0);
     } else {
       const bar = document.createElement('div'); bar.className = 'bar'; bar.setAttribute('data-testid', 'refusal'); bar.dataset.n = n;

@@ -7,6 +7,8 @@ from typing import Any
 import param
 from panel.custom import JSComponent
 
+from dashboards.components import with_focus
+
 
 class RefusalBar(JSComponent):
     """Shows one refusal until it is understood; empty, it takes no room."""
@@ -14,7 +16,7 @@ class RefusalBar(JSComponent):
     refusal = param.Dict(default={"n": 0, "sentence": "", "word": "", "full": False})
     sound = param.Boolean(default=True)
 
-    _esm = (Path(__file__).parent / "refusal_bar.js").read_text("utf-8")
+    _esm = with_focus(Path(__file__).parent / "refusal_bar.js")
 
     def __init__(self, on_understood: Callable[[], None] | None = None, **params: Any) -> None:
         params.setdefault("sizing_mode", "stretch_width")

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from panel.custom import JSComponent
 
 from dashboards import visit
+from dashboards.components import with_focus
 from dashboards.parts import PARTS_CSS, markup
 
 LONGEST = 1000
@@ -40,7 +41,7 @@ class Sheet(JSComponent):
     answered = param.Integer(default=0)
     url = param.String(default="")
 
-    _esm = (Path(__file__).parent / "sheet.js").read_text("utf-8")
+    _esm = with_focus(Path(__file__).parent / "sheet.js")
 
     def __init__(
         self,

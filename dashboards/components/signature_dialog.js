@@ -1,19 +1,20 @@
 export function render({ model }) {
   const wrap = document.createElement('div'), css = document.createElement('style');
   css.textContent = `
-    dialog { font-family: var(--bw-font); color: var(--bw-text); background: var(--bw-surface); border: 2px solid var(--bw-control); border-radius: 12px; padding: 0; width: min(1040px, calc(100vw - 32px)); max-height: calc(100vh - 24px); overflow: auto; box-sizing: border-box; }
+    dialog { font-family: var(--bw-font); color: var(--bw-text); background: var(--bw-surface); border: 2px solid var(--bw-control); border-radius: 12px; padding: 0; width: min(1040px, calc(100vw - 32px)); max-height: calc(100vh - 24px); overflow: auto; box-sizing: border-box; scroll-padding: 12px 0 var(--foot, 116px); }
     dialog::backdrop { background: rgb(0 0 0 / .6); }
-    form { padding: 20px 28px 22px; display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 12px 32px; align-items: start; }
+    form { padding: 20px 28px 0; display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 12px 32px; align-items: start; }
     .left { display: grid; gap: 12px; min-width: 0; } h2, .row { grid-column: 1 / -1; }
-    .pad { display: grid; grid-template-columns: repeat(3, 88px); gap: 16px; } .pad button { min-width: 0; padding: 0; font-size: 28px; font-variant-numeric: tabular-nums; touch-action: manipulation; user-select: none; }
+    .pad { display: grid; grid-template-columns: repeat(3, 88px); gap: 16px; position: sticky; top: 20px; } .pad button { min-width: 0; padding: 0; font-size: 28px; font-variant-numeric: tabular-nums; touch-action: manipulation; user-select: none; }
     .pad button:active { background: var(--bw-raised); }
-    @media (max-width: 900px) { form { grid-template-columns: minmax(0, 1fr); } .pad { justify-content: start; } }
+    @media (max-width: 900px) { form { grid-template-columns: minmax(0, 1fr); } .pad { justify-content: start; position: static; } }
     h2 { font-size: 26px; margin: 0; } h3 { font-size: 17px; margin: 0 0 4px; }
     .what { border: 1px solid var(--bw-line); border-radius: 8px; padding: 10px 16px; }
     dl { margin: 0; display: grid; grid-template-columns: minmax(120px, auto) 1fr; gap: 3px 18px; font-size: 17px; } dt { color: var(--bw-muted); } dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
     label { display: block; font-size: 18px; font-weight: 600; margin-bottom: 4px; }
     input { width: 100%; box-sizing: border-box; min-height: 64px; font: inherit; font-size: 26px; padding: 0 14px; border: 3px solid var(--bw-control); border-radius: 8px; background: var(--bw-page); color: var(--bw-text); }
     input:focus { border-color: var(--bw-primary); outline: 3px solid var(--bw-primary); outline-offset: 1px; }
+    input, select { scroll-margin-top: 44px; }
     select { width: 100%; box-sizing: border-box; min-height: 56px; font: inherit; font-size: 19px; padding: 0 10px; border: 3px solid var(--bw-control); border-radius: 8px; background: var(--bw-page); color: var(--bw-text); }
     select:focus { border-color: var(--bw-primary); outline: 3px solid var(--bw-primary); outline-offset: 1px; }
     #sign-comment { min-height: 52px; font-size: 19px; }
@@ -24,11 +25,12 @@ export function render({ model }) {
     .who { margin: 0; font-size: 18px; min-height: 26px; } .who:empty { display: none; } #sign-name:empty { display: block; } .who b { font-weight: 650; }
     .meaning { margin: 0; font-size: 20px; } .meaning b { font-weight: 700; }
     .no { background: var(--bw-alarm); color: var(--bw-on-alarm); border-radius: 8px; padding: 10px 16px; margin: 0; font-size: 18px; } .no:empty { display: none; }
-    .row { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 16px 24px; }
+    .row { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 16px 24px; position: sticky; bottom: 0; margin: 0 -28px; padding: 12px 28px 18px; background: var(--bw-surface); border-top: 1px solid var(--bw-line); }
     button { min-height: 72px; min-width: 150px; padding: 0 28px; font: inherit; font-size: 24px; font-weight: 600; border: 2px solid var(--bw-control); border-radius: 8px; background: var(--bw-surface); color: var(--bw-text); cursor: pointer; }
     button.sign { flex: 1; max-width: 340px; background: var(--bw-primary); border-color: var(--bw-primary); color: var(--bw-on-primary); }
     button:disabled { background: var(--bw-raised); border-color: var(--bw-control); color: var(--bw-muted); cursor: default; }
-    button:focus-visible { outline: 4px solid var(--bw-primary); outline-offset: 3px; }`;
+    button:focus-visible { outline: 4px solid var(--bw-primary); outline-offset: 3px; }
+    @media (max-height: 620px) { form { gap: 8px 24px; padding-top: 12px; } h2 { font-size: 20px; } .row { gap: 8px 12px; padding: 8px 28px; } .row button { min-height: 48px; min-width: 110px; padding: 0 16px; font-size: 18px; } }`;
   const make = (tag, parent, attrs = {}, text = '') => { const e = document.createElement(tag); for (const k in attrs) e.setAttribute(k, attrs[k]); if (text) e.textContent = text; parent.append(e); return e; };
   const dialog = make('dialog', wrap, { 'aria-labelledby': 'sign-title', 'aria-describedby': 'sign-subject', 'data-testid': 'signature', closedby: 'none' });
   const form = make('form', dialog, { method: 'dialog', novalidate: '', autocomplete: 'off' });
@@ -64,6 +66,7 @@ export function render({ model }) {
   const other = make('button', row, { type: 'button', 'data-testid': 'signature-other' }, 'Another person');
   const sign = make('button', row, { type: 'submit', class: 'sign', 'data-testid': 'signature-sign' }, 'Sign');
 
+  const shut = giveBack(dialog);
   let busy = false, sent = 0, timer = 0, shown = null, waits = false, asks = true;
   const asked = () => model.ask || {};
   const canKey = () => shown && shown.passkeys.length && window.PublicKeyCredential && location.hostname === shown.rp_id;
@@ -96,13 +99,14 @@ export function render({ model }) {
   const draw = () => {
     const a = asked();
     clearTimeout(timer);
-    if (!a.n) { if (dialog.open) dialog.close(); who.value = pin.value = comment.value = ''; return; }
+    if (!a.n) { if (dialog.open) shut.close(); who.value = pin.value = comment.value = ''; return; }
     subject.textContent = a.subject; facts(a.lines);
     unshow(); asks = a.asks; waits = false; busy = false;
     who.value = pin.value = comment.value = ''; name.textContent = no.textContent = ''; pick.hidden = remark.hidden = true; ready();
-    const open = () => { if (!dialog.isConnected) return; if (!dialog.open) dialog.showModal(); (asks ? who : pin).focus(); if (!asks) askFor(); };
+    const open = () => { if (!dialog.isConnected) return; if (!dialog.open) shut.show(); (asks ? who : pin).focus(); if (!asks) askFor(); };
     if (dialog.isConnected) open(); else setTimeout(open, 0);
   };
+  const typed = () => { ready(); pin.scrollIntoView({ block: 'nearest' }); };
   // For screens without keys. The keys take no focus: whoever has keys has digits.
   for (const d of '789456123C0⌫') {
     const key = make('button', pad, { type: 'button', tabindex: -1, 'data-digit': d }, d);
@@ -113,7 +117,7 @@ export function render({ model }) {
     key.addEventListener('click', () => {
       if (busy) return;
       pin.value = d === 'C' ? '' : d === '⌫' ? pin.value.slice(0, -1) : pin.value + d;
-      pin.focus(); ready();
+      pin.focus(); typed();
     });
   }
   const answer = () => {
@@ -136,7 +140,9 @@ export function render({ model }) {
     } else if (!busy && !shown) { remark.hidden = !/^Comment/.test(it.refusal || ''); if (!remark.hidden) remarkLabel.textContent = 'Comment (needed)'; }
     if (busy) { busy = false; pin.value = ''; pin.focus(); }
     ready();
-    // Where much stands above it on a low screen, what is signed or refused must not lie below the edge.
+    // Where much stands above it on a low screen, what is signed or refused must not lie below the edge,
+    // nor behind the buttons, which stay at the edge.
+    dialog.style.setProperty('--foot', `${row.offsetHeight + 12}px`);
     (no.textContent ? no : states).scrollIntoView({ block: 'nearest' });
   };
   const press = () => {
@@ -189,7 +195,7 @@ export function render({ model }) {
   key.addEventListener('click', pressKey);
   vouch.addEventListener('click', pressVouch);
   other.addEventListener('click', () => { asks = true; pin.value = ''; name.textContent = ''; unshow(); who.focus(); });
-  pin.addEventListener('input', ready);
+  pin.addEventListener('input', typed);
   cancel.addEventListener('click', () => { if (!busy) model.send_msg({ kind: 'cancel', n: asked().n }); });
   dialog.addEventListener('cancel', e => e.preventDefault());
   dialog.addEventListener('keydown', e => {

@@ -23,6 +23,7 @@ from core.signature import EverySigningNeedsBoth, FirstSigningNeedsBoth, Meaning
 from core.signing import PasskeyAnswer, Preparation
 from core.signing_gates import CommentRule
 from dashboards import visit
+from dashboards.components import with_focus
 from dashboards.signing_act import Ask
 
 LONGEST, LONGEST_COMMENT, LONGEST_ANSWER = 128, 500, 4000
@@ -88,7 +89,7 @@ class SignatureDialog(JSComponent):
     ask = param.Dict(default={})
     answer = param.Dict(default={})
 
-    _esm = (Path(__file__).parent / "signature_dialog.js").read_text("utf-8")
+    _esm = with_focus(Path(__file__).parent / "signature_dialog.js")
 
     def __init__(self, **params: Any) -> None:
         """Make the dialog."""

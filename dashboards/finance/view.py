@@ -311,12 +311,16 @@ def _pager(ask: Ask, page: int, pages: int) -> Markup:
     if pages == 1:
         return Markup("")
     back = (
-        Markup('<a class="pick" href="{}">Newer</a>').format(ask.url(page=page - 1, row=""))
+        Markup('<a class="pick" href="{}" data-key="newer">Newer</a>').format(
+            ask.url(page=page - 1, row="")
+        )
         if page > 1
         else Markup("")
     )
     on = (
-        Markup('<a class="pick" href="{}">Older</a>').format(ask.url(page=page + 1, row=""))
+        Markup('<a class="pick" href="{}" data-key="older">Older</a>').format(
+            ask.url(page=page + 1, row="")
+        )
         if page < pages
         else Markup("")
     )

@@ -69,8 +69,9 @@ export function render({ model }) {
   const list = make('dl', help);
   for (const [k, w] of [['J', 'Next item of the list'], ['K', 'Previous item'], ['E', 'Go to the evidence'], ['A', 'Go to the assessment'], ['?', 'These keys'], ['Esc', 'Leave a text field: single keys work again']]) { make('kbd', make('dt', list), '', k); make('dd', list, '', w); }
   const label = make('label', help), box = make('input', label); box.type = 'checkbox'; box.checked = on(); make('span', label, '', 'Single keys are on'); box.addEventListener('change', () => localStorage.setItem(SWITCH, box.checked ? 'on' : 'off'));
-  const close = make('button', make('div', help, 'row'), 'plain', 'Close'); close.type = 'button'; close.addEventListener('click', () => help.close());
-  const open = () => { if (!help.open) { box.checked = on(); help.showModal(); close.focus(); } };
+  const shut = giveBack(help), close = make('button', make('div', help, 'row'), 'plain', 'Close'); close.type = 'button'; close.addEventListener('click', () => shut.close());
+  help.addEventListener('cancel', e => { e.preventDefault(); shut.close(); });
+  const open = () => { if (!help.open) { box.checked = on(); shut.show(); close.focus(); } };
   const typing = t => t && (/^(INPUT|TEXTAREA|SELECT)$/.test(t.tagName) || t.isContentEditable);
   const DO = { j: () => step(1), k: () => step(-1), e: evidence, a: assess, '?': open };
   const key = e => {

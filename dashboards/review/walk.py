@@ -8,6 +8,7 @@ from typing import Any
 import param
 from panel.custom import JSComponent
 
+from dashboards.components import with_focus
 from dashboards.palette import State
 
 
@@ -30,7 +31,7 @@ class WalkList(JSComponent):
     items = param.List(default=[])
     at = param.String(default="", doc="Where the list opens; after that the browser knows.")
 
-    _esm = (Path(__file__).parent / "walk.js").read_text("utf-8")
+    _esm = with_focus(Path(__file__).parent / "walk.js")
 
     def __init__(self, on_choice: Callable[[str], None], **params: Any) -> None:
         params.setdefault("sizing_mode", "stretch_width")
