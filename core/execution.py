@@ -24,7 +24,7 @@ from core.errors import Refused, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, Signer, Site
 from core.fields import check_fields, check_words
 from core.ledger.checkpoint import LogKey, Verifier
-from core.ledger.rotation import chained, rotations_of, with_revocations
+from core.ledger.rotation import as_recorded, chained, rotations_of
 from core.ledger.store import Ledger, open_store
 from core.ledger.writer import Decision, Draft, Job, Receipt, View, Writer
 from core.master_data import MasterData
@@ -82,7 +82,7 @@ class Execution:
                 prepare(rebuilding)
             self.ledger = opened.enter_context(closing(Ledger(open_store(where))))
             keys = verifier or chained(rotations_of(self.ledger), key.verifier)
-            self.verifier = with_revocations(keys, self.ledger)
+            self.verifier = as_recorded(keys, self.ledger)
             opened.pop_all()
         self.nouns = Nouns(self.ledger.store)
         self.anchor_dir = anchor_dir

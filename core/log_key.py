@@ -2,7 +2,8 @@
 
 Only the plant's own service hands the log over, from the command line, with both private keys at
 hand. The note that both keys signed is the event; see `core.ledger.rotation`. A former key that was
-stolen or lost is revoked by two people; see `core.key_revocation`.
+stolen or lost is revoked by two people; see `core.key_revocation`. Where the newest key is lost,
+the recovery key that two people named before hands the log over; see `core.recovery_key`.
 """
 
 from dataclasses import dataclass, replace
@@ -55,6 +56,30 @@ class KeyRevoked(Event, frozen=True, kw_only=True, tag="key.revoked"):
     proposed_by: str
 
 
+class RecoveryKeyProposed(Event, frozen=True, kw_only=True, tag="key.recovery-proposed"):
+    """The first of two people signed; no recovery key changes until the second agrees."""
+
+    key: str
+    why: str
+
+
+class RecoveryKeyNamed(Event, frozen=True, kw_only=True, tag="key.recovery-named"):
+    """From here on this key can hand the log over once, and no recovery key from before can."""
+
+    key: str
+    why: str
+    proposed_by: str
+
+
+class KeyRecovered(Event, frozen=True, kw_only=True, tag="key.recovered"):
+    """From this entry on the new key signs; the old one was lost, the recovery key is used up."""
+
+    old: str
+    new: str
+    recovery: str
+    note: str
+
+
 class NotHandedOver(Refused):
     """The note is not by the key that signs now, or not signed by both."""
 
@@ -79,13 +104,17 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUsed:
-    """A key that was followed by another one; `until` is the last size that it signed."""
+    """A key that was followed by another one; `until` is the last size that it signed.
+
+    `recovery` is the key that handed the log over in its place, empty where it did so itself.
+    """
 
     vkey: str
     until: int
     by: str
     at: datetime
     revoked: Revoked | None = None
+    recovery: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,14 +134,33 @@ class Proposed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryKey:
+    """A recovery key that one person proposed, or that two have named since an entry."""
+
+    vkey: str
+    why: str
+    by: str
+    at: datetime
+    entry: int
+    proposed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogKeys:
-    """The log's newest public key, and those before it in order."""
+    """The log's newest public key, empty before any handing over, and those before it in order."""
 
     KIND: ClassVar[str] = STREAM.partition("/")[0]
     log: str
     newest: str
     former: tuple[KeyUsed, ...] = ()
     proposed: Proposed | None = None
+    recovery: RecoveryKey | None = None
+    recovery_proposed: RecoveryKey | None = None
+
+    def knows(self, vkey: str) -> bool:
+        """Whether a key signs or signed this log, or has handed it over."""
+        known = (vkey for one in self.former for vkey in (one.vkey, one.recovery))
+        return vkey in (self.newest, *known)
 
 
 def short(vkey: str) -> str:
@@ -136,7 +184,7 @@ def decide(plant: Plant, command: RotateKey, context: Context) -> Facts:
     except NoteBroken as fault:
         raise NotHandedOver("both keys must have signed the note") from fault
     keys = plant.get(LogKeys, LOG)
-    if keys is not None and old.text != keys.newest:
+    if keys is not None and keys.newest not in ("", old.text):
         raise NotHandedOver(f"{old.key_id.hex()} does not sign this log any more")
     if entry != context.entry:
         raise NotHandedOver(f"the note is for entry {entry}, and the next one is {context.entry}")
@@ -153,6 +201,23 @@ def apply(keys: LogKeys | None, fact: Recorded) -> LogKeys:
         case KeyRotated() as it:
             used = KeyUsed(vkey=it.old, until=fact.seq - 1, by=fact.actor, at=fact.at)
             return replace(before, newest=it.new, former=(*before.former, used))
+        case KeyRecovered() as it:
+            used = KeyUsed(
+                vkey=it.old, until=fact.seq - 1, by=fact.actor, at=fact.at, recovery=it.recovery
+            )
+            former = (*before.former, used)
+            return replace(
+                before, newest=it.new, former=former, recovery=None, recovery_proposed=None
+            )
+        case RecoveryKeyProposed() as it:
+            asked = RecoveryKey(vkey=it.key, why=it.why, by=fact.actor, at=fact.at, entry=fact.seq)
+            return replace(before, recovery_proposed=asked)
+        case RecoveryKeyNamed() as it:
+            named = RecoveryKey(
+                vkey=it.key, why=it.why, by=fact.actor, at=fact.at, entry=fact.seq,
+                proposed_by=it.proposed_by,
+            )  # fmt: skip
+            return replace(before, recovery=named, recovery_proposed=None)
         case KeyRevocationProposed() as it:
             proposed = Proposed(
                 key=it.key, trusted=it.trusted, cause=it.cause, why=it.why,

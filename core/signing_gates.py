@@ -39,6 +39,7 @@ INDEPENDENT = (
     "erp-key.begin:second",
     "erp-key.end:second",
     "key.revoke:second",
+    "key.name-recovery:second",
     "person.confirm-identity",
 )
 GATES = (
@@ -54,6 +55,7 @@ GATES = (
     "posting.reverse:first",
     "posting.replace:first",
     "key.revoke:first",
+    "key.name-recovery:first",
     "reconciliation.sign",
     "erp-key.begin:first",
     "erp-key.end:first",

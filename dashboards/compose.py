@@ -23,9 +23,10 @@ from core.credentials import Secrets
 from core.equipment import Equipment, Station
 from core.errors import LedgerBroken
 from core.execution import Execution
-from core.key_files import finish, hand_over
-from core.ledger.checkpoint import LogKey, Verifier, load_or_create_key
+from core.key_files import finish, hand_over, recover
+from core.ledger.checkpoint import LogKey, Verifier, load_key, load_or_create_key
 from core.ledger.entry import Entry
+from core.ledger.recovery import SUFFIX
 from core.ledger.rotation import write_keys
 from dashboards.accounts import PlantAccounts
 from dashboards.boundary import Boundary, ErpLink
@@ -80,13 +81,19 @@ class LogKeyMissing(LedgerBroken):
     def __init__(self, path: Path) -> None:
         super().__init__(
             f"{path}: is missing, and log.vkey beside it says that this plant has a key. Put it"
-            " back from where the keys are kept; a new key could not continue this ledger."
+            " back from where the keys are kept; a new key could not continue this ledger. Where it"
+            " is lost, and the ledger names a recovery key: batchwright keys recover."
         )
 
 
 def log_name(plant: str) -> str:
     """Return the name of a plant's log, which is its key's as well."""
     return f"batchwright.example/{plant}"
+
+
+def recovery_name(plant: str) -> str:
+    """Return the name of the key that may hand a plant's log over where its own is lost."""
+    return log_name(plant) + SUFFIX
 
 
 def log_key(data: Path, plant: str) -> LogKey:
@@ -161,6 +168,26 @@ def rotate_log_key(data: Path, plant: str, *, database: str | None, why: str) ->
         raise LogKeyMissing(keys / "log.key")
     return hand_over(
         ledger_at(data, database), keys, log_name(plant), why=why,
+        opened=lambda key, verifier: _execution(
+            data, plant, database, key=key, verifier=verifier
+        ),
+    )  # fmt: skip
+
+
+def recover_log_key(
+    data: Path, plant: str, recovery: Path, *, database: str | None, why: str
+) -> Verifier:
+    """Hand a plant's log over to a new key in place of a lost one, and return its public half.
+
+    Raises:
+        OSError, ValueError, MesError: as `core.key_files.recover` says, or the file is no recovery
+            key of this log.
+    """
+    keys = data / "keys"
+    finish(keys, ledger_at(data, database))
+    return recover(
+        ledger_at(data, database), keys, load_key(recovery, recovery_name(plant)),
+        anchors=data / "anchors", why=why,
         opened=lambda key, verifier: _execution(
             data, plant, database, key=key, verifier=verifier
         ),

@@ -284,6 +284,17 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
         f"The log key {short(it['key'])} was {it['cause']} and is revoked: its checkpoints"
         f" count up to {it['trusted']} entries. Proposed by {it['proposed_by']}."
     ),
+    "key.recovery-proposed": lambda it: (
+        f"The recovery key {short(it['key'])} is proposed. A second person must agree."
+    ),
+    "key.recovery-named": lambda it: (
+        f"The recovery key {short(it['key'])} may hand the log over, once. Proposed by"
+        f" {it['proposed_by']}."
+    ),
+    "key.recovered": lambda it: (
+        f"The log key {short(it['old'])} was lost: the recovery key {short(it['recovery'])} handed"
+        f" the log over to {short(it['new'])}."
+    ),
     "erp-door.locked": lambda it: (
         f"The ERP's door {it['door']} was shut until {_instant(it['until'])} UTC after"
         f" {it['failures']} refused tries in a row."

@@ -7,8 +7,10 @@ from uuid import uuid4
 from core.execution import Actor, Credentials, Execution
 from core.key_revocation import NoFormerKey, RevokeLogKey, most_trusted, revocation_words
 from core.ledger.rotation import STREAM
-from core.ledger.store import AnchorRow
-from core.log_key import LOG, Cause, KeyUsed, LogKeys, short
+from core.ledger.store import AnchorRow, open_ledger
+from core.log_key import LOG, Cause, KeyUsed, LogKeys, RecoveryKey, short
+from core.projections.nouns import Nouns
+from core.recovery_key import NameRecoveryKey
 
 STATION = "terminal"
 PLACES_NAMED = 4
@@ -129,3 +131,44 @@ def afterwards(keys: LogKeys, trusted: int) -> tuple[str, ...]:
         f"Tell the ERP's team, and whoever else keeps checkpoints, the key {newest} and the size"
         f" {trusted}. They keep what they have: what they signed themselves still proves the root.",
     )
+
+
+def name_recovery_key(execution: Execution, key: str, *, why: str, user: str, secret: str) -> str:
+    """Sign for a recovery key at the server's terminal, and return in words how it stands now.
+
+    Raises:
+        core.errors.MesError: the secret is wrong, or a rule says no.
+    """
+    command = NameRecoveryKey(key=key, why=why, seen=execution.seen(STREAM))
+    credentials = Credentials(secret=secret, user=user)
+    actor, idem = Actor(user, STATION), f"{STATION}:{uuid4().hex}"
+    execution.submit(command, actor=actor, idem=idem, credentials=credentials)
+    keys = execution.nouns.get(LogKeys, LOG)
+    assert keys is not None
+    if keys.recovery_proposed is not None:
+        return f"{short(key)}: {user} has proposed it. Now another person runs the same command."
+    return (
+        f"{short(key)}: is the recovery key from now on. Try its file once a year: batchwright keys"
+        " check-recovery."
+    )
+
+
+def recovery_in(where: str) -> RecoveryKey | None:
+    """Return the recovery key that a ledger names, None where there is none."""
+    keys: LogKeys | None = None
+    ledger = open_ledger(where)
+    try:
+        keys = Nouns(ledger.store).get(LogKeys, LOG)
+    finally:
+        ledger.close()
+    return None if keys is None else keys.recovery
+
+
+def recovery_says(where: str) -> str:
+    """Return in words which recovery key a ledger names."""
+    if (named := recovery_in(where)) is None:
+        return (
+            "No recovery key is named: if log.key is lost, this log ends. batchwright keys"
+            " make-recovery"
+        )
+    return f"{named.vkey}  recovers the log, named by {named.proposed_by} and {named.by}"

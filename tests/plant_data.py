@@ -82,6 +82,8 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "erp-door.record-locked": ("service",),
     "key.rotate": ("service",),
     "key.revoke": ("qa", "engineer"),
+    "key.name-recovery": ("qa", "engineer"),
+    "key.recover": ("service",),
 }
 MATERIALS = {  # id: name, GTIN, hazards
     "PARA": ("Paracetamol", "04012345000016", ("H302 Harmful if swallowed",)),

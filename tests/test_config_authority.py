@@ -35,7 +35,7 @@ MAY: dict[str, set[str]] = {
         "person.confirm-identity",
     },
     "qa": AMENDS | {
-        "key.revoke",
+        "key.revoke", "key.name-recovery",
         "correction.decline",
         "posting.reverse", "posting.replace", "erp-key.begin", "erp-key.end",
         "batch.reopen", "amendment.release", "amendment.reject",
@@ -51,7 +51,7 @@ MAY: dict[str, set[str]] = {
     "engineer": {
         "material.register", "equipment.register", "instrument.record-calibration",
         "station.bind", "recipe.draft", "recipe.submit", "recipe.approve", "message.replay",
-        "erp-key.begin", "erp-key.end", "key.revoke",
+        "erp-key.begin", "erp-key.end", "key.revoke", "key.name-recovery",
     },
     "director": set(),
     "finance": {
@@ -69,7 +69,7 @@ MAY: dict[str, set[str]] = {
         "order.receive", "order.withdraw", "bom.receive", "erp-material.receive",
         "customer.receive", "telemetry.seal", "lot.receive",
         "batch.close-record", "batch.seal-record",
-        "clock.record-step", "erp-door.record-locked", "key.rotate",
+        "clock.record-step", "erp-door.record-locked", "key.rotate", "key.recover",
         "person.record-failed-authentication", "person.record-authentication",
         "person.record-secret-change",
     },

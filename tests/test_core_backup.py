@@ -173,7 +173,7 @@ def test_plant_restored_without_its_key_does_not_start_with_another(
     assert str(refusal.value) == (
         f"{new / 'keys' / 'log.key'}: is missing, and log.vkey beside it says that this plant has"
         " a key. Put it back from where the keys are kept; a new key could not continue this"
-        " ledger."
+        " ledger. Where it is lost, and the ledger names a recovery key: batchwright keys recover."
     )
     shutil.copy2(data / "keys" / "log.key", new / "keys" / "log.key")
     grown(new, "AFTER")

@@ -28,7 +28,7 @@ from core.ledger.checkpoint import (
     sign,
     verify,
 )
-from core.ledger.rotation import STREAM, read_verifier, with_revocations
+from core.ledger.rotation import STREAM, as_recorded, read_verifier
 from core.ledger.store import open_ledger
 from core.log_key import LogKeys, short
 from core.projections.nouns import differences
@@ -269,7 +269,7 @@ def test_key_from_before_the_stolen_one_leads_nowhere_either(
 def test_ledger_side_refuses_the_same_notes(plant: Stolen) -> None:
     ledger = open_ledger(plant.data / "ledger.db")
     try:
-        keys = with_revocations(read_verifier(plant.data / "keys"), ledger)
+        keys = as_recorded(read_verifier(plant.data / "keys"), ledger)
         assert verify(sign(plant.key, GOOD, bytes(32)).note, keys).size == GOOD
         with pytest.raises(KeyRevoked, match=f"it counts up to {GOOD} entries"):
             verify(sign(plant.key, GOOD + 1, bytes(32)).note, keys)

@@ -361,7 +361,7 @@ def test_other_process_on_postgres_stops_signing_with_the_old_key(
         act(other, 1)
         new = rotated(here, postgres_url)
         size = other.ledger.size()
-        with pytest.raises(KeyChanged, match="was rotated by another process"):
+        with pytest.raises(KeyChanged, match="was handed over by another process"):
             act(other, 2)
         with pytest.raises(KeyChanged):
             act(other, 3)

@@ -22,7 +22,7 @@ from core.ledger.anchor import AnchorFolder
 from core.ledger.audit import audit, check_anchors, check_outside
 from core.ledger.checkpoint import Checkpoint, NoteBroken, Verifier, verify
 from core.ledger.rotation import KEYS as PUBLIC
-from core.ledger.rotation import VKEY, with_revocations
+from core.ledger.rotation import VKEY, as_recorded
 from core.ledger.store import Ledger, open_ledger, open_store
 from core.migrations.folder import FILES, IN_STORE
 from core.projections.nouns import differences, prepare
@@ -96,7 +96,7 @@ def restore(
         ledger = open_ledger(where)
         try:
             checkpoint = _hold(ledger, verifier, about["root"], say=say)
-            verifier = with_revocations(verifier, ledger)
+            verifier = as_recorded(verifier, ledger)
             given = None if anchor is None else _note(anchor, verifier)
             anchored = _anchored(ledger, draft, verifier, given=given)
         finally:

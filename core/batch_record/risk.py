@@ -13,6 +13,7 @@ RISKY = frozenset(
         "person.lock-withheld", "client.key-issued",
         "erp-key.proposed", "erp-key.begun", "erp-key.ended", "erp-door.locked",
         "key.rotated", "key.revocation-proposed", "key.revoked",
+        "key.recovery-proposed", "key.recovery-named", "key.recovered",
         "person.roles-changed", "person.unlocked",
         "step.value-corrected", "weighing.reversed",
         "step.reopened", "material.consumption-reversed", "material.production-reversed",

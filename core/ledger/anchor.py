@@ -15,7 +15,14 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 from core.errors import LedgerBroken
-from core.ledger.checkpoint import Checkpoint, KeyRevoked, NoteBroken, Verifier, verify
+from core.ledger.checkpoint import (
+    Checkpoint,
+    KeyEnded,
+    KeyRevoked,
+    NoteBroken,
+    Verifier,
+    verify,
+)
 
 NEWEST = "newest.note"
 FORCED = "[0-9]*.note"
@@ -134,6 +141,7 @@ class AnchorFolder:
         A copy that a power cut left torn is passed over while another one holds.
 
         Raises:
+            AnchorBroken: a former key signed a copy of more entries than it had when it ended.
             LedgerBroken: there are copies, and none of them holds.
         """
         found: list[tuple[Path, Checkpoint]] = []
@@ -143,6 +151,9 @@ class AnchorFolder:
                 continue
             try:
                 found.append((path, _read(path, verifier)))
+            except KeyEnded as fault:  # of another history: here the next key has signed these
+                why = f"was handed over by that key after {fault.until}"
+                raise AnchorBroken(path, fault.size, why) from fault
             except (NoteBroken, UnicodeDecodeError) as fault:
                 faults.append(f"{path.name}: {fault}")
         if faults and not found:

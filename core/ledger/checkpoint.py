@@ -54,6 +54,14 @@ class KeyRevoked(NoteBroken):
         super().__init__(self.says)
 
 
+class KeyEnded(NoteBroken):
+    """A note is signed by a former key, at a size at which another one had followed it."""
+
+    def __init__(self, size: int, until: int) -> None:
+        super().__init__(f"{size} entries are signed by a key that ended at entry {until}")
+        self.size, self.until = size, until
+
+
 class Checkpoint(NamedTuple):
     """The tree at one size; `note` is the signed text, newline at its end."""
 
@@ -157,25 +165,34 @@ def sign(key: LogKey, size: int, root: bytes) -> Checkpoint:
     assert size >= 0
     assert len(root) == 32
     text = f"{key.name}\n{size}\n{b64encode(root).decode('ascii')}\n"
-    blob = b64encode(key.verifier.key_id + key.sign(text.encode("utf-8"))).decode("ascii")
-    return Checkpoint(size, root, f"{text}\n— {key.name} {blob}\n")
+    return Checkpoint(size, root, f"{text}\n{signature_line(key, text.encode('utf-8'))}")
 
 
-def sign_manifest(key: LogKey, manifest: bytes) -> str:
-    """Return the signature line of a bundle's list of files; its own first line keeps it apart."""
-    blob = key.verifier.key_id + key.sign(b"batchwright manifest v1\n" + manifest)
+def signature_line(key: LogKey, text: bytes) -> str:
+    """Return the line of a note that says that a key signed a text."""
+    blob = key.verifier.key_id + key.sign(text)
     return f"— {key.name} {b64encode(blob).decode('ascii')}\n"
 
 
-def manifest_is_signed(verifier: Verifier, manifest: bytes, line: str) -> bool:
-    """Return whether this key signed a list of files; a malformed line is no signature."""
+def signed_line(verifier: Verifier, line: str, text: bytes) -> bool:
+    """Return whether a line is this key's signature over a text; a malformed one is none."""
     try:
-        name, blob = parse_line(line.removesuffix("\n"))
+        name, blob = parse_line(line)
     except NoteBroken:
         return False
     if (name, blob[:4]) != (verifier.name, verifier.key_id) or len(blob) != 68:
         return False
-    return verifier.holds(blob[4:], b"batchwright manifest v1\n" + manifest)
+    return verifier.holds(blob[4:], text)
+
+
+def sign_manifest(key: LogKey, manifest: bytes) -> str:
+    """Return the signature line of a bundle's list of files; its own first line keeps it apart."""
+    return signature_line(key, b"batchwright manifest v1\n" + manifest)
+
+
+def manifest_is_signed(verifier: Verifier, manifest: bytes, line: str) -> bool:
+    """Return whether this key signed a list of files."""
+    return signed_line(verifier, line.removesuffix("\n"), b"batchwright manifest v1\n" + manifest)
 
 
 def verify(note: str, verifier: Verifier) -> Checkpoint:
@@ -209,7 +226,7 @@ def verify(note: str, verifier: Verifier) -> Checkpoint:
         if size > used.until and used.revoked:
             raise KeyRevoked(size, key.key_id, used)
         if size > used.until:
-            raise NoteBroken(f"{size} entries are signed by a key that ended at entry {used.until}")
+            raise KeyEnded(size, used.until)
         is_signed = True
     if not is_signed:
         raise NoteBroken(f"no signature of {verifier.name} with key id {verifier.key_id.hex()}")

@@ -16,7 +16,8 @@ from core.errors import LedgerBroken
 from core.ledger.checkpoint import Checkpoint, LogKey, sign_manifest
 from core.ledger.entry import canonical
 from core.ledger.merkle import leaf_hash
-from core.ledger.rotation import KEYS, STREAM, rotations_of
+from core.ledger.recovery import Recovery
+from core.ledger.rotation import KEYS, STREAM, handed_over, rotations_of
 from core.ledger.store import Ledger
 from core.ledger.timestamp import from_receipt
 from core.verify.one_file import one_file
@@ -100,6 +101,7 @@ def export_streams(
     lines: list[tuple[int, bytes]] = []
     lasts: list[dict[str, object]] = []
     rotations = rotations_of(ledger, checkpoint.size)
+    lost = (one.entry - 1 for one in map(handed_over, rotations) if isinstance(one, Recovery))
     names = set(streams)
     if not names:
         raise NothingToExport("Bundle without streams")
@@ -118,7 +120,7 @@ def export_streams(
                 "size": size,
                 "proof": [n.hex() for n in ledger.consistency_proof(size, checkpoint.size)],
             }
-            for size in sorted(set(anchors))
+            for size in sorted({*anchors, *lost})
             if 0 < size < checkpoint.size
         ],
     }

@@ -23,7 +23,7 @@ from core.ledger.tables import EntryRow, Head, ReceiptRow, Sealed, Statement, St
 type Outcome = Receipt | BaseException
 
 HEADS_KEPT = 100_000
-ROTATED = "key.rotated"
+ROTATED, RECOVERED = "key.rotated", "key.recovered"
 STEP = 5_000
 
 
@@ -32,8 +32,8 @@ class KeyChanged(LedgerBroken):
 
     def __init__(self) -> None:
         super().__init__(
-            "Log key: was rotated by another process. Stop this server, put the new log.key into"
-            " its folder of keys, and start it again."
+            "Log key: was handed over by another process. Stop this server, put the new log.key"
+            " into its folder of keys, and start it again."
         )
 
 
@@ -181,7 +181,7 @@ class Group:
         """Hand the entries above `after` to the hooks."""
         while after < self._memory.size:
             found = [decode(row.body) for row in self._stored(after)]
-            if any(one.type == ROTATED for one in found):
+            if any(one.type in (ROTATED, RECOVERED) for one in found):
                 raise KeyChanged
             self._hooks.foreign(self, found)
             after += len(found)

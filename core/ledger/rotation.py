@@ -11,24 +11,35 @@
 The note stands in the ledger, in a stream of its own. From its entry on the new key signs, over all
 that is before as well; what the old key signs of that size or a larger one counts for nothing.
 `keys.txt` holds the notes outside the ledger, one after another, so that a reader who trusts any
-one key of the log finds the others.
+one key of the log finds the others. Where a key was lost, a recovery key hands the log over in its
+place: see `core.ledger.recovery`.
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import LedgerBroken
-from core.ledger.checkpoint import Former, LogKey, NoteBroken, Verifier, parse_line, parse_vkey
+from core.ledger.checkpoint import (
+    Former,
+    LogKey,
+    NoteBroken,
+    Verifier,
+    parse_vkey,
+    signature_line,
+    signed_line,
+)
 from core.ledger.entry import decode
 from core.ledger.group import ROTATED as ROTATED
+from core.ledger.recovery import LINES as RECOVERY_LINES
+from core.ledger.recovery import RECOVERED, REVOKED, Recovery, check_recoveries, parse_recovery
+from core.ledger.recovery import TITLE as RECOVERY
 from core.ledger.store import Ledger
 
 TITLE = "batchwright key rotation v1"
-STREAM, REVOKED = "log-key/log", "key.revoked"
+STREAM = "log-key/log"
 VKEY, KEYS = "log.vkey", "keys.txt"
 LINES = 7  # of one note
 _ENTRY = re.compile(r"entry ([1-9][0-9]{0,15})", re.ASCII)
@@ -52,14 +63,21 @@ class OtherKey(LedgerBroken):
         )
 
 
+class KeysMissing(LedgerBroken):
+    """The ledger speaks of a former key, and the notes that lead from it are not at hand."""
+
+    def __init__(self, key: Verifier, entry: int) -> None:
+        super().__init__(
+            f"{KEYS}: does not know the log key {key.key_id.hex()}, which entry {entry} revoked."
+            f" Put {KEYS} back from a backup or a bundle; a start of the server writes it anew."
+        )
+
+
 def rotation_note(old: LogKey, new: LogKey, *, entry: int) -> str:
     """Return the note by which an old key hands the log over to a new one, at its next entry."""
     assert old.name == new.name, new
     text = f"{TITLE}\nentry {entry}\n{old.vkey}\n{new.vkey}\n"
-    lines = (
-        f"— {key.name} {b64encode(key.verifier.key_id + key.sign(text.encode())).decode()}\n"
-        for key in (old, new)
-    )
+    lines = (signature_line(key, text.encode()) for key in (old, new))
     return f"{text}\n{''.join(lines)}"
 
 
@@ -83,10 +101,18 @@ def parse_note(note: str) -> Rotation:
         raise NoteBroken("a key rotation must name two keys of one log")
     text = "\n".join(lines[:4]).encode("utf-8") + b"\n"
     for key, line in ((old, lines[5]), (new, lines[6])):
-        name, blob = parse_line(line)
-        if (name, blob[:4]) != (key.name, key.key_id) or not key.holds(blob[4:], text):
+        if not signed_line(key, line, text):
             raise NoteBroken(f"the rotation is not signed by {key.text}")
     return Rotation(int(entry[1]), old, new)
+
+
+def handed_over(note: str) -> Rotation | Recovery:
+    """Return whom a note of either kind hands the log over to.
+
+    Raises:
+        NoteBroken: it is none, or one signature does not hold.
+    """
+    return (parse_recovery if note.startswith(f"{RECOVERY}\n") else parse_note)(note)
 
 
 def chained(notes: Iterable[str], newest: Verifier) -> Verifier:
@@ -99,40 +125,52 @@ def chained(notes: Iterable[str], newest: Verifier) -> Verifier:
     former: list[Former] = []
     last: Verifier | None = None
     for note in notes:
-        entry, old, new = parse_note(note)
-        if (last is not None and old != last) or (former and entry - 1 <= former[-1].until):
-            raise NoteBroken(f"the rotation at entry {entry} does not follow the one before")
-        former.append(Former(old.public, entry - 1))
-        last = new
+        it = handed_over(note)
+        if (last is not None and it.old != last) or (former and it.entry - 1 <= former[-1].until):
+            raise NoteBroken(f"the handing over at entry {it.entry} does not follow the one before")
+        former.append(Former(it.old.public, it.entry - 1))
+        last = it.new
     if last is not None and last != replace(newest, former=()):
         raise OtherKey(newest, last)
     return replace(newest, former=tuple(former))
 
 
 def rotations_of(ledger: Ledger, upto: int | None = None) -> list[str]:
-    """Return the note of each rotation in a ledger, up to an entry."""
+    """Return the note of each handing over in a ledger, up to an entry."""
     found = [decode(body) for _, body in ledger.stream_raw(STREAM)]
-    notes = [one for one in found if one.type == ROTATED and (upto is None or one.seq <= upto)]
+    kinds = (ROTATED, RECOVERED)
+    notes = [one for one in found if one.type in kinds and (upto is None or one.seq <= upto)]
     return [str(one.data["note"]) for one in notes]
 
 
-def with_revocations(verifier: Verifier, ledger: Ledger) -> Verifier:
-    """Return a log's keys with the trust that entries of the ledger took from former ones."""
+def as_recorded(verifier: Verifier, ledger: Ledger) -> Verifier:
+    """Return a log's keys with the trust that entries of the ledger took from former ones.
+
+    Raises:
+        KeysMissing: the ledger revokes a key that the folder of keys does not know.
+        RecoveryBroken: a recovery key handed the log over that had not been named before.
+    """
     former = {one.public: one for one in verifier.former}
-    for _, body in ledger.stream_raw(STREAM):
-        entry = decode(body)
+    acts = [decode(body) for _, body in ledger.stream_raw(STREAM)]
+    for entry in acts:
         if entry.type == REVOKED:
-            public = parse_vkey(str(entry.data["key"])).public
-            until = min(former[public].until, int(entry.data["trusted"]))
-            former[public] = Former(public, until, entry.seq)
+            key = parse_vkey(str(entry.data["key"]))
+            if key.public not in former:
+                raise KeysMissing(key, entry.seq)
+            until = min(former[key.public].until, int(entry.data["trusted"]))
+            former[key.public] = Former(key.public, until, entry.seq)
+    check_recoveries(acts, ledger.root)
     return replace(verifier, former=tuple(former.values()))
 
 
 def parse_keys(text: str) -> list[str]:
     """Return the notes in `keys.txt`."""
-    lines = text.split("\n")
-    starts = range(0, len(lines) - 1, LINES)
-    return ["\n".join(lines[start : start + LINES]) + "\n" for start in starts]
+    lines, notes, start = text.split("\n"), list[str](), 0
+    while start < len(lines) - 1:
+        end = start + (RECOVERY_LINES if lines[start] == RECOVERY else LINES)
+        notes.append("\n".join(lines[start:end]) + "\n")
+        start = end
+    return notes
 
 
 def read_verifier(folder: Path) -> Verifier:

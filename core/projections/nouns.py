@@ -20,7 +20,7 @@ from core.ledger.tables import Statement
 from core.projections import verifications
 from core.projections.replay import Stored, canonical, folded, processes, ranges, written
 
-NAME, VERSION = "nouns", 10
+NAME, VERSION = "nouns", 11
 SCHEMA = (
     "create table if not exists noun("
     " stream text primary key, kind text not null, ver integer not null,"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any, NamedTuple
 
 from core.verify.bundle import Broken, base64_of
+from core.verify.key_notes import COUNT, REVOKED, SIGNATURE, Key, Note, parse_vkey, read_notes
 from core.verify.public_keys import signature_holds
-
-COUNT = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
-SIGNATURE = re.compile("\u2014 ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})")
 
 
 class Checkpoint(NamedTuple):
@@ -18,50 +15,34 @@ class Checkpoint(NamedTuple):
     root: bytes
 
 
-class Key(NamedTuple):
-    name: str
-    id: bytes
-    public: bytes
-    until: int = 2**53  # the last size that it may have signed
-    revoked: int = 0  # by which entry
-
-
-def parse_vkey(text: str) -> Key:
-    """Name, id and public key in `name+id+base64(type || key)`; the id is computed anew."""
-    name, given, encoded = text.strip().split("+", 2)
-    blob = base64_of(encoded, "the key")
-    key_id = hashlib.sha256(name.encode("utf-8") + b"\n" + blob).digest()[:4]
-    if len(blob) != 33 or blob[:1] != b"\x01" or key_id.hex() != given:
-        raise Broken("the key is no Ed25519 log key, or its id is not its own")
-    return Key(name, key_id, blob[1:])
-
-
-def read_keys(text: str, trusted: Key) -> list[Key]:
-    """The keys of the log that lead to the trusted one or follow it, the newest last."""
-    keys = [trusted]
-    for start in range(0, text.count("\n"), 7):
-        lines = text.split("\n")[start : start + 7]
-        old, new = parse_vkey(lines[2]), parse_vkey(lines[3])
-        entry, said = lines[1].replace("entry ", "", 1), "\n".join(lines[:4]) + "\n"
-        for key, line in ((old, lines[5]), (new, lines[6])):
-            match = SIGNATURE.fullmatch(line)
-            blob = base64_of(match.group(2), "keys.txt") if match else b""
-            if blob[:4] != key.id or not signature_holds(key.public, blob[4:], said.encode()):
-                raise Broken(f"keys.txt: a rotation is not signed by {key.id.hex()}")
-        if lines[0] != "batchwright key rotation v1" or not COUNT.fullmatch(entry) or lines[4]:
-            raise Broken("keys.txt: is malformed")
-        if old.name != new.name or (start and old != keys[-1]):
+def read_keys(text: str, trusted: Key) -> tuple[list[Key], list[Note]]:
+    """The keys of the log that lead to the trusted one or follow it, the newest last; and how."""
+    keys, notes = [trusted], list(read_notes(text))
+    for index, it in enumerate(notes):
+        if it.old.name != it.new.name or (index and it.old != keys[-1]):
             raise Broken("keys.txt: the keys do not follow each other")
-        keys[-1:] = [old._replace(until=int(entry) - 1), new]
-    if trusted not in [key._replace(until=trusted.until) for key in keys]:
+        keys[-1:] = [it.old._replace(until=it.entry - 1, lost=it.by != it.old), it.new]
+    if trusted not in [key._replace(until=trusted.until, lost=False) for key in keys]:
         raise Broken(f"keys.txt: does not lead to {trusted.name} ({trusted.id.hex()})")
-    return keys
+    return keys, notes
+
+
+def ask_for_entries(keys: list[Key], trusted: Key) -> None:
+    """Refuse a list of files that a recovered log signed: who might recover it, entries say."""
+    start = [key.public for key in keys].index(trusted.public)
+    for key in keys[start:]:
+        if key.lost:
+            raise Broken(
+                f"{key.id.hex()} was lost and followed by the word of a recovery key, which only"
+                f" entries of the log prove; give {keys[-1].id.hex()} as the key, from a source"
+                " that you trust"
+            )
 
 
 def revoke(keys: list[Key], trusted: Key, acts: list[Any]) -> list[Key]:
     """The keys as entries leave them: a revoked one counts less far, and leads to no other one."""
     for seq, kind, said in acts:
-        if kind != "key.revoked":
+        if kind != REVOKED:
             continue
         public = parse_vkey(said["key"]).public
         if public not in [key.public for key in keys]:

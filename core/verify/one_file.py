@@ -9,8 +9,8 @@ from importlib.resources import files
 from typing import NamedTuple
 
 MODULES = (
-    "bundle", "public_keys", "log_keys", "tree", "entries", "ecdsa_rsa", "outside_words",
-    "signatures", "proof", "program",
+    "bundle", "public_keys", "key_notes", "log_keys", "tree", "entries", "ecdsa_rsa",
+    "outside_words", "signatures", "proof", "program",
 )  # fmt: skip
 FUTURE = "__future__"
 

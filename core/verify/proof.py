@@ -23,15 +23,17 @@ from core.verify.bundle import (
     shown,
 )
 from core.verify.entries import LINES, SEQ, read_entry, settle
-from core.verify.log_keys import (
+from core.verify.key_notes import (
+    RECOVERED,
+    RECOVERY_NAMED,
+    REVOKED,
+    ROTATED,
     SIGNATURE,
-    Checkpoint,
     Key,
+    check_recoveries,
     parse_vkey,
-    read_checkpoint,
-    read_keys,
-    revoke,
 )
+from core.verify.log_keys import Checkpoint, ask_for_entries, read_checkpoint, read_keys, revoke
 from core.verify.outside_words import proof_fault
 from core.verify.public_keys import signature_holds
 from core.verify.signatures import APPLIED, MEANS, Means, means_fault, means_in, signature_fault
@@ -42,14 +44,15 @@ STEP = 1 << 13  # entries in a part: a power of two, so that it is one subtree o
 
 LEDGER = {"entries.jsonl", "leaves.txt", "proofs.json", "checkpoint"}
 AS_GIVEN, FOUND = "as given", "found in the bundle: compare it, or give --vkey"
-LOOKED_AT = {"key.rotated", "key.revoked", APPLIED, *MEANS}
+KEY_ACTS = {ROTATED, RECOVERED, REVOKED, RECOVERY_NAMED}
+LOOKED_AT = {APPLIED, *KEY_ACTS, *MEANS}
 LEAF = re.compile("[0-9a-f]{64}")
 LISTED = re.compile("([0-9a-f]{64})  (.+)")
 
 
 class Part(NamedTuple):
     nodes: list[bytes]  # the complete subtrees of its leaves, the largest first
-    old_nodes: list[bytes]  # the same up to the anchor, if that ends in this part
+    old_nodes: dict[int, list[bytes]]  # the same up to each older size that ends in this part
     firsts: dict[str, Any]  # seq, ver and prev of each stream's first entry here
     heads: dict[str, Any]  # ver and leaf of each stream's last entry here
     key_acts: list[Any]
@@ -59,15 +62,17 @@ class Part(NamedTuple):
 
 def look_at(entry: dict[str, Any], key_acts: list[Any], means: list[Means]) -> None:
     """Keep what other entries are judged by."""
-    if entry["type"] in ("key.rotated", "key.revoked"):
+    if entry["type"] in KEY_ACTS:
         key_acts.append((entry["seq"], entry["type"], entry["data"]))
     elif (found := means_in(entry)) is not None:
         means.append(found)
 
 
-def read_part(entries: IO[bytes], leaves: IO[bytes], first: int, *, size: int, old: int) -> Part:
+def read_part(
+    entries: IO[bytes], leaves: IO[bytes], first: int, *, size: int, olds: set[int]
+) -> Part:
     """What the entries from `first` on are by themselves: STEP of them, or those that are left."""
-    part, count, seq = Part([], [], {}, {}, [], [], []), min(STEP, size + 1 - first), first
+    part, count, seq = Part([], {}, {}, {}, [], [], []), min(STEP, size + 1 - first), first
     is_last = first + count > size
     hashes = leaves.read(65 * count + is_last).decode("latin-1").split("\n")
     if list(map(len, hashes)) != [64] * count + [0]:
@@ -79,8 +84,8 @@ def read_part(entries: IO[bytes], leaves: IO[bytes], first: int, *, size: int, o
             raise Broken(
                 f"leaves.txt: what it holds for entry {first + index} is no hash"
             ) from None
-        if first + index == old:
-            part.old_nodes.extend(part.nodes)
+        if first + index in olds:
+            part.old_nodes[first + index] = part.nodes[:]
     later: list[Any] = []
     try:
         for seq, leaf in enumerate(hashes[:-1], first):
@@ -114,22 +119,22 @@ def read_part(entries: IO[bytes], leaves: IO[bytes], first: int, *, size: int, o
 
 def read_part_at(task: Any) -> Part:
     """`read_part` in another process: of which folder, and where the part's lines begin."""
-    folder, place, first, size, old = task
+    folder, place, first, size, olds = task
     bundle = Bundle(folder)
     with bundle.open("entries.jsonl") as entries, bundle.open("leaves.txt") as leaves:
         entries.seek(place)
         leaves.seek(65 * (first - 1))
-        return read_part(entries, leaves, first, size=size, old=old)
+        return read_part(entries, leaves, first, size=size, olds=olds)
 
 
-def parts(bundle: Bundle, size: int, old: int, *, jobs: int) -> Iterator[Part]:
+def parts(bundle: Bundle, size: int, olds: set[int], *, jobs: int) -> Iterator[Part]:
     """The parts of the whole log, in order; one that follows a broken one may be broken by that."""
     firsts = range(1, max(size, 1) + 1, STEP)
     with bundle.open("entries.jsonl") as entries, bundle.open("leaves.txt") as leaves:
         if jobs > 1 and len(firsts) > 1 and bundle.zip is None:
             lengths = (sum(map(len, itertools.islice(entries, STEP))) for _ in firsts)
             places = zip(itertools.accumulate(lengths, initial=0), firsts)
-            tasks = ((str(bundle.folder), place, first, size, old) for place, first in places)
+            tasks = ((str(bundle.folder), place, first, size, olds) for place, first in places)
             with suppress(BrokenExecutor, ImportError, NotImplementedError, OSError):
                 with ProcessPoolExecutor(jobs) as pool:
                     found = list(pool.map(read_part_at, tasks))
@@ -137,7 +142,12 @@ def parts(bundle: Bundle, size: int, old: int, *, jobs: int) -> Iterator[Part]:
                 return
             entries.seek(0)  # no process can be started here: then alone
         for first in firsts:
-            yield read_part(entries, leaves, first, size=size, old=old)
+            yield read_part(entries, leaves, first, size=size, olds=olds)
+
+
+class Older(NamedTuple):
+    checkpoint: Checkpoint  # that must be a prefix
+    says: str  # whose it is
 
 
 class Proven(NamedTuple):
@@ -145,16 +155,14 @@ class Proven(NamedTuple):
     streams: list[str]  # each with its last entry
 
 
-def verify_log(
-    bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, *, jobs: int
-) -> Proven:
+def verify_log(bundle: Bundle, newest: Checkpoint, older: list[Older], *, jobs: int) -> Proven:
     nodes: list[bytes] = []
     heads: dict[str, Any] = {}
     means: list[Means] = []
-    old, old_root, why = anchor or newest, root_of([]), ""
+    olds, roots, why = {one.size for one, _ in older}, {0: root_of([])}, ""
     if bundle.length("leaves.txt") != 65 * newest.size:
         raise Broken(f"leaves.txt: does not hold {newest.size} lines with a hash in each")
-    for index, part in enumerate(parts(bundle, newest.size, old.size, jobs=jobs)):
+    for index, part in enumerate(parts(bundle, newest.size, olds, jobs=jobs)):
         for stream, (seq, ver, prev) in part.firsts.items():
             last, leaf = heads.get(stream, (0, None))
             if (ver, prev) != (last + 1, leaf):
@@ -164,15 +172,16 @@ def verify_log(
         heads.update(part.heads)
         bundle.key_acts += part.key_acts
         means += part.means
-        old_root = root_of(nodes + part.old_nodes) if part.old_nodes else old_root
+        roots.update((size, root_of(nodes + some)) for size, some in part.old_nodes.items())
         if (index + 1) * STEP <= newest.size:
             push(nodes, part.nodes[0], index)
         else:
             nodes += part.nodes
     if root_of(nodes) != newest.root:  # 3.
         why = f"{why or 'its entries are others'}; leaves.txt does not lead to the signed root"
-    elif not why and old_root != old.root:  # 6.
-        why = f"the first {old.size} entries are not those of the anchor"
+    others = [one for one in older if roots.get(one.checkpoint.size) != one.checkpoint.root]
+    if not why and others:  # 6.
+        why = f"the first {others[0].checkpoint.size} entries are not those of {others[0].says}"
     elif not why and (fault := means_fault(means)):  # 8.
         why = f"entry {fault[0]}: {fault[1]}"
     if why:
@@ -186,9 +195,7 @@ def by_means(means: list[Means]) -> str:
     return f", {count} proven by passkey or company account" if count else ""
 
 
-def verify_streams(
-    bundle: Bundle, newest: Checkpoint, anchor: Checkpoint | None, **_: int
-) -> Proven:
+def verify_streams(bundle: Bundle, newest: Checkpoint, older: list[Older], **_: int) -> Proven:
     proofs = DECODER.decode(bundle.text("proofs.json"))
     lasts = {item["stream"]: item for item in proofs["streams"]}
     if not lasts:
@@ -217,12 +224,12 @@ def verify_streams(
     faults = list(filter(None, faults)) or [means_fault(means)]
     for seq, why in sorted(filter(None, faults))[:1]:
         raise Broken(f"entry {seq}: {why}")
-    if anchor is not None and anchor != newest:  # 6.
-        path = {item["size"]: item["proof"] for item in proofs["consistency"]}.get(anchor.size)
-        if path is None:
-            raise Broken(f"no proof towards the anchor of {anchor.size}; export with this anchor")
-        if not is_prefix(anchor, newest, nodes_of(path)):
-            raise Broken(f"the anchor's {anchor.size} entries are no prefix of this log")
+    paths = {item["size"]: item["proof"] for item in proofs["consistency"]}
+    for old, says in older:  # 6.
+        if old != newest and old.size not in paths:
+            raise Broken(f"no proof towards {says} of {old.size}; export with this anchor")
+        if old != newest and not is_prefix(old, newest, nodes_of(paths[old.size])):
+            raise Broken(f"{says}'s {old.size} entries are no prefix of this log")
     streams = [f"{name} to {entries[-1][0]['type']}" for name, entries in sorted(found.items())]
     batches = {name for name in found if name.startswith("batch/")} or set(found)
     ends = {name: f"{name.partition('/')[0]}.closed" for name in batches}
@@ -300,13 +307,14 @@ def verify_files(bundle: Bundle, manifest: dict[str, str], key: Key) -> bool:  #
 
 
 def verify_list(
-    bundle: Bundle, manifest: dict[str, str], key: Key, *, said: str, is_given: bool
+    bundle: Bundle, manifest: dict[str, str], keys: list[Key], *, said: str, is_given: bool
 ) -> str:  # 9.
+    ask_for_entries(keys, parse_vkey(said))
     if not manifest.keys() - PROVEN:
         raise Broken("it holds neither a ledger nor files that a key signed")
-    verify_files(bundle, manifest, key)
+    verify_files(bundle, manifest, keys[-1])
     whose = AS_GIVEN if is_given else FOUND
-    says = f"OK: {len(manifest)} files as {key.name} signed them, a list and no ledger"
+    says = f"OK: {len(manifest)} files as {keys[-1].name} signed them, a list and no ledger"
     return "\n".join(map(shown, [says, f"key  {said.strip()} ({whose})"]))
 
 
@@ -323,26 +331,33 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
     bundle, anchor = Bundle(path), None
     key = bundle.text("log.vkey") if vkey is None else vkey  # 1.
     said_keys = bundle.text("keys.txt") if "keys.txt" in bundle.names() else ""
-    keys = read_keys(said_keys, parse_vkey(key))
+    keys, handed_over = read_keys(said_keys, parse_vkey(key))
     manifest = read_manifest(bundle.text(MANIFEST))
     if not LEDGER & manifest.keys():
         if anchor_file is not None:
             raise Broken("it is a list of files, and an anchor says nothing about those")
-        return verify_list(bundle, manifest, keys[-1], said=key, is_given=vkey is not None)
+        return verify_list(bundle, manifest, keys, said=key, is_given=vkey is not None)
     newest = read_checkpoint(bundle.text("checkpoint"), keys[-1:], "the checkpoint")  # 2.
     note = "" if anchor_file is None else Path(anchor_file).read_bytes().decode("utf-8")
     if anchor_file is not None:
         anchor = read_checkpoint(note, keys, "the anchor")
         if anchor.size > newest.size:  # 6.
             raise Broken(f"the anchor covers {anchor.size} entries, the bundle only {newest.size}")
+    older = [] if anchor is None else [Older(anchor, "the anchor")]
+    for it in handed_over:
+        if it.root:
+            lost = Checkpoint(it.entry - 1, it.root)
+            older.append(Older(lost, f"the lost key {it.old.id.hex()}"))
     check = verify_streams if "proofs.json" in manifest else verify_log
-    proven = check(bundle, newest, anchor, jobs=jobs)
-    notes = [(seq, said["note"]) for seq, kind, said in bundle.key_acts if kind == "key.rotated"]
+    proven = check(bundle, newest, older, jobs=jobs)
+    kinds = (ROTATED, RECOVERED)
+    notes = [(seq, said["note"]) for seq, kind, said in bundle.key_acts if kind in kinds]
     if said_keys != "".join(one for _, one in notes) or any(
         one.split("\n")[1] != f"entry {seq}" for seq, one in notes
     ):
         raise Broken("keys.txt: is not what the entries say of the log's keys")
-    keys = revoke(keys, parse_vkey(key), bundle.key_acts)  # 2.
+    check_recoveries(bundle.key_acts)  # 2.
+    keys = revoke(keys, parse_vkey(key), bundle.key_acts)
     if anchor is not None:
         read_checkpoint(note, keys, "the anchor")
     is_signed = verify_files(bundle, manifest, keys[-1])
@@ -352,6 +367,7 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
     whose = AS_GIVEN if vkey is not None else FOUND
     since += f", signed by {len(keys)} keys in turn" if len(keys) > 1 else ""
     for one in keys:
+        since += f", {one.id.hex()} was lost at {one.until} and recovered" if one.lost else ""
         since += f", {one.id.hex()} revoked: good to {one.until}" if one.revoked else ""
     seal = [f"size {newest.size}", f"root {newest.root.hex()}", f"key  {key.strip()} ({whose})"]
     return "\n".join(map(shown, [f"OK: {proven.says}{since}", *seal, *proven.streams]))

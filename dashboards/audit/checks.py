@@ -11,7 +11,7 @@ from core.ledger.anchor import AnchorFolder
 from core.ledger.audit import audit, check_anchors, check_outside
 from core.ledger.checkpoint import Checkpoint
 from core.ledger.exposure import exposed
-from core.ledger.rotation import with_revocations
+from core.ledger.rotation import as_recorded
 from core.ledger.store import AnchorRow, EntryRow, Ledger
 from core.ledger.timestamp import Certificates, check_stamps
 from core.projections.nouns import differences
@@ -126,7 +126,7 @@ def _more(found: _Found, stampers: Certificates) -> str:
 
 def _check(execution: Execution, told: Callable[[int], None], stampers: Certificates) -> _Found:
     counted = _Counted(execution.ledger, told)
-    verifier = with_revocations(execution.verifier, execution.ledger)
+    verifier = as_recorded(execution.verifier, execution.ledger)
     checkpoint = audit(counted, verifier)  # type: ignore[arg-type]
     revoked: list[str] = []
     if execution.anchor_dir is not None:
@@ -206,7 +206,7 @@ def exposure(execution: Execution) -> Exposure:
     if execution.anchor_dir is not None:
         try:
             folder = AnchorFolder(execution.anchor_dir)
-            verifier = with_revocations(execution.verifier, ledger)
+            verifier = as_recorded(execution.verifier, ledger)
             copies = [one for _, one in folder.checkpoints(verifier)]
         except LedgerBroken:
             copies = []  # the check at a press says what is wrong with them

@@ -5,10 +5,20 @@ Commands import what they need when they run, so that `--help` and `verify` load
 
 import typer
 
-from dashboards.cli import erp, erp_keys, figures, keeping, keys, plant, qualifying, secrets
+from dashboards.cli import (
+    erp,
+    erp_keys,
+    figures,
+    keeping,
+    keys,
+    plant,
+    qualifying,
+    recovery,
+    secrets,
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for part in (plant, keeping, figures, erp, erp_keys, secrets, keys, qualifying):
+for part in (plant, keeping, figures, erp, erp_keys, secrets, keys, recovery, qualifying):
     app.add_typer(part.app)
 
 

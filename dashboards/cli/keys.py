@@ -17,15 +17,16 @@ app.add_typer(keys, name="keys")
 def list_keys(data: Data) -> None:
     """Show the log's public keys, the newest last, and up to which entry each one signed."""
     from core.ledger.checkpoint import Verifier
-    from core.ledger.rotation import VKEY, read_verifier, with_revocations
+    from core.ledger.rotation import VKEY, as_recorded, read_verifier
     from core.ledger.store import open_ledger
+    from dashboards.key_acts import recovery_says
 
     folder, where = data / "keys", ledger_of(data)
     try:
         newest = read_verifier(folder)
         ledger = open_ledger(where)
         try:
-            newest = with_revocations(newest, ledger)
+            newest = as_recorded(newest, ledger)
         finally:
             ledger.close()
     except (MesError, OSError, ValueError) as fault:
@@ -34,6 +35,7 @@ def list_keys(data: Data) -> None:
         stands = f"revoked by entry {revoked}, counts" if revoked else "signed"
         say(f"{Verifier(newest.name, public).text}  {stands} up to {until} entries")
     say(f"{newest.text}  signs now")
+    say(recovery_says(where))
 
 
 @keys.command("rotate")

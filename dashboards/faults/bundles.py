@@ -18,7 +18,7 @@ from core.ledger.merkle import Range, leaf_hash
 from core.ledger.sqlite import SqliteStore
 from core.ledger.store import open_ledger
 from core.verify.bundle import Broken
-from core.verify.log_keys import parse_vkey
+from core.verify.key_notes import parse_vkey
 from core.verify.proof import verify
 from core.verify.public_keys import signature_holds
 from dashboards.faults.trial import KEY, Tally, fill, writing

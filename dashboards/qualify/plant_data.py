@@ -20,7 +20,7 @@ from core.ledger.audit import audit, check_anchors, check_outside
 from core.ledger.checkpoint import load_key
 from core.ledger.entry import canonical
 from core.ledger.postgres import SETTINGS
-from core.ledger.rotation import read_verifier, with_revocations
+from core.ledger.rotation import as_recorded, read_verifier
 from core.ledger.sqlite import PRAGMAS, SqliteStore
 from core.ledger.store import Ledger, open_ledger
 from core.ledger.tables import APPEND_ONLY, StoreUnsafe
@@ -140,7 +140,7 @@ def asserted(_: Install, found: Found) -> None:
 def entries_hold(it: Install, found: Found) -> None:
     """What this installation serves is what was recorded."""
     with ledger_of(it) as ledger:
-        verifier = with_revocations(read_verifier(it.data / "keys"), ledger)
+        verifier = as_recorded(read_verifier(it.data / "keys"), ledger)
         checkpoint = audit(ledger, verifier)
         if not found.must(checkpoint is not None, "The ledger has a checkpoint."):
             return

@@ -1,0 +1,144 @@
+"""The key that hands the log over where its own is lost: made, named, tried and used."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.errors import MesError
+from dashboards.cli.keys import keys
+from dashboards.cli.terminal import Data, give_up, ledger_of, say
+
+app = typer.Typer()
+Plant = Annotated[str | None, typer.Option(help="which plant pack")]
+Folder = Annotated[Path | None, typer.Option("--data", help="the plant's data folder")]
+Recovery = Annotated[Path, typer.Option("--recovery", help="the recovery key's private half")]
+
+
+@keys.command("make-recovery")
+def make_recovery(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="a new file, on a medium that leaves")],
+    plant: Plant = None,
+    data: Folder = None,
+) -> None:
+    """Make a recovery key: its private half goes to a file outside the plant's folder."""
+    from config.load import load_plant
+    from config.settings import Settings
+    from core.ledger.checkpoint import load_or_create_key
+    from dashboards.compose import recovery_name
+
+    given: dict[str, Any] = {"plant": plant, "data_dir": data}
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        pack = load_plant(settings.plant)
+        if out.exists():
+            raise give_up(f"{out}: is there already. Name a new file.")
+        if out.resolve().is_relative_to(settings.data_dir.resolve()):
+            raise give_up(
+                f"{out}: is in the plant's folder, where it would be lost with the log's own key."
+                " Name a file on another medium."
+            )
+        made = load_or_create_key(out, recovery_name(pack.id))
+    except (MesError, OSError, ValueError) as fault:
+        raise give_up(fault) from fault
+    say(f"{out}: holds the private half, in one line; print it, or put the medium away.")
+    say("Two people name the public half, one after another:")
+    say(f"    batchwright keys name-recovery --key {made.vkey} --user ID --why WHY")
+
+
+@keys.command("name-recovery")
+def name_recovery(
+    *,
+    key: Annotated[str, typer.Option(help="the public half, as make-recovery showed it")],
+    why: Annotated[str, typer.Option("--why", help="why, as it stands in the ledger")],
+    user: Annotated[str, typer.Option(help="user id of the person who signs")],
+    plant: Plant = None,
+    data: Folder = None,
+) -> None:
+    """Name the recovery key in the ledger; run by two people, one after another.
+
+    The server is stopped; where it runs, send the command key.name-recovery over REST.
+    """
+    from config.load import load_plant
+    from config.settings import Settings
+    from core.authority import NotAuthorized
+    from core.recovery_key import recovery_words
+    from dashboards.compose import open_execution
+    from dashboards.key_acts import name_recovery_key
+
+    given: dict[str, Any] = {"plant": plant, "data_dir": data}
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        pack = load_plant(settings.plant)
+        ledger_of(settings.data_dir)
+        execution = open_execution(settings.data_dir, pack.id, database=settings.store)
+        try:
+            execution.start()
+            say(f"You sign: {recovery_words(key)} {why}")
+            secret = typer.prompt("Secret", hide_input=True)
+            told = name_recovery_key(execution, key, why=why, user=user, secret=secret)
+        finally:
+            execution.close()
+    except NotAuthorized as fault:
+        says = "Where the matrix does not name it: batchwright adopt-actions --user ID"
+        raise give_up(f"{fault} {says}") from fault
+    except (MesError, OSError, ValueError) as fault:
+        raise give_up(fault) from fault
+    say(told)
+
+
+@keys.command("check-recovery")
+def check_recovery(recovery: Recovery, data: Data) -> None:
+    """Tell whether a recovery key's file can be read, and is the one that the ledger names."""
+    from core.ledger.checkpoint import load_key
+    from core.log_key import short
+    from dashboards.key_acts import recovery_in
+
+    where = ledger_of(data)
+    try:
+        named = recovery_in(where)
+        if named is None:
+            raise give_up(f"{data}: the ledger names no recovery key. batchwright keys list")
+        found = load_key(recovery, named.vkey.partition("+")[0]).vkey
+    except (MesError, OSError, ValueError) as fault:
+        raise give_up(fault) from fault
+    if found != named.vkey:
+        raise give_up(f"{recovery}: is {short(found)}, and the ledger names {short(named.vkey)}.")
+    say(f"{recovery}: is the recovery key {short(found)} that the ledger names. Put it away again.")
+
+
+@keys.command("recover")
+def recover(
+    *,
+    recovery: Recovery,
+    why: Annotated[str, typer.Option("--why", help="why, as it stands in the ledger")],
+    plant: Plant = None,
+    data: Folder = None,
+) -> None:
+    """Hand the log over to a new key where log.key is lost; the server is stopped.
+
+    The whole ledger is read first: it must be the one that the lost key signed to its last entry.
+    """
+    from config.load import load_plant
+    from config.settings import Settings
+    from core.authority import NotAuthorized
+    from dashboards.compose import recover_log_key
+
+    given: dict[str, Any] = {"plant": plant, "data_dir": data}
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        pack, folder = load_plant(settings.plant), settings.data_dir / "keys"
+        ledger_of(settings.data_dir)
+        newest = recover_log_key(
+            settings.data_dir, pack.id, recovery, database=settings.store, why=why
+        )
+    except NotAuthorized as fault:
+        told = "Where the matrix does not name it: batchwright adopt-actions --user ID"
+        raise give_up(f"{fault} {told}") from fault
+    except (MesError, OSError, ValueError) as fault:
+        raise give_up(fault) from fault
+    say(f"{newest.text}: signs from now on, and stands in the ledger.")
+    say(f"Keep a copy of {folder / 'log.key'} where the ledger is not, and make a backup now.")
+    say("The recovery key is used up: batchwright keys make-recovery, and two people name it.")
+    say("Where the lost key may be in other hands, two people revoke it: batchwright keys revoke.")
