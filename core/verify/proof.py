@@ -22,7 +22,7 @@ from core.verify.bundle import (
     base64_of,
     shown,
 )
-from core.verify.entries import LINES, SEQ, read_entry, settle
+from core.verify.entries import SEQ, read_entry, whole_entries
 from core.verify.key_notes import (
     RECOVERED,
     RECOVERY_NAMED,
@@ -86,16 +86,10 @@ def read_part(
             ) from None
         if first + index in olds:
             part.old_nodes[first + index] = part.nodes[:]
-    later: list[Any] = []
     try:
+        found = whole_entries(entries, hashes[:-1], first, size=size)
         for seq, leaf in enumerate(hashes[:-1], first):
-            if not (line := entries.readline(LONGEST)):
-                raise Broken(f"entry {seq}: is missing, the checkpoint covers {size}")
-            entry = read_entry(line, seq, later)  # 5.
-            if hashlib.sha256(b"\x00" + line[:-1]).hexdigest() != leaf:  # 3.
-                raise Broken(f"entry {seq}: is not what was committed, its hash differs")
-            if entry["seq"] != seq:  # 5.
-                raise Broken(f"entry {seq}: carries the number {entry['seq']}")
+            entry = next(found)
             stream, ver, prev = entry["stream"], entry["ver"], entry["prev"]
             last = part.heads.get(stream)
             if last is None:
@@ -107,13 +101,10 @@ def read_part(
                 look_at(entry, part.key_acts, part.means)
                 if entry["type"] == APPLIED and (why := proof_fault(entry)):  # 8.
                     raise Broken(f"entry {seq}: is a signature, and {why}")
-            if len(later) == LINES:
-                part.faults.extend(settle(later))
         if is_last and entries.read(1):
             raise Broken(f"entry {size + 1}: the checkpoint covers only {size}")
     except Broken as fault:
         part.faults.append((seq, str(fault)))
-    part.faults.extend(settle(later))
     return part
 
 
@@ -201,14 +192,11 @@ def verify_streams(bundle: Bundle, newest: Checkpoint, older: list[Older], **_: 
     if not lasts:
         raise Broken("proofs.json: names no record, so nothing is proven")
     found: dict[str, list[Any]] = {name: [] for name in lasts}
-    later: list[Any] = []
     means: list[Means] = []
     seq = 0
     with bundle.open("entries.jsonl") as file:
         while line := file.readline(LONGEST):
-            entry = read_entry(line, int((SEQ.findall(line) or [0])[-1]), later)
-            for broken in settle(later):
-                raise Broken(broken[1])
+            entry = read_entry(line, int((SEQ.findall(line) or [0])[-1]))
             if entry["seq"] <= seq or entry["stream"] not in found:  # 5.
                 raise Broken(f"entry {entry['seq']}: is out of order, or its stream has no proof")
             seq = entry["seq"]
