@@ -1,4 +1,4 @@
-"""Make beforehand what takes longest: the real ERP's environment and its database.
+"""Make beforehand what takes longest: the browser, the real ERP's environment and its database.
 
     python -m tests.prepare
 
@@ -11,11 +11,14 @@ import sys
 from pathlib import Path
 
 from erp.bridges.tryton_server import TrytonServer
+from tests.browser import find_chromium, install_chromium
 from tests.erp_peers import TRYTON_SEED
 
 
 def main() -> None:
     """Make what is missing, and say what is made."""
+    if find_chromium() is None:
+        install_chromium()
     TrytonServer(Path(), TRYTON_SEED, say=lambda text: print(text, file=sys.stderr)).prepare()
 
 
