@@ -28,7 +28,7 @@ from core.ledger.checkpoint import (
     sign,
     verify,
 )
-from core.ledger.rotation import STREAM, as_recorded, read_verifier
+from core.ledger.rotation import KEYS, STREAM, as_recorded, read_verifier
 from core.ledger.store import open_ledger
 from core.log_key import LogKeys, short
 from core.projections.nouns import differences
@@ -277,6 +277,18 @@ def test_ledger_side_refuses_the_same_notes(plant: Stolen) -> None:
             verify(sign(LogKey(keys.name, bytes(32)), GOOD, bytes(32)).note, keys)
     finally:
         ledger.close()
+
+
+def test_reader_without_the_notes_says_which_key_they_would_lead_from(plant: Stolen) -> None:
+    (plant.data / "keys" / KEYS).unlink()
+    told = CliRunner().invoke(app, ["keys", "list", "--data", str(plant.data)])
+    assert told.exit_code == 1
+    assert f"keys.txt: does not know the log key {short(plant.first.text)}, which entry" in (
+        told.output
+    )
+    assert "Put keys.txt back from a backup or a bundle" in told.output
+    grown(plant.data, 4)  # a start writes it anew
+    assert (plant.data / "keys" / KEYS).exists()
 
 
 @pytest.mark.requirement("H5")

@@ -31,7 +31,7 @@ class NoBackup(MesError):
 class Occupied(MesError):
     """Something is where a backup or a restored plant is to go."""
 
-    def __init__(self, where: Path, what: str) -> None:
+    def __init__(self, where: Path | str, what: str) -> None:
         super().__init__(f"{where}: {what}. Name a new one; nothing is ever written over.")
 
 
@@ -93,31 +93,29 @@ def drafted(out: Path) -> Iterator[Path]:
         raise Occupied(out, "is there already")
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.absolute().parent))
+    packed = draft.with_name(draft.name + ".zip")
     try:
         yield draft
         if out.suffix == ".zip":
-            packed = _zipped(draft)
+            _zip(draft, packed)
             _force(packed)
-            packed.replace(out)
-        else:
-            for path in sorted(draft.rglob("*")):
-                if path.is_file():
-                    _force(path)
-            if out.is_dir():
-                out.rmdir()
-            draft.replace(out)
+        for path in sorted(draft.rglob("*")) if out.suffix != ".zip" else ():
+            if path.is_file():
+                _force(path)
+        if out.is_dir():
+            out.rmdir()
+        (packed if out.suffix == ".zip" else draft).replace(out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        packed.unlink(missing_ok=True)
 
 
-def _zipped(folder: Path) -> Path:
-    packed = folder.with_name(folder.name + ".zip")
+def _zip(folder: Path, packed: Path) -> None:
     packed.touch(mode=0o600)  # for its owner from its first byte on
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as file:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 file.write(path, path.relative_to(folder).as_posix())
-    return packed
 
 
 def _force(path: Path) -> None:

@@ -5,6 +5,9 @@
 3. The projections are folded anew, and none differs from the entries.
 4. Every anchor that is known, in the backup and given, agrees with the restored root.
 
+A ledger that goes into PostgreSQL is proven as a file first, and then written there in one
+transaction, read back and compared: whatever does not hold leaves the database as it was.
+
 Where a given anchor is of a larger size, entries are missing. The anchor is put among the
 restored ones, and so no server goes on writing there: a log must never sign two histories.
 """
@@ -14,8 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.backup.files import NoBackup, Occupied, check, drafted, unpacked
-from core.backup.tables import copy_file, copy_in, count, make_tables
+from core.backup.files import NoBackup, check, drafted, unpacked
+from core.backup.fill import filling
+from core.backup.tables import copy_file
 from core.backup.take import FOLDERS_AFTER, KEYS
 from core.errors import LedgerBroken
 from core.ledger.anchor import AnchorFolder
@@ -83,24 +87,27 @@ def restore(
         Occupied: there is something at `data`, or in the database.
         ShortOfAnchor: restored, and entries are missing that the anchor covers.
         LedgerBroken: the entries do not hold; nothing was restored.
+        StoreFailed: the database does not answer, or refuses; nothing was restored.
     """
-    with unpacked(source) as backup, drafted(data) as draft:
+    with unpacked(source) as backup, filling(store, data) as target, drafted(data) as draft:
         about, verifier = check(backup, source)
         say("every file of the backup has its hash, and the list is signed")
         given = None if anchor is None else _note(anchor, verifier)
-        _copy(backup, draft, into_store=store is not None)
-        if store is not None:
-            _fill(backup, store, say)
-        where = store or draft / FILES["ledger"]
-        prepare(open_store(where), anew=True)
-        ledger = open_ledger(where)
+        _copy(backup, draft)
+        prepare(open_store(draft / FILES["ledger"]), anew=True)
+        ledger = open_ledger(draft / FILES["ledger"])
         try:
             checkpoint = _hold(ledger, verifier, about["root"], say=say)
             verifier = as_recorded(verifier, ledger)
             given = None if anchor is None else _note(anchor, verifier)
             anchored = _anchored(ledger, draft, verifier, given=given)
+            if target is not None:
+                target.fill(draft, ledger, lambda done, whole: say(f"{done} of {whole} rows"))
+                say("the database gives back what was written")
         finally:
             ledger.close()
+        for name in IN_STORE if target is not None else ():
+            (draft / FILES[name]).unlink()
         for lock in draft.glob("*.lock"):
             lock.unlink()
     size = checkpoint.size if checkpoint is not None else 0
@@ -122,9 +129,9 @@ def _note(anchor: Path, verifier: Verifier) -> Checkpoint:
         raise NoBackup(anchor, f"is no checkpoint of {verifier.name}: {fault}") from fault
 
 
-def _copy(backup: Path, draft: Path, *, into_store: bool) -> None:
-    for name, file in FILES.items():
-        if (backup / file).is_file() and not (into_store and name in IN_STORE):
+def _copy(backup: Path, draft: Path) -> None:
+    for file in FILES.values():
+        if (backup / file).is_file():
             copy_file(backup / file, draft / file, lambda _done, _whole: None)
     for folder in ("anchors", *FOLDERS_AFTER, KEYS):
         if (backup / folder).is_dir():
@@ -135,17 +142,6 @@ def _copy(backup: Path, draft: Path, *, into_store: bool) -> None:
     for name in (VKEY, PUBLIC):
         if (backup / name).is_file():
             shutil.copyfile(backup / name, keys / name)
-
-
-def _fill(backup: Path, store: str, say: Say) -> None:
-    home = open_store(store)
-    home.connect().close()
-    home.release()
-    home.close()
-    make_tables(store, "credentials")
-    if held := count(store):
-        raise Occupied(Path(home.name), f"holds {held} entries already")
-    copy_in(backup, store, lambda done, whole: say(f"{done} of {whole} rows"))
 
 
 def _hold(ledger: Ledger, verifier: Verifier, root: str | None, *, say: Say) -> Checkpoint | None:

@@ -151,7 +151,12 @@ class PostgresStore:
             raise
         return connection
 
-    def _prepare(self, connection: Connection) -> None:
+    def check(self, connection: Connection) -> None:
+        """Set how long this connection waits, and refuse a server that may lose entries.
+
+        Raises:
+            StoreUnsafe: one of its settings is not as it must be.
+        """
         for setting, value in TIMEOUTS.items():
             connection.exec_driver_sql(f"set {setting} = '{value}'")
         for setting, safe in SETTINGS.items():
@@ -162,6 +167,9 @@ class PostgresStore:
                     f"{self.name}: {setting} is {found}, must be {wanted}."
                     " Change the server's configuration."
                 )
+
+    def _prepare(self, connection: Connection) -> None:
+        self.check(connection)
         connection.commit()
         with driving(connection) as raw:
             connection.info["wire"] = Wire(raw)

@@ -106,9 +106,7 @@ def prepare(store: Store, *, anew: bool = False) -> None:
     """
     connection = store.connect()
     try:
-        blob = "bytea" if connection.dialect.name == "postgresql" else "blob"
-        for statement in (*SCHEMA, verifications.SCHEMA):
-            connection.exec_driver_sql(statement.format(blob=blob))
+        _make_tables(connection)
         connection.commit()
         store.begin(connection)
         query = "select version, upto_seq from projection where name = ?"
@@ -121,6 +119,21 @@ def prepare(store: Store, *, anew: bool = False) -> None:
         connection.close()
         store.release()
         store.close()
+
+
+def fill(connection: Connection, store: Store, ledger: Ledger) -> None:
+    """Make the tables in another database, and write the fold of a ledger into them.
+
+    All in the caller's transaction on `store`; the ledger may be at home elsewhere.
+    """
+    _make_tables(connection)
+    rebuild(connection, store, ledger)
+
+
+def _make_tables(connection: Connection) -> None:
+    blob = "bytea" if connection.dialect.name == "postgresql" else "blob"
+    for statement in (*SCHEMA, verifications.SCHEMA):
+        connection.exec_driver_sql(statement.format(blob=blob))
 
 
 def rebuild(connection: Connection, store: Store, ledger: Ledger) -> None:
