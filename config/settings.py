@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config.targets import SettingFaulty, database_url, web_address
+from config.targets import SettingFaulty, database_url, host_name, web_address
 
 PREFIX = "BATCHWRIGHT_"
 
@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     `nats_url` names a NATS server with JetStream that gets the same messages for other systems.
     `origin` is the address that people open, where a proxy gives the server another one:
     passkeys are bound to its host name for ever.
+    `hosts` lists further names, by commas, by which browsers may call the server.
     `oidc_issuer` with its client id and secret lets people sign in by a provider as well.
     `tls_cert` and `tls_key` name the files with which the server itself speaks TLS.
     `tsa_url` names a time-stamp authority (RFC 3161) and `tsa_certificates` the PEM file that its
@@ -33,6 +34,7 @@ class Settings(BaseSettings):
     port: int = Field(default=0, ge=0, le=65535)
     store: str | None = Field(default=None, repr=False)  # its password is nobody's to read
     origin: str | None = None
+    hosts: str = ""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     erp_address: str | None = None
@@ -58,6 +60,13 @@ class Settings(BaseSettings):
     @classmethod
     def _address_is_safe(cls, value: str | None, info: ValidationInfo) -> str | None:
         return None if value is None else web_address(f"{PREFIX}{info.field_name}".upper(), value)
+
+    @field_validator("hosts")
+    @classmethod
+    def _hosts_are_names(cls, value: str) -> str:
+        for name in value.split(",") if value else ():
+            host_name(f"{PREFIX}HOSTS", name)
+        return value
 
     @field_validator("tsa_url")
     @classmethod
@@ -100,6 +109,12 @@ class Settings(BaseSettings):
         assert self.tls_cert is not None
         assert self.tls_key is not None
         return self.tls_cert, self.tls_key
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names beside the origin's by which browsers may call the server."""
+        given = [self.host, *self.hosts.split(",")]
+        return frozenset(name.strip().lower() for name in given if name.strip())
 
     @property
     def ledger(self) -> str | Path:

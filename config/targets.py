@@ -5,12 +5,14 @@ scheme nobody meant, a password in it that would stand in the logs, or a plain c
 the network is refused at the start, not noticed in an audit.
 """
 
+import re
 from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
 from core.errors import MesError
 from core.fact import Site
 
+HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 ENCRYPTED = ("require", "verify-ca", "verify-full")
 
 
@@ -62,6 +64,16 @@ def web_address(setting: str, address: str) -> str:
     if parts.scheme == "http" and not is_this_host(host):
         raise SettingFaulty(setting, "would cross the network in plain text", "https://")
     return address.rstrip("/")
+
+
+def host_name(setting: str, name: str) -> None:
+    """Refuse what is no host name alone.
+
+    Raises:
+        SettingFaulty: it has a scheme, a port, a path or a star.
+    """
+    if not HOST_NAME.fullmatch(name.strip()):
+        raise SettingFaulty(setting, "holds no host name", "names alone, separated by commas")
 
 
 def database_url(setting: str, url: str) -> str:

@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from core.catalogue import COMMANDS, NOUNS
 from core.errors import Conflict, LedgerBroken, Refused
-from dashboards import api_signing, openapi, parts, theme
+from dashboards import api_signing, noun_readers, openapi, parts, theme
 from dashboards.api_signing import read_signature
 from dashboards.login import chosen_scheme
 from dashboards.plant import PlantServices
@@ -273,8 +273,8 @@ class Api:
     def all(self, request: Request, noun: str) -> Response:
         """List the states of a noun."""
         try:
-            self._viewer(request)
-            states = self._plant.execution.nouns.all(self._noun(noun))
+            self._need_reader(self._viewer(request), noun)
+            states = self._plant.execution.nouns.all(NOUNS[noun].state)
         except Problem as problem:
             return problem.response()
         return _json([public(state) for state in states])
@@ -282,8 +282,7 @@ class Api:
     def one(self, request: Request, noun: str, name: str) -> Response:
         """Return one state of a noun, and as `seen` what a signature over it names."""
         try:
-            self._viewer(request)
-            self._noun(noun)
+            self._need_reader(self._viewer(request), noun, name)
             shown = self._plant.execution.shown(f"{noun}/{name}")
             if shown is None:
                 raise Problem(404, "unknown", f"{noun} {name}: not known here. Check the name.")
@@ -292,10 +291,16 @@ class Api:
         state, seen = shown
         return _json({**public(state), "seen": msgspec.to_builtins(seen)})
 
-    def _noun(self, kind: str) -> type:
-        if kind not in openapi.noun_kinds():
-            raise Problem(404, "unknown-noun", f"{kind}: no such noun. See /api/docs.")
-        return NOUNS[kind].state
+    def _need_reader(self, viewer: Viewer, noun: str, name: str | None = None) -> None:
+        """Refuse a noun that there is not, or that is not for the viewer."""
+        if noun not in openapi.noun_kinds():
+            raise Problem(404, "unknown-noun", f"{noun}: no such noun. See /api/docs.")
+        is_own = noun in noun_readers.OWN and name == viewer.person
+        if not is_own and not noun_readers.may_read(noun, viewer.roles):
+            raise Problem(
+                403, "not-for-your-role", f"{noun}: read by {noun_readers.readers_of(noun)}. Ask"
+                " an administrator.",
+            )  # fmt: skip
 
     def _description(self) -> dict[str, Any]:
         return openapi.document(self._commands, self._plant.name)
@@ -330,7 +335,11 @@ class Api:
                 ),
                 Markup("<p>{}</p>").format(parts.link("OpenAPI document", "/api/openapi.json")),
                 parts.table("Commands", ("Type", "What it does", "Fields"), rows),
-                parts.table("Nouns", ("Path",), [(f"/api/v1/{k}",) for k in openapi.noun_kinds()]),
+                parts.table(
+                    "Nouns",
+                    ("Path", "Read by"),
+                    [(f"/api/v1/{k}", noun_readers.readers_of(k)) for k in openapi.noun_kinds()],
+                ),
             )
         )
         return HTMLResponse(

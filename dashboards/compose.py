@@ -61,6 +61,7 @@ class Wiring:
     authority: Authority | None = None
     provider: ProviderLink | None = None
     origin: str | None = None
+    hosts: frozenset[str] = frozenset()
     notice: str = ""
 
 
@@ -322,6 +323,7 @@ class Plant:
             shown_once=self.accounts.shown_once,
             provider=self._wiring.provider,
             origin=self._wiring.origin,
+            hosts=self._wiring.hosts,
             health=self._health,
             notice=self._wiring.notice or "Sign in to see what waits for you.",
         )

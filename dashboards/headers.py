@@ -1,5 +1,5 @@
 """The outermost layer: nonce policy and headers on every answer, packed static files, foreign
-origins turned away, and websockets that end with their login. Plain ASGI, no framework.
+hosts and origins turned away, and websockets that end with their login. Plain ASGI, no framework.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ from hashlib import sha256
 
 from dashboards import asgi, cookies, logs
 from dashboards.asgi import SAFE_METHODS, App, Message, Receive, Scope, Send, header
+from dashboards.hosts import Hosts, refused
+from dashboards.problem import MEDIA_TYPE
 from dashboards.session import Sessions
 
 log = logging.getLogger(__name__)
@@ -41,14 +43,17 @@ def content_policy(nonce: str, host: str) -> str:
 class Headers:
     """Wrap the whole application; the last middleware added."""
 
-    def __init__(self, app: App, sessions: Sessions) -> None:
-        self._app, self._sessions = app, sessions
+    def __init__(self, app: App, sessions: Sessions, hosts: Hosts) -> None:
+        self._app, self._sessions, self._hosts = app, sessions, hosts
         self._packed: dict[str, tuple[bytes, bytes]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
+            return
+        if not self._hosts.know(header(scope, b"host")):
+            await _turn_away(scope, receive, send)
             return
         scope = cookies.received(scope)
         self._bind(scope)
@@ -171,6 +176,27 @@ class Headers:
             except TimeoutError:
                 continue
             return
+
+
+async def _turn_away(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer whoever calls the server by a name that is not its own; no session is looked at."""
+    logs.security(
+        "foreign-host", path=scope["path"], host=header(scope, b"host"),
+        client=asgi.client_of(scope),
+    )  # fmt: skip
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 4421})
+        return
+    problem, head = refused(), scope["method"] == "HEAD"
+    # What was not read must not be taken for the next request.
+    extra = [(b"connection", b"close"), (b"cache-control", b"no-store")]
+    if scope["path"].startswith("/api/"):
+        body, kind = problem.body(), MEDIA_TYPE.encode()
+        await asgi.answer(send, problem.status, body, content_type=kind, extra=extra, head=head)
+    else:
+        body = problem.detail.encode()
+        await asgi.answer(send, problem.status, body, extra=extra, head=head)
 
 
 class _Dressed:

@@ -11,6 +11,7 @@ import msgspec
 from core.catalogue import NOUNS
 from core.ledger.job import Receipt
 from core.signature import Seen
+from dashboards.noun_readers import readers_of
 from dashboards.session import COOKIE
 
 PROBLEM = {
@@ -100,12 +101,13 @@ def document(commands: Mapping[str, type], title: str) -> dict[str, Any]:
     paths["/api/v1/signatures/prepare"] = {"post": _prepare(names)}
     for kind in noun_kinds():
         state = _ref(NOUNS[kind].state)
+        by = f"; read by {readers_of(kind)}"
         seen = {"properties": {"seen": _ref(Seen)}, "required": ["seen"]}
         paths[f"/api/v1/{kind}"] = {
-            "get": _get(f"All of {kind}", [], {"type": "array", "items": state})
+            "get": _get(f"All of {kind}{by}", [], {"type": "array", "items": state})
         }
         paths[f"/api/v1/{kind}/{{id}}"] = {
-            "get": _get(f"One {kind}", [_parameter("id", "path")], {"allOf": [state, seen]})
+            "get": _get(f"One {kind}{by}", [_parameter("id", "path")], {"allOf": [state, seen]})
         }
     return {
         "openapi": "3.1.0",

@@ -63,6 +63,7 @@ class PlantServices:
         health: named checks, each value JSON; raises when the plant cannot record.
         api_keys: who acts behind an API key, or None.
         provider: the sign-in provider, None for none; `origin` is the address people open.
+        hosts: further names of the server; others are turned away.
         shown_once: what a command's answer holds beside its receipt, this one time.
         floor: the devices around each station; where there is none, nothing can be weighed.
         kept: the folder of what was signed and is too long for the ledger.
@@ -91,6 +92,7 @@ class PlantServices:
     shown_once: Callable[[Any, Any], Mapping[str, str]] = _nothing
     provider: ProviderLink | None = None
     origin: str | None = None
+    hosts: frozenset[str] = frozenset()
     notice: str = "Sign in to see what waits for you."
 
     def complete(

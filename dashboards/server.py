@@ -28,6 +28,7 @@ from dashboards import api, help, own_account, passkeys, theme
 from dashboards.answers import add_answers
 from dashboards.finance import routes as finance_routes
 from dashboards.headers import Headers
+from dashboards.hosts import Hosts
 from dashboards.limits import LARGEST_HEADERS, Guard, Impatient, Limits
 from dashboards.login import LoginPages
 from dashboards.metrics import Figures
@@ -101,7 +102,8 @@ def create_app(
     )
     # Added after the pages, or they would not wrap them; the last one is the outermost.
     app.add_middleware(Guard, limits=limits or Limits())
-    app.add_middleware(Headers, sessions=gate.sessions)
+    hosts = Hosts(plant.hosts, origin=plant.origin)
+    app.add_middleware(Headers, sessions=gate.sessions, hosts=hosts)
     return app
 
 

@@ -130,6 +130,7 @@ def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
             erp=erp_link(settings, pack),
             provider=provider_link(settings),
             origin=settings.origin,
+            hosts=settings.names,
             authority=authority_of(settings),
         )
         plant = Plant(execution, pack, wiring, data=data)

@@ -5,6 +5,7 @@ import contextlib
 import re
 import ssl
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import httpx
 import websockets
@@ -38,21 +39,26 @@ def knock(
     protocols: tuple[str, ...] | None = None,
     cookies: str = "",
     tls: ssl.SSLContext | None = None,
+    host: str = "",
 ) -> int:
     """Return the HTTP status of a handshake, 101 when it opened, or the code it was closed with.
 
-    `cookies` is a whole cookie header in place of the session cookie alone.
+    `cookies` is a whole cookie header in place of the session cookie alone, `host` another name by
+    which the server is called.
     """
+    there = urlsplit(url)
 
     async def attempt() -> int:
         offered: list[str] = list(protocols or ("bokeh", token))
         line = cookies or (f"{COOKIE}={cookie}" if cookie else "")
         headers = {"Cookie": line} if line else {}
-        target = url.replace("http", "ws", 1) + path.rstrip("/") + "/ws" + query
+        named = url.replace(there.netloc, host or there.netloc)
+        target = named.replace("http", "ws", 1) + path.rstrip("/") + "/ws" + query
         try:
             async with websockets.connect(
                 target, subprotocols=offered, additional_headers=headers,  # type: ignore[arg-type]
                 origin=origin or url, ssl=tls,  # type: ignore[arg-type]
+                host=there.hostname, port=there.port,
             ) as socket:  # fmt: skip
                 await asyncio.wait_for(socket.recv(), 5)
                 return 101

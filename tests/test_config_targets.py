@@ -54,6 +54,16 @@ def test_other_addresses_are_refused_without_being_repeated(address: str, what: 
 
 
 @pytest.mark.requirement("H7")
+def test_further_host_names_are_names_alone() -> None:
+    assert Settings(hosts="mes.plant.example, Kiosk-Server").names == {
+        "127.0.0.1", "mes.plant.example", "kiosk-server",
+    }  # fmt: skip
+    for given in ("http://mes", "mes:8000", "*.example", "mes,,two", "a b", "mes/x"):
+        with pytest.raises(SettingFaulty, match="BATCHWRIGHT_HOSTS: holds no host name"):
+            Settings(hosts=given)
+
+
+@pytest.mark.requirement("H7")
 @pytest.mark.parametrize(
     "url",
     [

@@ -65,7 +65,7 @@ def test_a_body_without_a_length_is_counted_as_it_comes(url: str) -> None:
 
 
 def test_a_length_that_lies_or_is_no_number_opens_nothing(url: str) -> None:
-    head = b"POST /login HTTP/1.1\r\nHost: x\r\n"
+    head = b"POST /login HTTP/1.1\r\nHost: localhost\r\n"
     huge = head + b"Content-Length: " + b"9" * 18 + b"\r\n\r\n"
     assert raw(url, huge).startswith(b"HTTP/1.1 413 ")
     for told in (b"-1", b"1e3", b"0x10", b"5, 6"):
@@ -73,7 +73,7 @@ def test_a_length_that_lies_or_is_no_number_opens_nothing(url: str) -> None:
             b"HTTP/1.1 400 "
         )
     both = head + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-    both += b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    both += b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     answer = raw(url, both)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1") == 1  # nothing is smuggled past the first
@@ -81,19 +81,19 @@ def test_a_length_that_lies_or_is_no_number_opens_nothing(url: str) -> None:
 
 @pytest.mark.requirement("H7")
 def test_a_body_that_drips_is_given_up(url: str) -> None:
-    head = b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n"
+    head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n"
     answer = raw(url, head, b"user=ama")  # which gives up where the server does not
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
 @pytest.mark.requirement("H7")
-@pytest.mark.parametrize("sent", [b"", b"GET /login HTTP/1.1\r\nHost: x\r\n"])
+@pytest.mark.parametrize("sent", [b"", b"GET /login HTTP/1.1\r\nHost: localhost\r\n"])
 def test_headers_that_do_not_come_hold_no_connection(
     url: str, sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "HEADERS_S", 0.5)
     raw(url, sent)  # which gives up where the server does not
-    half = b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n"  # a whole one, then half of the next
+    half = b"GET /login HTTP/1.1\r\nHost: localhost\r\n\r\n"  # a whole one, then half of the next
     assert raw(url, half, b"GET /login HTT").startswith(b"HTTP/1.1 200 ")
 
 

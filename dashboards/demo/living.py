@@ -21,6 +21,7 @@ from config.calendar import ShiftCalendar
 from config.load import erp_seed, load_plant
 from config.plant import LineDevice
 from config.seed import Seeder
+from config.settings import Settings
 from config.targets import passkey_site
 from core.clock import micros, now
 from core.equipment import EquipmentKind
@@ -137,6 +138,7 @@ class Demo:
             ),
             lines=lines,
             erp=link,
+            hosts=Settings().names,
             notice=NOTICE,
         )
         self.plant = Plant(execution, self.pack, wiring, data=self.data, history=past)
