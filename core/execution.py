@@ -10,7 +10,6 @@ from contextlib import ExitStack, closing
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from core import authority, clock, signing_gates
 from core.authentication import SIGN_IN, SIGNING, Authentication
 from core.catalogue import DECIDERS, event_type, to_data
 from core.clock_step import StepWatch
+from core.command_id import new_command_id
 from core.credentials import Secrets
 from core.errors import Refused, WrongState
 from core.fact import Command, Context, Fact, Facts, Plant, Signer, Site
@@ -213,7 +213,7 @@ class Execution:
         plant, by = self._committed, Actor(person.person, actor.station)
         try:
             facts = self._facts(
-                plant, command, at=at, actor=by, idem=f"{idem}:{token_hex(8)}", reason=reason,
+                plant, command, at=at, actor=by, idem=f"{idem}:{new_command_id()}", reason=reason,
                 signer=signer, entry=self.ledger.size() + 1,
             )  # fmt: skip
         except WrongState as refusal:  # by what happened meanwhile, where something did
@@ -240,7 +240,7 @@ class Execution:
 
     def _notice_step(self) -> None:
         if step := self._steps.look():
-            idem = f"{CLOCK}:{token_hex(8)}"
+            idem = f"{CLOCK}:{new_command_id()}"
             self._steps.say(lambda: self.submit(step, actor=Actor(CLOCK), idem=idem))
 
     def _request(self, command: Command, actor: Actor, *, idem: str, reason: str | None) -> Request:
@@ -250,7 +250,7 @@ class Execution:
         """Record that a signing was refused before it came to the queue."""
         draft = _draft(attempt(command, refusal), None)
         job = Job(
-            idem=f"{SECURITY}:attempt:{token_hex(12)}",
+            idem=f"{SECURITY}:attempt:{new_command_id()}",
             request_sha256=_request_sha256(command, actor.person, None),
             actor=actor.person,
             station=actor.station,
@@ -352,7 +352,7 @@ class Execution:
         )
 
     def _record(self, command: Command, actor: str, station: str | None) -> None:
-        self.submit(command, actor=Actor(actor, station), idem=f"{actor}:{token_hex(16)}")
+        self.submit(command, actor=Actor(actor, station), idem=new_command_id())
 
     def register(self, command: RegisterPerson, *, secret: str, actor: Actor, idem: str) -> Receipt:
         """Register a person with a first secret, as an installer does; no screen offers this."""

@@ -1,7 +1,6 @@
 """The plant's people as the login sees them; signing in and out are entries of the ledger."""
 
 import logging
-import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from core.access import ConfirmEnrolment
 from core.authentication import LocalSignInOff
 from core.client import CLIENT, Client, IssueKey, key_id
 from core.clock import now
+from core.command_id import new_command_id
 from core.errors import MesError
 from core.execution import Actor, Execution
 from core.fact import Command
@@ -76,7 +76,7 @@ class PlantAccounts:
         self._execution.submit(
             RecordSignIn(person=person.person, means=means),
             actor=Actor(person.person, station),
-            idem=f"sign-in:{secrets.token_hex(16)}",
+            idem=f"sign-in:{new_command_id()}",
         )
         if station is not None:
             self._execution.end_signing_period(station)
@@ -101,7 +101,7 @@ class PlantAccounts:
             self._execution.submit(
                 RecordSignOut(person=viewer.person, cause=cause),
                 actor=viewer.actor,
-                idem=f"sign-out:{secrets.token_hex(16)}",
+                idem=f"sign-out:{new_command_id()}",
             )
         except MesError as refusal:  # the session is over all the same
             log.warning("sign-out of %s was not recorded: %s", viewer.person, refusal)

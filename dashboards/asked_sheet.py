@@ -1,12 +1,12 @@
 """What finance asked this person to correct, on the first page; or the answer that it is right."""
 
-import secrets
 from collections.abc import Callable
 from typing import Any
 
 from markupsafe import Markup
 
 from core.clock import now
+from core.command_id import new_command_id
 from core.correction_request import CorrectionRequest, DeclineCorrection
 from core.errors import MesError
 from core.execution import Actor, Execution
@@ -80,7 +80,7 @@ class AskedSheet:
 
     def _decline(self, entry: int, values: dict[str, str]) -> Any:
         command = DeclineCorrection(entry=entry, why=values.get("why", "").strip())
-        idem = f"asked:{secrets.token_hex(16)}"
+        idem = f"asked:{new_command_id()}"
         return self._plant.execution.submit(command, actor=self._actor, idem=idem)
 
     def _answered(self, deed: Callable[[], Any]) -> Markup:

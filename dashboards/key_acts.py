@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from typing import cast
-from uuid import uuid4
 
+from core.command_id import new_command_id
 from core.execution import Actor, Credentials, Execution
 from core.key_revocation import NoFormerKey, RevokeLogKey, most_trusted, revocation_words
 from core.ledger.rotation import STREAM
@@ -41,7 +41,7 @@ def revoke(execution: Execution, command: RevokeLogKey, *, user: str, secret: st
         core.errors.MesError: the secret is wrong, or a rule says no.
     """
     credentials = Credentials(secret=secret, user=user)
-    actor, idem = Actor(user, STATION), f"{STATION}:{uuid4().hex}"
+    actor, idem = Actor(user, STATION), f"{STATION}:{new_command_id()}"
     execution.submit(command, actor=actor, idem=idem, credentials=credentials)
     keys = execution.nouns.get(LogKeys, LOG)
     assert keys is not None
@@ -141,7 +141,7 @@ def name_recovery_key(execution: Execution, key: str, *, why: str, user: str, se
     """
     command = NameRecoveryKey(key=key, why=why, seen=execution.seen(STREAM))
     credentials = Credentials(secret=secret, user=user)
-    actor, idem = Actor(user, STATION), f"{STATION}:{uuid4().hex}"
+    actor, idem = Actor(user, STATION), f"{STATION}:{new_command_id()}"
     execution.submit(command, actor=actor, idem=idem, credentials=credentials)
     keys = execution.nouns.get(LogKeys, LOG)
     assert keys is not None

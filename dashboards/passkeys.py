@@ -1,12 +1,12 @@
 """The page `/account/passkeys`: one's own keys, the form for another one, and their end."""
 
-import secrets
 from hashlib import sha256
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
+from core.command_id import new_command_id
 from core.passkey import Keyring, Passkey, key_words
 from core.passkey_proof import encode, registration_challenge
 from core.people import Person
@@ -63,7 +63,7 @@ def _rows(plant: PlantServices, person: str) -> list[dict[str, str]]:
             "used": "never"
             if key.used_at is None
             else str(parts.local_time(key.used_at, plant.zone, seconds=False)),
-            "press": secrets.token_hex(16),
+            "press": new_command_id(),
         }
         for key in found
         if key is not None

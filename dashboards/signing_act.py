@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from secrets import token_hex
 
+from core.command_id import new_command_id
 from core.execution import Actor, Credentials, Execution
 from core.fact import Command
 from core.ledger.writer import Receipt
@@ -79,7 +79,7 @@ class SigningAct:
             Refused, Conflict: what the rules say about it; see `Execution.prepare`.
         """
         self._alive()
-        command, idem = self._ask().command, f"signing:{token_hex(16)}"
+        command, idem = self._ask().command, f"signing:{new_command_id()}"
         self._look_again(command)
         shown = self._execution.prepare(
             command, actor=self._actor, idem=idem, who=who, meaning=meaning, comment=comment

@@ -5,10 +5,10 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from secrets import token_hex
 
+from core.command_id import new_command_id
 from core.ledger.checkpoint import LogKey
 from core.ledger.entry import canonical
 from core.ledger.job import Decision, Draft, Job, NoHooks
@@ -30,7 +30,6 @@ type Say = Callable[[str], None]
 def ledger_append(store: Store, anchors: Path) -> Iterator[Append]:
     """Append with everything the server does: command id, links, tree, signature, anchor."""
     writer, run = Writer(store, KEY, NoHooks(), anchor_dir=anchors), token_hex(16)
-    numbers = count()
 
     def append(key: str) -> None:
         drafts = (
@@ -40,7 +39,7 @@ def ledger_append(store: Store, anchors: Path) -> Iterator[Append]:
                  "container": "C-000123", "net_g": "1000.50", "low_g": "995.00"},
             ),
         )  # fmt: skip
-        idem = f"{run}:{hashlib.sha256(b'%d' % next(numbers)).hexdigest()[:32]}"
+        idem = new_command_id()  # as every screen makes them
         digest = hashlib.sha256(canonical(idem)).hexdigest()
         job = Job(idem, digest, "ama", "K1", lambda: AT, lambda view: Decision(drafts))
         writer.carry_out(job, WAIT_S)

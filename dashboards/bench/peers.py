@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from core.command_id import new_command_id
 from core.ledger.answer import Answer
 from core.ledger.checkpoint import Checkpoint, LogKey, sign
 from core.ledger.entry import Entry, encode
@@ -98,7 +99,7 @@ def bare_group(store: Store, key: LogKey | None = None) -> Iterator[Append]:
 
     def commit(group: Sequence[Answer[None]]) -> None:
         nonlocal seq
-        ids = [None if key is None else uuid.uuid4().hex for _ in group]
+        ids = [None if key is None else new_command_id() for _ in group]
         rows = [
             EntryRow(n, f"{batch}/{n}", 1, "bare", idem, body, leaf)
             for n, idem in enumerate(ids, seq + 1)

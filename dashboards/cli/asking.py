@@ -14,10 +14,10 @@ from urllib.request import (
     Request,
     build_opener,
 )
-from uuid import uuid4
 
 from config.targets import web_address
 from core.clock import iso
+from core.command_id import new_command_id
 from core.errors import Refused
 from core.execution import Actor
 from core.replay import ReplayMessages
@@ -72,7 +72,7 @@ def ask_server(server: str, user: str, secret: str, *, command: ReplayMessages) 
         "until": iso(command.until) if command.until else None,
         "why": command.why,
     }
-    headers = {"content-type": "application/json", "idempotency-key": f"{user}:{uuid4().hex}"}
+    headers = {"content-type": "application/json", "idempotency-key": new_command_id()}
     address = f"{base}/api/v1/commands/message.replay"
     body = _opened(opener, Request(address, json.dumps(told).encode(), headers))  # noqa: S310
     return int(json.loads(body)["first_seq"])
@@ -91,7 +91,7 @@ def ask_ledger(data: Path, user: str, secret: str, *, command: ReplayMessages) -
     execution.start()
     try:
         person = execution.authenticate(user, secret, station=STATION)
-        actor, idem = Actor(person.person, STATION), f"replay:{uuid4().hex}"
+        actor, idem = Actor(person.person, STATION), f"replay:{new_command_id()}"
         seq = execution.submit(command, actor=actor, idem=idem).first_seq
         assert seq is not None, command
         return seq

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from uuid import uuid4
 
 import typer
 
+from core.command_id import new_command_id
 from core.errors import MesError
 from dashboards.cli.erp import erp
 from dashboards.cli.terminal import Data, give_up, ledger_of, say
@@ -115,7 +115,7 @@ def _run(data: Path, way: Way, change: Callable[[LiveKeys], Change], *, user: st
             execution.submit(
                 ask.command,
                 actor=Actor(user, STATION),
-                idem=f"erp-key:{uuid4().hex}",
+                idem=f"erp-key:{new_command_id()}",
                 credentials=Credentials(secret, user=user),
             )
             keys.look()

@@ -3,13 +3,13 @@
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import uuid4
 
 import typer
 
 from config.faults import PackFaulty
 from config.load import load_plant
 from config.settings import Settings
+from core.command_id import new_command_id
 from core.errors import MesError
 from dashboards.cli.terminal import give_up, ledger_of, say
 
@@ -122,7 +122,7 @@ def adopt_actions(
             if missing:
                 secret = typer.prompt("Secret", hide_input=True)
                 person = execution.authenticate(user, secret, station="terminal")
-                actor, idem = Actor(person.person, "terminal"), f"adopt-actions:{uuid4().hex}"
+                actor, idem = Actor(person.person, "terminal"), f"adopt-actions:{new_command_id()}"
                 execution.submit(with_missing(rules, pack), actor=actor, idem=idem)
         finally:
             execution.close()

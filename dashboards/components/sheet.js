@@ -4,7 +4,7 @@ export function render({ model }) {
   if (model.modal) box.setAttribute('aria-labelledby', 'drawer-title');
   const shut = giveBack(box, () => location.pathname + location.search);
   let busy = false;
-  const press = () => [...crypto.getRandomValues(new Uint8Array(16))].map(x => x.toString(16).padStart(2, '0')).join('');
+  const press = () => Date.now().toString(16).padStart(12, '0') + [...crypto.getRandomValues(new Uint8Array(10))].map(x => x.toString(16).padStart(2, '0')).join('');
   const wait = on => { busy = on; box.setAttribute('aria-busy', String(on)); };
   const go = search => { history.pushState({}, '', location.pathname + search); wait(true); model.send_msg({ go: search }); };
   const here = a => a.origin === location.origin && a.pathname === location.pathname && !a.hash && !a.target;

@@ -1,10 +1,10 @@
 """What somebody of finance does about rows and periods, without any widget."""
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from core.command_id import new_command_id
 from core.correction_request import RequestCorrection
 from core.difference import AssignDifference, ReasonCode
 from core.difference_fix import (
@@ -87,7 +87,7 @@ class FinanceDesk:
             Refused, Conflict: a rule says no, or the form lacks something.
         """
         command = self._plain(act, looked, values)
-        idem = f"finance:{secrets.token_hex(16)}"
+        idem = f"finance:{new_command_id()}"
         self.execution.submit(command, actor=self.actor, idem=idem)
         self.rows.reader.wake()
         return RECORDED[act]
@@ -136,7 +136,7 @@ class FinanceDesk:
         self.rows.reader.read()
         rows = self.periods.unowned(period, match_class)
         for row in rows:
-            idem = f"finance:{secrets.token_hex(16)}"
+            idem = f"finance:{new_command_id()}"
             self.execution.submit(self._assigning(row, values), actor=self.actor, idem=idem)
         many = words.count(len(rows), "difference")
         return f"{many} of class {words.within(words.of(match_class).label)} assigned."

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from panel.viewable import Viewable
 
 from core.batch.state import Batch
 from core.clock import now
+from core.command_id import new_command_id
 from core.equipment import Station
 from core.errors import MesError, Refused
 from core.execution import Actor, Execution
@@ -115,7 +115,7 @@ class Desk:
     @staticmethod
     def new_press() -> str:
         """Return an id for an act that came without a button, such as a scan."""
-        return secrets.token_hex(16)
+        return new_command_id()
 
     @staticmethod
     def soon(work: Callable[[], Any]) -> None:

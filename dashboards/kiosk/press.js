@@ -17,7 +17,7 @@ export function render({ model }) {
     b.textContent = busy ? model.busy_label : model.label;
     if (model.testid) b.setAttribute('data-testid', model.testid);
   };
-  const press_id = () => [...crypto.getRandomValues(new Uint8Array(16))].map(x => x.toString(16).padStart(2, '0')).join('');
+  const press_id = () => Date.now().toString(16).padStart(12, '0') + [...crypto.getRandomValues(new Uint8Array(10))].map(x => x.toString(16).padStart(2, '0')).join('');
   b.addEventListener('click', () => {
     if (busy || !model.enabled) return;
     busy = true; draw();                       // at once, before any answer: a second tap finds no button

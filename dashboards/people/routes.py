@@ -1,6 +1,5 @@
 """The routes below `/people`: each form is read, sent as its command, and answered."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from core.access_review import REVIEWING, ReviewAccess, SeenPerson
 from core.authority import PlantRules
 from core.client import Client, RevokeKey
 from core.clock import now
+from core.command_id import new_command_id
 from core.errors import MesError
 from core.fact import Command
 from core.people import Person, PersonState
@@ -245,7 +245,7 @@ class PeoplePages:
     ) -> Response:
         hidden = {
             "csrf": self._login(request).csrf,
-            "idem": f"people:{secrets.token_hex(16)}",
+            "idem": f"people:{new_command_id()}",
         }
         if it.record:
             seen = self._plant.execution.seen(it.record)

@@ -13,7 +13,6 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from capture.simulated.control import send
 from capture.simulated.scale import ScaleModel, SimulatedScale
@@ -24,6 +23,7 @@ from config.plant import PlantPack
 from config.seed import Seeder
 from core.bom import ReceiveBom
 from core.clock import iso, now
+from core.command_id import new_command_id
 from core.equipment import Equipment
 from core.execution import Actor, Credentials, Execution
 from core.material import ChangeLotStatus, LotStatus
@@ -296,7 +296,7 @@ class Scratch:
         receipt = self.execution.submit(
             command,
             actor=Actor("quinn", None, session),
-            idem=f"qualification:{uuid4().hex}",
+            idem=f"qualification:{new_command_id()}",
             credentials=credentials,
         )
         return {"last_seq": receipt.last_seq}

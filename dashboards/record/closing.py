@@ -7,12 +7,12 @@ its first amendment, and so on. Each can be made anew at any time, byte for byte
 import logging
 import queue
 import threading
-from secrets import token_hex
 
 from core.batch.amendment import AmendmentState, amendments
 from core.batch.state import Batch
 from core.batch_record.model import FORM, record_json, record_sha256
 from core.batch_record.read import closed_at, read_record
+from core.command_id import new_command_id
 from core.errors import LedgerBroken, MesError, Unknown, WrongState
 from core.execution import Actor, Execution
 from core.ledger.entry import Entry
@@ -82,7 +82,7 @@ def close_revisions(execution: Execution, batch: str) -> int:
         )
         # Another id for each try: what was refused as evidence would be refused for ever. That a
         # revision is closed once is the rule's own matter.
-        idem = f"{ARCHIVE.person}:{batch}:{revision}:{token_hex(8)}"
+        idem = f"{ARCHIVE.person}:{batch}:{revision}:{new_command_id()}"
         try:
             execution.submit(command, actor=ARCHIVE, idem=idem)
         except WrongState:  # another process was first

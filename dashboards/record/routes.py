@@ -1,9 +1,7 @@
 """Where QA gets the batch record: `record.pdf`, numbered and sealed, and `record.json`."""
 
 import logging
-import uuid
 from hashlib import sha256
-from secrets import token_hex
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Response
@@ -11,6 +9,7 @@ from fastapi.responses import PlainTextResponse
 
 from core.batch_record.model import BatchRecord, record_json, record_sha256
 from core.batch_record.read import read_record
+from core.command_id import new_command_id
 from core.errors import LedgerBroken, Refused, Unknown
 from core.execution import Actor, Execution
 from core.record_print import CopyNeedsReason, PrintRecord, Prints, SealRecord
@@ -44,7 +43,7 @@ def print_copy(execution: Execution, record: BatchRecord, actor: Actor, *, why: 
         content_sha256=record_sha256(record),
         why=why.strip() or None,
     )
-    receipt = execution.submit(command, actor=actor, idem=f"print:{uuid.uuid4().hex}")
+    receipt = execution.submit(command, actor=actor, idem=f"print:{new_command_id()}")
     prints = execution.nouns.get(Prints, batch)
     assert prints is not None, batch
     made = next(one for one in prints.copies if one.seq == receipt.last_seq)
@@ -70,7 +69,9 @@ def note_sealed(execution: Execution, batch: str, copy: Copy, *, sealed: Sealed)
         why=sealed.hold.why,
     )
     try:
-        execution.submit(command, actor=ARCHIVE, idem=f"seal:{batch}:{copy.number}:{token_hex(8)}")
+        execution.submit(
+            command, actor=ARCHIVE, idem=f"seal:{batch}:{copy.number}:{new_command_id()}"
+        )
     except Refused as refusal:
         log.warning(
             "event=seal-not-recorded batch=%s copy=%d reason=%s", batch, copy.number, refusal

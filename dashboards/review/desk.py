@@ -1,6 +1,5 @@
 """What a reviewer sees of one batch and may do about it, without any widget."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import param
 
 from core.batch.amendment import Amendment, AmendmentState
+from core.command_id import new_command_id
 from core.deviation import Deviation, DeviationState, Disposition, DispositionDeviation
 from core.errors import MesError, Refused
 from core.execution import Actor, Execution
@@ -276,7 +276,7 @@ class ReviewDesk(param.Parameterized):
         Raises:
             Refused, Conflict: a rule says no.
         """
-        idem = f"review:{secrets.token_hex(16)}"
+        idem = f"review:{new_command_id()}"
         self._execution.submit(command, actor=self._actor, idem=idem)
         return f"Recorded: {said}"
 
