@@ -115,6 +115,7 @@ class Relay:
         self._open_until: dict[date, float] = {}
         self._endpoint = Endpoint.UP
         self._reason: str | None = None
+        self._resumed = 0  # how often
         self._waking = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="erp-relay", daemon=True)
@@ -139,6 +140,8 @@ class Relay:
 
     def resume(self) -> None:
         """Send again at once after a pause whose cause is gone, such as a key that was changed."""
+        with self._lock:
+            self._resumed += 1
         self._set(Endpoint.UP, None)
         self.wake()
 
@@ -217,13 +220,14 @@ class Relay:
     def _deliver(self, row: Row) -> Row | None:
         """Send one message, record what came of it, and return the next one, taken."""
         with self._calls:
+            resumed = self._resumed
             outcome = self._ask(row)
         at = self._clock()
         spread = self._jitter.uniform(-1, 1)
         result = judge(row, outcome, at=at, jitter=spread, retry=self._retry)
         if isinstance(outcome, Retry) and outcome.paused:
             self._last["trial"] = time.monotonic()
-            self._set(Endpoint.PAUSED, outcome.reason)
+            self._set(Endpoint.PAUSED, outcome.reason, resumed=resumed)
         elif _is_silent(outcome) and not self._port.health().up:
             # Not this message's fault: state as judged, but neither counted nor put off.
             is_open = isinstance(outcome, Unknown) or row.state is State.UNKNOWN
@@ -331,8 +335,11 @@ class Relay:
         self._last[what] = present
         return True
 
-    def _set(self, endpoint: Endpoint, reason: str | None) -> None:
+    def _set(self, endpoint: Endpoint, reason: str | None, *, resumed: int | None = None) -> None:
+        """Say how the endpoint is; what was asked before the last resuming says nothing of now."""
         with self._lock:
+            if resumed is not None and resumed != self._resumed:
+                return
             if endpoint is not self._endpoint:
                 log.info("event=erp-endpoint state=%s reason=%s", endpoint, reason)
             self._endpoint, self._reason = endpoint, reason

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -17,10 +18,12 @@ from erp import evidence
 from erp.adapters.webhook import WebhookErp
 from erp.live_keys import LiveKeys
 from erp.outbox import Outbox
+from erp.port import Outcome, Posting
 from erp.relay import Endpoint, Relay
 from erp.rows import State
 from erp.signing import Keys, key_id, new_secret
 from tests.erp_plant import SITE, Sandbox, Written, eventually, sandbox_running
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.requirement("K3")
 
@@ -150,12 +153,34 @@ def test_a_key_that_the_erp_does_not_know_pauses_and_a_known_one_goes_on(
     eventually(lambda: wire.relay.status().endpoint is Endpoint.PAUSED)
     wire.keys.keep("send", new)
     wire.begun("send", new, erp.events)
+    wire.relay.resume()
+    eventually(lambda: evidence.counts(wire.outbox)[State.DONE] == 3)
 
-    def gone_on() -> bool:  # an answer to the old key that was under way may pause it once more
-        wire.relay.resume()
-        return evidence.counts(wire.outbox)[State.DONE] == 3
 
-    eventually(gone_on)
+def test_an_answer_to_the_old_key_pauses_nothing_once_the_new_one_is_taken_up(
+    erp: Sandbox, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logging.getLogger("batchwright.erp").setLevel(logging.CRITICAL)
+    new, post = new_secret(), wire.port.post
+    refused, mended = Event(), Event()
+
+    def late(posting: Posting) -> Outcome:
+        outcome = post(posting)
+        refused.set()
+        assert mended.wait(PATIENCE_S)
+        return outcome
+
+    monkeypatch.setattr(wire.port, "post", late)
+    erp.admin("keys", events=[new])
+    wire.ledger.consumed(1, net_g="1")
+    wire.relay.wake()
+    assert refused.wait(PATIENCE_S)
+    wire.keys.keep("send", new)
+    wire.begun("send", new, erp.events)
+    wire.relay.resume()
+    mended.set()
+    eventually(lambda: evidence.counts(wire.outbox)[State.DONE] == 1)
+    assert wire.relay.status().endpoint is Endpoint.UP
 
 
 def test_a_pause_ends_by_itself_once_the_erp_takes_one_message(
