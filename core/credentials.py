@@ -30,6 +30,7 @@ from sqlalchemy.pool import NullPool
 
 from core.clock import iso
 from core.errors import Refused
+from core.ledger import reach
 from core.migrations.schema import prepare
 
 SHORTEST = 6
@@ -103,7 +104,9 @@ class Secrets:
 
     def __init__(self, url: str) -> None:
         _for_its_owner(url)
-        self._engine: Engine = create_engine(url, poolclass=NullPool)
+        self._engine: Engine = create_engine(
+            url, poolclass=NullPool, connect_args=reach.arguments(make_url(url))
+        )
         self._gate = BoundedSemaphore(AT_ONCE)
         self._nobody = HASHER.hash("nobody has this secret")
         prepare(self._engine, "credentials")

@@ -148,4 +148,5 @@ def test_the_scratch_plant_runs_on_postgresql_too(postgres_url: str, tmp_path: P
         it = Install(plant=PACK, data=made.data, store=postgres_url)
         results += [run(one, it) for one in plant_data.SCRIPTS]
         assert [one.why for one in results if one.outcome is not Outcome.PASSED] == []
+        assert [one.says for result in results for one in result.actual if "checksums" in one.says]
         assert not (made.data / "ledger.db").exists()

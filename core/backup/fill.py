@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 from core.backup.files import Occupied
 from core.backup.tables import STORED, Told, copy_tables, sum_of
 from core.errors import LedgerBroken
+from core.ledger import reach
 from core.ledger.postgres import PostgresStore
 from core.ledger.store import Ledger
 from core.ledger.tables import StoreFailed, reason
@@ -46,7 +47,10 @@ class Filling:
     def __init__(self, url: str) -> None:
         self._store = PostgresStore(url)
         self._engine = create_engine(
-            self._store.url, poolclass=NullPool, isolation_level="READ COMMITTED"
+            self._store.url,
+            poolclass=NullPool,
+            isolation_level="READ COMMITTED",
+            connect_args=reach.arguments(self._store.url),
         )
         self._connection: Connection | None = None
 

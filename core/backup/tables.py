@@ -6,9 +6,10 @@ from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Connection, column, create_engine, insert, inspect, table, text
+from sqlalchemy import Connection, column, create_engine, insert, inspect, make_url, table, text
 from sqlalchemy.pool import NullPool
 
+from core.ledger import reach
 from core.migrations.schema import prepare
 
 PAGES, ROWS = 4_000, 5_000
@@ -47,7 +48,12 @@ def copy_file(source: Path, target: Path, told: Told) -> None:
 
 def copy_out(url: str, folder: Path, told: Told) -> None:
     """Write a PostgreSQL ledger and its credentials into SQLite files, as of one snapshot."""
-    source = create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ")
+    source = create_engine(
+        url,
+        poolclass=NullPool,
+        isolation_level="REPEATABLE READ",
+        connect_args=reach.arguments(make_url(url)),
+    )
     with source.connect() as reading:
         reading.exec_driver_sql("set transaction read only")
         for name, tables in STORED.items():

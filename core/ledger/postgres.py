@@ -5,6 +5,7 @@ COMMITTED: under a stricter isolation the snapshot would be older than the wait,
 stale. The lock ends with the transaction, however that ends.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -13,6 +14,7 @@ from sqlalchemy import URL, Connection, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from core.ledger import reach
 from core.ledger.arrays import Array, bigints, blobs, texts
 from core.ledger.driver import driving, ended, roll_back, run
 from core.ledger.tables import (
@@ -43,6 +45,13 @@ SETTINGS: Final = {
     "transaction_isolation": {"read committed"},
 }
 
+UNCHECKED = (
+    "data_checksums is off: the server does not see a bit that its disk changes. In an entry its"
+    " hash shows it; in the states that screens read, only the comparison on Audit does. With the"
+    " server stopped, run: pg_checksums --enable"
+)
+
+_log = logging.getLogger("batchwright.ledger")
 _BEGIN = Command("BEGIN ISOLATION LEVEL READ COMMITTED")
 _LOCKED = Command("select pg_advisory_xact_lock(?::bigint)", (LOCK_KEY,))
 _COMMIT = Command("COMMIT")
@@ -107,6 +116,11 @@ def _found(row: Sequence[str | None]) -> ReceiptRow:
     )  # fmt: skip
 
 
+def has_checksums(connection: Connection) -> bool:
+    """Return whether the server sees a page that its disk changed."""
+    return bool(connection.exec_driver_sql("show data_checksums").scalar_one() == "on")
+
+
 def grants(role: str) -> tuple[str, ...]:
     """Return the statements that let a role append and read, and do nothing else.
 
@@ -122,12 +136,18 @@ class PostgresStore:
 
     def __init__(self, url: str | URL) -> None:
         self.url = make_url(url)
-        self._writer = create_engine(self.url, isolation_level="READ COMMITTED", poolclass=NullPool)
+        self._is_known = False
+        self._writer = create_engine(
+            self.url,
+            isolation_level="READ COMMITTED",
+            poolclass=NullPool,
+            connect_args=reach.arguments(self.url),
+        )
         self._readers = create_engine(
             self.url,
             isolation_level="AUTOCOMMIT",
             pool_pre_ping=True,
-            connect_args={"options": "-c default_transaction_read_only=on"},
+            connect_args=reach.arguments(self.url, options="-c default_transaction_read_only=on"),
         )
 
     def __reduce__(self) -> tuple[type["PostgresStore"], tuple[object]]:
@@ -157,7 +177,7 @@ class PostgresStore:
         Raises:
             StoreUnsafe: one of its settings is not as it must be.
         """
-        for setting, value in TIMEOUTS.items():
+        for setting, value in (TIMEOUTS | reach.SERVERS).items():
             connection.exec_driver_sql(f"set {setting} = '{value}'")
         for setting, safe in SETTINGS.items():
             found = connection.exec_driver_sql(f"show {setting}").scalar_one()
@@ -170,6 +190,9 @@ class PostgresStore:
 
     def _prepare(self, connection: Connection) -> None:
         self.check(connection)
+        if not self._is_known and not has_checksums(connection):
+            _log.warning("database without checksums where=%s %s", self.name, UNCHECKED)
+        self._is_known = True
         connection.commit()
         with driving(connection) as raw:
             connection.info["wire"] = Wire(raw)

@@ -8,6 +8,7 @@ Source:
     PostgreSQL, libpq, pipeline mode.
 """
 
+import time
 from collections.abc import Generator, Sequence
 from functools import lru_cache
 from itertools import count
@@ -19,6 +20,7 @@ from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.waiting import Ready, Wait
 
+from core.ledger import reach
 from core.ledger.arrays import Array
 from core.ledger.tables import Value as Plain
 
@@ -74,7 +76,7 @@ class Wire:
                 pgconn.send_query_prepared(name, values, formats)
                 is_answer.append(True)
             pgconn.pipeline_sync()
-            found = self._raw.wait(_results(pgconn))
+            found = self._raw.wait(_results(pgconn, time.monotonic() + reach.ANSWER_S))
         finally:
             if pgconn.status == ConnStatus.OK:
                 pgconn.exit_pipeline_mode()
@@ -95,14 +97,15 @@ def texts_of(result: PGresult) -> list[list[str | None]]:
     ]  # fmt: skip
 
 
-def _results(pgconn: PGconn) -> Generator[Wait, Ready | int, list[PGresult]]:
+def _results(pgconn: PGconn, end: float) -> Generator[Wait, Ready | int, list[PGresult]]:
+    """Send what is to be sent and take the results; from `end` on, give the connection up."""
     found: list[PGresult] = []
     while pgconn.flush():
-        if (yield Wait.RW) & Ready.R:
+        if _in_time(pgconn, (yield Wait.RW), end) & Ready.R:
             pgconn.consume_input()
     while True:
         while pgconn.is_busy():
-            yield Wait.R
+            _in_time(pgconn, (yield Wait.R), end)
             pgconn.consume_input()
         result = pgconn.get_result()
         if result is None:
@@ -112,6 +115,13 @@ def _results(pgconn: PGconn) -> Generator[Wait, Ready | int, list[PGresult]]:
             return found
         else:
             found.append(result)
+
+
+def _in_time(pgconn: PGconn, ready: Ready | int, end: float) -> Ready | int:
+    if not ready and time.monotonic() > end:
+        pgconn.finish()
+        raise psycopg.OperationalError(f"the server did not answer within {reach.ANSWER_S} s")
+    return ready
 
 
 def _spelled(values: Sequence[Value]) -> tuple[list[bytes | None], list[int]]:

@@ -19,7 +19,7 @@ from core.ledger.anchor import AnchorFolder
 from core.ledger.audit import audit, check_anchors, check_outside
 from core.ledger.checkpoint import load_key
 from core.ledger.entry import canonical
-from core.ledger.postgres import SETTINGS
+from core.ledger.postgres import SETTINGS, UNCHECKED, has_checksums
 from core.ledger.rotation import as_recorded, read_verifier
 from core.ledger.sqlite import PRAGMAS, SqliteStore
 from core.ledger.store import Ledger, open_ledger
@@ -57,7 +57,7 @@ def ledger_of(it: Install) -> Iterator[Ledger]:
         "Read its triggers that refuse UPDATE and DELETE.",
     ),
     expected="SQLite writes ahead (WAL); PostgreSQL has fsync, full page writes and synchronous"
-    " commit on. Each table of records has both triggers.",
+    " commit on, and whether it has checksums is noted. Each table of records has both triggers.",
 )
 def durability(it: Install, found: Found) -> None:
     """A record that was answered is on the disk, and stays as it is."""
@@ -77,6 +77,9 @@ def durability(it: Install, found: Found) -> None:
             for name, wanted in SETTINGS.items():
                 [(value,)] = ask(f"show {name}")
                 found.must(value in wanted, f"{name} is {value}, must be {' or '.join(wanted)}.")
+            found.note(
+                "data_checksums is on." if has_checksums(connection) else f"To note: {UNCHECKED}."
+            )
             rows = ask(
                 "select event_object_table, event_manipulation from information_schema.triggers"
             )
