@@ -17,7 +17,7 @@ from dashboards.palette import State
 from dashboards.plant import PlantServices
 from dashboards.session import Viewer
 from dashboards.theme import Frame, frame
-from dashboards.waiting import Here, Section, Task, waiting
+from dashboards.waiting import MOST, Here, Section, Task, waiting
 
 CSS = (Path(__file__).parent / "home.css").read_text("utf-8")
 SEAL_KEEPERS = {"qa", "admin"}
@@ -102,7 +102,8 @@ class HomePage:
 
 def section(it: Section, viewer: Viewer) -> Markup:
     """Return a heading with its tasks, or the sentence that there are none."""
-    count = f"{len(it.tasks)}" if it.tasks else "none"
+    number = len(it.tasks) if it.count is None else it.count
+    count = f"{number}" if it.tasks else "none"
     words, href = it.more
     more = parts.link(words, href) if href and menu.may_open(href, viewer.roles) else ""
     head = Markup('<div class="head"><h2>{} <small>{}</small></h2>{}</div>').format(
@@ -110,8 +111,14 @@ def section(it: Section, viewer: Viewer) -> Markup:
     )
     if not it.tasks:
         return Markup('{}<p class="none">{}</p>').format(head, it.empty)
-    rows = Markup("").join(_task(one, viewer) for one in it.tasks)
-    return Markup('{}<ul class="waits" aria-label="{}">{}</ul>').format(head, it.title, rows)
+    rows = Markup("").join(_task(one, viewer) for one in it.tasks[:MOST])
+    rest = Markup("")
+    if number > MOST:
+        told = f"The first {MOST} of {number} are shown."
+        rest = Markup('<p class="none">{} {}</p>').format(told, more)
+    return Markup('{}<ul class="waits" aria-label="{}">{}</ul>{}').format(
+        head, it.title, rows, rest
+    )
 
 
 def _task(it: Task, viewer: Viewer) -> Markup:

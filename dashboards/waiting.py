@@ -14,10 +14,11 @@ from core.erp_key import ErpKey
 from core.errors import Refused
 from core.execution import Execution
 from core.fact import Context
-from core.order import Gate, Order, OrderState
+from core.order import Gate, Order
 from core.people import Person, PersonState
 from core.quantity import plain
 from core.scale import scale_faults
+from dashboards.kiosk import board
 from dashboards.names import Names
 from dashboards.palette import State
 from dashboards.parts import local_time
@@ -28,7 +29,8 @@ from dashboards.session import Viewer
 
 DUE_DAYS = 30
 KEYS, AGREE, END = "/office?view=keys", "A second person must agree", "Overdue: end it"
-LIMIT = 200  # orders and batches looked at, those that changed last
+MOST = 15  # tasks of a kind that are shown: who has more goes on in its own list
+LOOKED_AT = 40  # orders whose gates are worked out, those that are due first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class Section:
     tasks: tuple[Task, ...]
     empty: str
     more: tuple[str, str] = ("", "")
+    count: int | None = None
+    """How many there are, where not all of them are tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +74,6 @@ class Here:
         station = self.viewer.station
         bound = self.execution.nouns.get(Station, station) if station else None
         return None if bound is None else bound.room
-
-    def batches(self) -> list[Batch]:
-        return [row.state for row in self.execution.nouns.rows(Batch.KIND, LIMIT)]
-
-    def orders(self) -> list[Order]:
-        return [row.state for row in self.execution.nouns.rows(Order.KIND, LIMIT)]
 
 
 def waiting(here: Here) -> list[Section]:
@@ -98,9 +96,7 @@ def at_station(here: Here) -> Section:
     """Return the batches that are at work in the viewer's room, or anywhere without a station."""
     room = here.room
     tasks = []
-    for batch in here.batches():
-        if batch.state not in (BatchState.IDLE, BatchState.RUNNING, BatchState.HELD):
-            continue
+    for batch in board.at_work(here.execution.nouns):
         if room is None or batch.room == room:
             tasks.append(_batch_task(batch, f"/kiosk?batch={batch.batch}"))
     tasks.sort(key=lambda task: (task.tone is State.HELD, task.title))
@@ -138,15 +134,15 @@ def to_dispatch(here: Here) -> Section:
         for one in here.execution.nouns.all(Equipment)
         if one.kind is EquipmentKind.ROOM and one.scale is not None
     ]
-    tasks = []
-    for order in here.orders():
-        if order.state in (OrderState.WAITING, OrderState.READY):
-            tasks.append(_order_task(here, order, sorted(rooms)))
+    orders = board.waiting_orders(here.execution.nouns, here.at)
+    tasks = [_order_task(here, order, sorted(rooms)) for order in orders[:LOOKED_AT]]
     tasks.sort(key=lambda task: (task.tone is not State.OK, task.title))
     return Section(
         title="Orders to dispatch",
         tasks=tuple(tasks),
         empty="No order waits. The ERP's next one appears here by itself.",
+        more=("Dispatch list", "/kiosk"),
+        count=len(orders),
     )
 
 
@@ -192,18 +188,19 @@ def _red(here: Here, order: Order, room: str) -> tuple[Gate, ...]:
 
 def at_work(here: Here) -> Section:
     """Return dispatched, running and held batches, the held ones first."""
-    states = (BatchState.IDLE, BatchState.RUNNING, BatchState.HELD)
     tasks = [
         replace(
             _batch_task(one, f"/kiosk?batch={one.batch}"),
             since=f"for {age(one.started_at or one.created_at, here.at)}",
         )
-        for one in here.batches()
-        if one.state in states
+        for one in board.at_work(here.execution.nouns)
     ]
     tasks.sort(key=lambda task: (task.tone is not State.HELD, task.title))
     return Section(
-        title="Batches at work", tasks=tuple(tasks), empty="Nothing is dispatched or running."
+        title="Batches at work",
+        tasks=tuple(tasks),
+        empty="Nothing is dispatched or running.",
+        more=("Dispatch list", "/kiosk"),
     )
 
 
@@ -218,17 +215,21 @@ def to_disposition(here: Here) -> Section:
             lines=(one.says, f"Raised by {here.names.name(one.raised_by)}: {one.why}"),
             since=f"for {age(one.raised_at, here.at)}",
         )
-        for one in read_queue(here.execution).deviations
+        for one in read_queue(here.execution, piece=slice(0)).deviations
     ]
     return Section(
-        title="Deviations to disposition", tasks=tuple(tasks), empty="No deviation is open."
+        title="Deviations to disposition",
+        tasks=tuple(tasks),
+        empty="No deviation is open.",
+        more=("Review queue", "/review"),
     )
 
 
 def to_review(here: Here) -> Section:
     """Return complete batches, the one that waits longest first."""
     tasks = []
-    for one in read_queue(here.execution, show="to review").batches:
+    queue = read_queue(here.execution, show="to review", piece=slice(MOST))
+    for one in queue.batches:
         red = len(one.gates) - one.green
         exceptions = len(one.batch.exceptions)
         reviewed = exceptions - one.open_exceptions
@@ -250,6 +251,7 @@ def to_review(here: Here) -> Section:
         tasks=tuple(tasks),
         empty="No batch is complete and undecided.",
         more=("Review queue", "/review"),
+        count=queue.found,
     )
 
 

@@ -131,7 +131,7 @@ def test_kiosk_without_a_room_says_that_no_gate_was_checked(plant: LivingPlant) 
     words = {}
     for room in ("B1", None):
         place = Place(room=room, scale=None, zone=ZONE, at=now())
-        [row] = [one for one in board.orders(plant.execution, place) if one.id == order]
+        [row] = [one for one in board.orders(plant.execution, place).rows if one.id == order]
         words[room] = (row.tone, row.word, row.why)
     assert words["B1"] == (State.OK, "Ready", ())
     assert words[None] == (State.UNKNOWN, "Not checked", (board.NO_ROOM,))

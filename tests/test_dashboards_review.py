@@ -15,7 +15,6 @@ from core.execution import Actor
 from core.release import ReviewException
 from core.signature import RecordMoved
 from core.signing import NotShown
-from dashboards.names import Names
 from dashboards.palette import State
 from dashboards.review import dossier, figures
 from dashboards.review.desk import (
@@ -194,20 +193,38 @@ def test_queue_is_searched_and_ordered(plant: LivingPlant, held: str, complete: 
     assert read_queue(plant.execution, sort="age").batches[0].batch.batch == complete
 
 
-def test_queue_says_where_it_looks_at_the_newest_batches_alone(
+def test_queue_says_where_it_looks_at_the_newest_decided_batches_alone(
     plant: LivingPlant, held: str, complete: str
 ) -> None:
-    names, every = Names(plant.execution), len(plant.execution.nouns.all(Batch))
-    assert "among the" not in batches(read_queue(plant.execution, limit=every), names)
-    cut = read_queue(plant.execution, limit=every - 1)
-    assert f"among the {every - 1} that changed last" in batches(cut, names)
+    every = len(plant.execution.nouns.all(Batch))
+    whole = read_queue(plant.execution, show="decided", limit=every)
+    assert "among the" not in batches(whole)
+    cut = read_queue(plant.execution, show="decided", limit=every - 1)
+    assert f"among the {every - 1} that changed last" in batches(cut)
+
+
+def test_undecided_batch_stays_in_the_queue_however_long_nothing_changed(
+    plant: LivingPlant, held: str, complete: str
+) -> None:
+    queue = read_queue(plant.execution, limit=0)
+    assert {held, complete} <= {one.batch.batch for one in queue.batches}
+    assert (queue.newest, queue.counts["to review"]) == (None, 1)
+
+
+def test_piece_of_the_queue_knows_how_many_there_are(
+    plant: LivingPlant, held: str, complete: str
+) -> None:
+    whole = read_queue(plant.execution)
+    first, rest = (read_queue(plant.execution, piece=it) for it in (slice(1), slice(1, None)))
+    assert first.found == rest.found == whole.found == len(whole.batches) > 1
+    assert first.batches + rest.batches == whole.batches
+    assert first.batches[0].gates  # complete: they are worked out for what is shown
 
 
 def test_queue_of_a_plant_without_batches_blames_no_filter(plant: LivingPlant) -> None:
-    names = Names(plant.execution)
-    none = Queue(deviations=(), batches=(), counts=dict.fromkeys(SHOWS, 0))
-    assert "No batch was made yet." in batches(none, names)
-    assert "No batch fits these filters." in batches(replace(none, counts={"held": 1}), names)
+    none = Queue(deviations=(), batches=(), found=0, counts=dict.fromkeys(SHOWS, 0))
+    assert "No batch was made yet." in batches(none)
+    assert "No batch fits these filters." in batches(replace(none, counts={"held": 1}))
 
 
 # -- what may be signed --------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from core.execution import Execution
 from dashboards.finance import words
 from dashboards.finance.report import CODES
 from dashboards.finance.view import Ask
-from dashboards.waiting import LIMIT, Section, Task
+from dashboards.waiting import Section, Task
+
+LIMIT = 200  # differences looked at, those that changed last
 
 
 def owned(execution: Execution, person: str) -> list[Difference]:

@@ -9,7 +9,8 @@ from core.dispatch import ready_gates
 from core.errors import Refused
 from core.execution import Execution
 from core.fact import Context, Head, State
-from core.order import Gate, Order, OrderState
+from core.order import OVER, Gate, Order, OrderState
+from core.projections.nouns import Nouns
 from core.quantity import plain
 from core.recipe import MasterRecipe, Product
 from dashboards.kiosk.choices import Choice
@@ -19,7 +20,7 @@ from dashboards.parts import local_time
 
 AT_WORK = (BatchState.IDLE, BatchState.RUNNING, BatchState.HELD)
 WAITING = (OrderState.WAITING, OrderState.READY)
-LONGEST = 40
+LONGEST, MOST_AT_WORK = 20, 40  # orders of a page; batches, of which those that wait are last
 NO_ROOM = (
     "Gates are checked for a room, and this session is bound to none. Sign out, and choose a"
     " station when you sign in."
@@ -52,6 +53,16 @@ class Place:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A page of the waiting orders, those that are due first on the first one."""
+
+    rows: tuple[Choice, ...]
+    count: int
+    page: int
+    pages: int
+
+
 def gates(execution: Execution, order: Order, place: Place) -> tuple[Gate, ...]:
     """Return every condition for running an order in the room, green and red; without one none."""
     if place.room is None:
@@ -66,12 +77,25 @@ def gates(execution: Execution, order: Order, place: Place) -> tuple[Gate, ...]:
         return (Gate(gate=no.rule, passed=False, says=str(no), owner="engineering"),)
 
 
+def at_work(nouns: Nouns) -> list[Batch]:
+    """Return the batches that run, wait to start or are held: each is of an order not yet over."""
+    names = [one.batch for one in nouns.all(Order) if one.batch and one.state not in OVER]
+    found = (nouns.get(Batch, name) for name in names)
+    return [one for one in found if one is not None and one.state in AT_WORK]
+
+
+def waiting_orders(nouns: Nouns, at: datetime) -> list[Order]:
+    """Return the orders that can be dispatched, those that are due first before the others."""
+    found = [one for one in nouns.all(Order) if one.state in WAITING]
+    return sorted(found, key=lambda one: (one.due_at is None, one.due_at or at, one.order))
+
+
 def batches(execution: Execution, place: Place) -> list[Choice]:
     """Return the batches at work in the room, those that can go on first."""
-    found = [one for one in execution.nouns.all(Batch) if one.state in AT_WORK]
+    found = at_work(execution.nouns)
     here = [one for one in found if place.room is None or _is_here(one, place.room)]
     here.sort(key=lambda one: (one.state is BatchState.HELD, one.created_at))
-    return [_batch_row(execution, one, place) for one in here[:LONGEST]]
+    return [_batch_row(execution, one, place) for one in here[:MOST_AT_WORK]]
 
 
 def _is_here(batch: Batch, room: str) -> bool:
@@ -104,11 +128,14 @@ def _batch_row(execution: Execution, batch: Batch, place: Place) -> Choice:
     )
 
 
-def orders(execution: Execution, place: Place) -> list[Choice]:
+def orders(execution: Execution, place: Place, *, page: int = 1) -> Waiting:
     """Return the waiting orders; red gates say why one cannot be dispatched to this room."""
-    found = [one for one in execution.nouns.all(Order) if one.state in WAITING]
-    found.sort(key=lambda one: (one.due_at is None, one.due_at or place.at, one.order))
-    return [_order_row(execution, one, place) for one in found[:LONGEST]]
+    found = waiting_orders(execution.nouns, place.at)
+    pages = max(-(-len(found) // LONGEST), 1)
+    page = min(max(page, 1), pages)
+    shown = found[(page - 1) * LONGEST : page * LONGEST]
+    rows = tuple(_order_row(execution, one, place) for one in shown)
+    return Waiting(rows=rows, count=len(found), page=page, pages=pages)
 
 
 def _order_row(execution: Execution, order: Order, place: Place) -> Choice:

@@ -12,29 +12,46 @@ from dashboards.palette import State
 def list_screen(desk: Desk) -> Screen:
     """Show the dispatch list of the room."""
     place = desk.place()
-    batches, orders = board.batches(desk.execution, place), board.orders(desk.execution, place)
+    asked = desk.at.get("page", "")
+    page = int(asked) if asked.isdecimal() and len(asked) < 6 else 1
+    batches = board.batches(desk.execution, place)
+    orders = board.orders(desk.execution, place, page=page)
     work = Choices(
         batches, lambda name: desk.go(batch=name),
         label="Batches", empty="No batch is at work here.",
     )  # fmt: skip
     waiting = Choices(
-        orders, lambda name: desk.go(order=name),
+        orders.rows, lambda name: desk.go(order=name),
         label="Waiting orders", empty="No order is waiting.",
     )  # fmt: skip
     who = "tap one to see its gates" + (" and dispatch it" if desk.is_supervisor else "")
+    if orders.pages > 1:
+        first = (orders.page - 1) * board.LONGEST + 1
+        last = first + len(orders.rows) - 1
+        who += f" · {first} to {last} of {orders.count}, those due first before the others"
     lines = Press("Lines and stops", lambda _: desk.go(view="lines"), testid="lines",
                   busy_label="Opening …")  # fmt: skip
     return Screen(
-        key=("list", tuple(batches), tuple(orders)),
+        key=("list", tuple(batches), orders),
         main=[
             draw.piece(draw.heading("At work", "tap a batch to go on with it")),
             work,
             draw.piece(draw.heading("Waiting", who)),
             waiting,
         ],
-        quiet=[lines],
+        quiet=[lines, *_turns(desk, orders)],
         topics=("kind/batch", "kind/order", "kind/equipment", "kind/lot", "kind/deviation"),
     )
+
+
+def _turns(desk: Desk, it: board.Waiting) -> list[Press]:
+    """Return the ways to the waiting orders that are due earlier and later."""
+
+    def turn(words: str, to: int, testid: str) -> Press:
+        return Press(words, lambda _: desk.go(page=str(to)), testid=testid, busy_label="Opening …")
+
+    back = [turn("‹ Earlier orders", it.page - 1, "earlier")] if it.page > 1 else []
+    return [*back, *([turn("Later orders ›", it.page + 1, "later")] if it.page < it.pages else [])]
 
 
 def order_screen(desk: Desk, name: str) -> Screen:

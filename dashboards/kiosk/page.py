@@ -28,7 +28,7 @@ from dashboards.session import Viewer
 from dashboards.theme import Frame, frame
 
 TAG = re.compile("<[^>]*>")
-WHERE = ("batch", "order", "view", "line", "stop", "do")
+WHERE = ("batch", "order", "view", "line", "stop", "do", "page")
 SCREENS = {**weigh.SCREENS, **hand.SCREENS, **second.SCREENS}
 ROOT = """
 :host { min-height: calc(100vh - 150px); width: 100%; padding: 0 10px; box-sizing: border-box; }

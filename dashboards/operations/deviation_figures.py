@@ -30,7 +30,7 @@ CAUSES = {
 }  # fmt: skip
 DAYS = (1, 7, 30, 90)
 LEAST_POINTS, LEAST_FOUND = 8, 4  # before that, limits would say more than is known
-LISTED = 200
+LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)

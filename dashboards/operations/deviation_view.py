@@ -1,7 +1,7 @@
 """Draws `/deviations`: rates beside their n, causes, what recurs, the records behind."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from dashboards.operations.deviation_figures import (
     DAYS,
     LEAST_FOUND,
     LEAST_POINTS,
+    LISTED,
     Ask,
     DeviationView,
 )
@@ -280,6 +281,11 @@ def recurring(view: DeviationView, rights: Rights) -> Markup:
     )  # fmt: skip
 
 
+def newest(what: str, rows: Sized) -> str:
+    """Return the title of a list that may be cut."""
+    return f"{what}, the newest {LISTED if len(rows) == LISTED else 'first'}"
+
+
 def listed(view: DeviationView, zone: ZoneInfo, rights: Rights) -> Markup:
     """Return the deviations, the newest first."""
     rows = [
@@ -302,7 +308,7 @@ def listed(view: DeviationView, zone: ZoneInfo, rights: Rights) -> Markup:
         "Entry",
     )  # fmt: skip
     return parts.table(
-        "Deviations, the newest first", head_, rows, numbers=("Open for", "Entry"),
+        newest("Deviations", rows), head_, rows, numbers=("Open for", "Entry"),
         empty="No deviation in these days.", testid="deviations",
     )  # fmt: skip
 
@@ -334,7 +340,7 @@ def near_misses(view: DeviationView, zone: ZoneInfo, rights: Rights) -> Markup:
     ]
     head_ = ("When", "Rule", "Batch", "Step", "What was said", "Person", "Entry")
     second = parts.table(
-        "Refused attempts, the newest first", head_, rows, numbers=("Entry",),
+        newest("Refused attempts", rows), head_, rows, numbers=("Entry",),
         empty="No attempt was refused in these days.", testid="refusals",
     )  # fmt: skip
     note = "A rule held: nothing was recorded as done. What is refused often is worth a look."

@@ -1,18 +1,18 @@
 """The review queue: deviations that wait for a disposition, then batches. No widgets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from core.batch.amendment import Amendment, amendments, standing
+from core.batch.amendment import Amendment, AmendmentState, amendments, standing
 from core.batch.state import DECIDED, Batch, BatchState
 from core.deviation import Deviation, DeviationState
 from core.execution import Execution
-from core.order import Gate
+from core.order import OVER, Gate, Order
 from core.release import rules_passed
 from dashboards.review.dossier import gates_of
 
-LIMIT = 300  # batches and deviations that a queue looks at, the newest first
+LIMIT = 300  # decided batches that a queue looks at, those that changed last
 SHOWS: dict[str, tuple[BatchState, ...]] = {
     "open": (
         BatchState.REOPENED,
@@ -53,9 +53,11 @@ class Queue:
 
     deviations: tuple[Deviation, ...]
     batches: tuple[Queued, ...]
+    found: int
+    """How many batches the filters leave; `batches` may be a piece of them."""
     counts: dict[str, int]
     newest: int | None = None
-    """How many batches were looked at, those that changed last; None where that is all."""
+    """Among how many the decided ones were looked for, those that changed last; None: all."""
 
 
 def since(batch: Batch) -> datetime:
@@ -70,12 +72,17 @@ def read_queue(
     find: str = "",
     sort: str = "age",
     limit: int = LIMIT,
+    piece: slice = slice(None),
 ) -> Queue:
-    """Return the queue; unknown filters are read as the first of their kind."""
+    """Return the queue; unknown filters are read as the first of their kind.
+
+    Args:
+        limit: how many decided batches are looked at; the undecided ones are all there.
+        piece: which of the batches are returned, in the order that `sort` says.
+    """
     deviations = {one.deviation: one for one in execution.nouns.all(Deviation)}
     waiting = [one for one in deviations.values() if one.state is DeviationState.OPEN]
-    batches = _batches(execution, limit + 1)
-    is_cut, batches = len(batches) > limit, batches[:limit]
+    batches, is_cut = _batches(execution, limit)
     states = SHOWS.get(show, SHOWS["open"])
     wanted = find.strip().casefold()
     chosen = [
@@ -83,12 +90,14 @@ def read_queue(
         for one in batches
         if one.state in states and wanted in _text(one).casefold()
     ]
+    shown = _sorted(chosen, sort)[piece]
     counts = {name: sum(one.state in held for one in batches) for name, held in SHOWS.items()}
     return Queue(
         deviations=tuple(sorted(waiting, key=lambda one: one.raised_at)),
-        batches=tuple(_sorted(chosen, sort)),
+        batches=tuple(_with_gates(execution, one, deviations) for one in shown),
+        found=len(chosen),
         counts=counts,
-        newest=limit if is_cut else None,
+        newest=limit if is_cut and show == "decided" else None,
     )
 
 
@@ -97,11 +106,20 @@ def reopened_at(execution: Execution, batch: str) -> datetime:
     return amendments(execution.nouns, batch)[-1].opened_at
 
 
-def _batches(execution: Execution, limit: int) -> list[Batch]:
-    """Return the newest batches as they stand, each with its amendments."""
-    found: list[Batch] = [row.state for row in execution.nouns.rows(Batch.KIND, limit)]
-    reopened = {one.batch for one in execution.nouns.all(Amendment)}
-    return [standing(execution.nouns, one) if one.batch in reopened else one for one in found]
+def _batches(execution: Execution, limit: int) -> tuple[list[Batch], bool]:
+    """Return batches as they stand, and whether older decided ones were not looked at."""
+    nouns = execution.nouns
+    newest: list[Batch] = [row.state for row in nouns.rows(Batch.KIND, limit + 1)]
+    found = {one.batch: one for one in newest[:limit]}
+    amended = nouns.all(Amendment)
+    open_ = [one.batch for one in amended if one.state is AmendmentState.OPEN]
+    open_ += [one.batch for one in nouns.all(Order) if one.batch and one.state not in OVER]
+    for name in open_:  # however long nothing has changed in them
+        if name not in found and (batch := nouns.get(Batch, name)) is not None:
+            found[name] = batch
+    reopened = {one.batch for one in amended}
+    stands = [standing(nouns, it) if it.batch in reopened else it for it in found.values()]
+    return stands, len(newest) > limit
 
 
 def _text(batch: Batch) -> str:
@@ -111,7 +129,7 @@ def _text(batch: Batch) -> str:
 
 
 def _queued(execution: Execution, batch: Batch, deviations: dict[str, Deviation]) -> Queued:
-    own = {name: deviations[name] for name in batch.deviations}
+    own = _own(batch, deviations)
     is_reopened = batch.state is BatchState.REOPENED
     return Queued(
         batch=batch,
@@ -119,8 +137,20 @@ def _queued(execution: Execution, batch: Batch, deviations: dict[str, Deviation]
         open_exceptions=sum(one.reviewed_by is None for one in batch.exceptions),
         open_deviations=sum(one.state is DeviationState.OPEN for one in own.values()),
         passed=len(rules_passed(batch)),
-        gates=gates_of(execution, batch, own) if batch.state is BatchState.COMPLETE else (),
+        gates=(),
     )
+
+
+def _own(batch: Batch, deviations: dict[str, Deviation]) -> dict[str, Deviation]:
+    return {name: deviations[name] for name in batch.deviations}
+
+
+def _with_gates(execution: Execution, it: Queued, deviations: dict[str, Deviation]) -> Queued:
+    """Return a row that is shown: the gates of all would take long."""
+    if it.batch.state is not BatchState.COMPLETE:
+        return it
+    own = _own(it.batch, deviations)
+    return replace(it, gates=gates_of(execution, it.batch, own))
 
 
 def _sorted(rows: Sequence[Queued], sort: str) -> list[Queued]:

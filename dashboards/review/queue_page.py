@@ -1,6 +1,8 @@
 """The page `/review`: deviations to disposition on top, then batches; filters in the URL."""
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import panel.ui as pu
 from markupsafe import Markup
@@ -21,6 +23,7 @@ from dashboards.theme import Frame, frame
 SEVERITY = {
     "low": State.INFO, "medium": State.NEAR, "high": State.BAD, "critical": State.BAD,
 }  # fmt: skip
+PAGE, MOST = 50, 20  # batches of a page, and deviations on top of it
 SORT_NAMES = {"age": "State, then age", "exceptions": "Open exceptions", "batch": "Batch number"}
 
 
@@ -57,6 +60,8 @@ class QueuePage:
             margin=(0, 10, 8, 10),  # in line with the rest where it wraps
             size="small",
         )
+        asked = visit.query("page")
+        self._page = max(int(asked), 1) if asked.isdecimal() and len(asked) < 6 else 1
         self._top, self._table = pane(), pane()
         for control in (self._show, self._find, self._sort):
             control.param.watch(self._changed, "value")
@@ -67,12 +72,17 @@ class QueuePage:
         return [self._top, bar, self._table]
 
     def _changed(self, *_: Any) -> None:
-        visit.set_query(
-            show=None if self._show.value == "open" else self._show.value,
-            find=self._find.value,
-            sort=None if self._sort.value == "age" else self._sort.value,
-        )
+        self._page = 1
+        visit.set_query(**self._chosen(), page=None)
         self.redraw()
+
+    def _chosen(self) -> dict[str, str | None]:
+        """Return the filters as the address has them."""
+        return {
+            "show": None if self._show.value == "open" else self._show.value,
+            "find": self._find.value,
+            "sort": None if self._sort.value == "age" else self._sort.value,
+        }
 
     def redraw(self) -> None:
         """Read the queue again and show it."""
@@ -81,17 +91,24 @@ class QueuePage:
             show=self._show.value or "open",
             find=self._find.value or "",
             sort=self._sort.value,
+            piece=slice((self._page - 1) * PAGE, self._page * PAGE),
         )
+        pages = max(-(-queue.found // PAGE), 1)
+        if self._page > pages:
+            self._page = pages
+            self.redraw()
+            return
         self._show.count(queue.counts)
         self._top.object = parts.markup(deviations(queue, self._names))
-        self._table.object = parts.markup(batches(queue, self._names))
+        chosen = {name: value for name, value in self._chosen().items() if value}
+        self._table.object = parts.markup(batches(queue), pager(chosen, self._page, pages))
 
 
 def deviations(queue: Queue, names: Names) -> Markup:
     """Return the deviations that wait for a disposition, the oldest first."""
     at = now()
     rows = []
-    for one in queue.deviations:
+    for one in queue.deviations[:MOST]:
         exception = f"/review/batch/{one.batch}?at={one.deviation}"
         rows.append(
             (
@@ -107,17 +124,23 @@ def deviations(queue: Queue, names: Names) -> Markup:
             )
         )
     head = ("Deviation", "Severity", "Open for", "Batch", "Step", "What happened", "Raised by")
-    return parts.table(
-        f"Deviations to disposition, {len(rows)}",
+    title, more = f"Deviations to disposition, {len(queue.deviations)}", Markup("")
+    if len(queue.deviations) > MOST:
+        title += f": the {MOST} that are open longest"
+        link = parts.link("Batches that a deviation holds", "/review?show=held")
+        more = Markup("<p>{}</p>").format(link)
+    shown = parts.table(
+        title,
         head,
         rows,
         empty="None: no batch is held by a deviation.",
         testid="open-deviations",
     )
+    return parts.join(shown, more)
 
 
-def batches(queue: Queue, names: Names) -> Markup:
-    """Return the batches that the filters leave."""
+def batches(queue: Queue) -> Markup:
+    """Return a page of the batches that the filters leave."""
     head = (
         "Batch", "Product", "State", "For", "Open exceptions", "Open deviations", "Rules passed",
         "Gates green",
@@ -128,12 +151,28 @@ def batches(queue: Queue, names: Names) -> Markup:
     if not any(queue.counts.values()):
         empty = "No batch was made yet. A supervisor dispatches an order on the kiosk."
     return parts.table(
-        f"Batches, {len(rows)}{among}",
+        f"Batches, {queue.found}{among}",
         head,
         rows,
         numbers=head[4:],
         empty=empty,
         testid="batches",
+    )
+
+
+def pager(chosen: Mapping[str, str], page: int, pages: int) -> Markup:
+    """Return the way to the other pages of the batches, empty where there is one."""
+    if pages == 1:
+        return Markup("")
+    steps = (("Previous", page - 1), ("Next", page + 1))
+    links = [
+        parts.link(words, "/review?" + urlencode({**chosen, "page": number}))
+        for words, number in steps
+        if 1 <= number <= pages
+    ]
+    words_ = Markup("<span>Page {} of {}, {} batches each</span>").format(page, pages, PAGE)
+    return Markup('<nav class="pages" aria-label="Pages of the queue">{}{}</nav>').format(
+        words_, parts.join(*links)
     )
 
 
