@@ -95,3 +95,19 @@ class IdemReused(Conflict):
 
 class LedgerBroken(MesError):
     """The stored evidence does not hold together. No further write is allowed."""
+
+
+def file_says(fault: OSError) -> str:
+    """Return in words what the system says of a file, as the end of a sentence about it.
+
+    >>> file_says(FileNotFoundError(2, "No such file or directory"))
+    'is not there'
+    """
+    known = {
+        FileNotFoundError: "is not there",
+        NotADirectoryError: "is within a file, not in a folder",
+        IsADirectoryError: "is a folder, and must be a file",
+        PermissionError: "may not be opened by this account",
+        FileExistsError: "is there already",
+    }
+    return known.get(type(fault)) or f"cannot be used, {fault.strerror or fault}"

@@ -41,6 +41,15 @@ class SecretSealed(Refused):
         )
 
 
+class SecretNotKept(Refused):
+    """What is to be forgotten is not here."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Secret {name}: is not kept here. Look at: batchwright secrets list.", name=name
+        )
+
+
 class UnknownSecret(Refused):
     """A name that no part of the server asks for."""
 
@@ -63,7 +72,10 @@ def check_name(name: str) -> None:
 
 
 class Vault:
-    """The wrapped secrets of one data folder; a fresh one makes its master key."""
+    """The wrapped secrets of one data folder; the first one that is kept makes a master key.
+
+    To read makes nothing, neither a key nor a folder.
+    """
 
     def __init__(self, keys: Path, environ: Mapping[str, str] | None = None) -> None:
         """Open the vault in a folder of keys.
@@ -73,15 +85,25 @@ class Vault:
         """
         self._path, self._master = keys / "vault.json", keys / "master.key"
         self._given = (os.environ if environ is None else environ).get(MASTER_VARIABLE, "")
-        keys.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._fernet: MultiFernet | None = None
+        if self._given or self._master.exists():
+            self._open()
+
+    def _open(self) -> MultiFernet:
         self._fernet = MultiFernet([Fernet(key) for key in self._keys()])
+        return self._fernet
+
+    def _begun(self) -> MultiFernet:
+        """Return what wraps, with a master key that is made where there is none."""
+        self._master.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._fernet is None and not self._master.exists():
+            _write(self._master, Fernet.generate_key().decode() + "\n")
+        return self._fernet or self._open()
 
     def _keys(self) -> list[bytes]:
         if self._given:
             texts, where = self._given.split(","), MASTER_VARIABLE
         else:
-            if not self._master.exists():
-                _write(self._master, Fernet.generate_key().decode() + "\n")
             if self._master.stat().st_mode & OWNER_ONLY:
                 raise MasterKeyUnfit(
                     str(self._master), "others may read it", "Run: chmod 600 on it."
@@ -117,6 +139,8 @@ class Vault:
         token = self._wrapped().get(name)
         if token is None:
             return None
+        if self._fernet is None:
+            raise SecretSealed(name)
         try:
             return self._fernet.decrypt(token).decode()
         except InvalidToken as fault:
@@ -124,12 +148,18 @@ class Vault:
 
     def put(self, name: str, secret: str) -> None:
         """Keep a secret in the place of the one before."""
-        wrapped = self._wrapped() | {name: self._fernet.encrypt(secret.encode()).decode()}
+        wrapped = self._wrapped() | {name: self._begun().encrypt(secret.encode()).decode()}
         _write(self._path, json.dumps(wrapped, indent=1) + "\n")
 
     def drop(self, name: str) -> None:
-        """Forget a secret."""
-        wrapped = {one: token for one, token in self._wrapped().items() if one != name}
+        """Forget a secret.
+
+        Raises:
+            SecretNotKept: there is none of that name.
+        """
+        wrapped = self._wrapped()
+        if wrapped.pop(name, None) is None:
+            raise SecretNotKept(name)
         _write(self._path, json.dumps(wrapped, indent=1) + "\n")
 
     def rotate(self) -> int:
@@ -143,18 +173,16 @@ class Vault:
         """
         for name in self.names():
             self.get(name)
-        new = ""
+        new, opener = "", self._begun()
         if not self._given:
             new = Fernet.generate_key().decode() + "\n"
             _write(self._master, new + self._master.read_text("utf-8"))
-            self._fernet = MultiFernet([Fernet(key) for key in self._keys()])
-        wrapped = {
-            name: self._fernet.rotate(token).decode() for name, token in self._wrapped().items()
-        }
+            opener = self._open()
+        wrapped = {name: opener.rotate(token).decode() for name, token in self._wrapped().items()}
         _write(self._path, json.dumps(wrapped, indent=1) + "\n")
         if new:
             _write(self._master, new)
-            self._fernet = MultiFernet([Fernet(key) for key in self._keys()])
+            self._open()
         return len(wrapped)
 
 

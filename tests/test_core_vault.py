@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from config.load import load_plant
 from config.settings import Settings
-from core.vault import MASTER_VARIABLE, MasterKeyUnfit, SecretSealed, Vault
+from core.vault import MASTER_VARIABLE, MasterKeyUnfit, SecretNotKept, SecretSealed, Vault
 from dashboards.cli import app
 from dashboards.serving import erp_link
 from erp.connected import Signs
@@ -50,6 +50,30 @@ def test_rotation_wraps_all_anew_and_the_old_key_opens_nothing(tmp_path: Path) -
     assert not set(before.split('"')) & {t for t in text(tmp_path).split('"') if len(t) > 60}
     assert [vault(tmp_path).get(name) for name in ("erp-send", "erp-receive")] == ["one", "two"]
     refusal(SecretSealed, lambda: vault(tmp_path, old.strip()).get("erp-send"))
+
+
+def test_to_read_makes_neither_key_nor_folder(tmp_path: Path) -> None:
+    kept = vault(tmp_path / "none")
+    assert (kept.names(), kept.get("erp-send")) == ((), None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_secret_that_is_not_kept_is_not_dropped(tmp_path: Path) -> None:
+    kept = vault(tmp_path)
+    kept.put("erp-send", "one")
+    says = refusal(SecretNotKept, lambda: kept.drop("erp-sent"))
+    assert says == "Secret erp-sent: is not kept here. Look at: batchwright secrets list."
+    assert kept.names() == ("erp-send",)
+
+
+def test_secret_whose_master_key_is_gone_is_sealed_and_no_other_key_is_made(
+    tmp_path: Path,
+) -> None:
+    vault(tmp_path).put("erp-send", "one")
+    (tmp_path / "master.key").unlink()
+    refusal(SecretSealed, lambda: vault(tmp_path).get("erp-send"))
+    refusal(SecretSealed, lambda: vault(tmp_path).rotate())
+    assert not (tmp_path / "master.key").exists()
 
 
 def text(folder: Path) -> str:
@@ -111,8 +135,12 @@ def test_command_line_keeps_lists_and_rotates_without_showing(
             run.invoke(app, ["secrets", "list", *data]),
             run.invoke(app, ["secrets", "rotate", *data]),
             run.invoke(app, ["secrets", "set", "nothing", *data], input="x\n"),
+            run.invoke(app, ["secrets", "drop", "erp-token", *data]),
         ]
-    assert [one.exit_code for one in told] == [0, 0, 0, 0, 1]
+    assert [one.exit_code for one in told] == [0, 0, 0, 0, 1, 1]
+    assert (
+        told[5].output == "Secret erp-token: is not kept here. Look at: batchwright secrets list.\n"
+    )
     assert told[2].output == "erp-receive\nerp-send\n"
     assert "2 secrets are wrapped" in told[3].output
     said = caplog.text + "".join(one.output for one in told)

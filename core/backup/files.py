@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from core.errors import LedgerBroken, MesError
+from core.errors import LedgerBroken, MesError, file_says
 from core.ledger.checkpoint import LogKey, Verifier, manifest_is_signed, sign_manifest
 from core.ledger.rotation import VKEY as VKEY
 from core.ledger.rotation import read_verifier
@@ -24,8 +24,10 @@ FORMAT = 1
 class NoBackup(MesError):
     """What was named is no backup, or is not the backup that was made."""
 
-    def __init__(self, where: Path, why: str) -> None:
-        super().__init__(f"{where}: {why}. Take another copy of the backup.")
+    def __init__(
+        self, where: Path, why: str, next_step: str = "Take another copy of the backup."
+    ) -> None:
+        super().__init__(f"{where}: {why}. {next_step}")
 
 
 class Occupied(MesError):
@@ -64,7 +66,10 @@ def check(folder: Path, where: Path) -> tuple[dict[str, Any], Verifier]:
         signature = (folder / SIGNED).read_text("utf-8")
         verifier = read_verifier(folder)
         about = json.loads((folder / ABOUT).read_text("utf-8"))
-    except (OSError, ValueError, LedgerBroken) as fault:
+    except OSError as fault:
+        name = Path(str(fault.filename)).name
+        raise NoBackup(where, f"is no backup of a plant, {name} {file_says(fault)}") from fault
+    except (ValueError, LedgerBroken) as fault:
         raise NoBackup(where, f"is no backup of a plant, {fault}") from fault
     if not manifest_is_signed(verifier, text, signature):
         raise NoBackup(where, f"its list of files is not signed by {verifier.text}")
@@ -140,6 +145,9 @@ def unpacked(source: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(source) as file:
                 file.extractall(folder)  # leaves no name outside the folder
-        except (OSError, zipfile.BadZipFile) as fault:
-            raise NoBackup(source, f"is no backup of a plant, {fault}") from fault
+        except OSError as fault:
+            raise NoBackup(source, file_says(fault), "Look at the path.") from fault
+        except zipfile.BadZipFile as fault:
+            why = "is no backup of a plant, neither a folder nor a whole zip"
+            raise NoBackup(source, why) from fault
         yield Path(folder)

@@ -21,7 +21,7 @@ from core.backup.files import NoBackup, check, drafted, unpacked
 from core.backup.fill import filling
 from core.backup.tables import copy_file
 from core.backup.take import FOLDERS_AFTER, KEYS
-from core.errors import LedgerBroken
+from core.errors import LedgerBroken, file_says
 from core.ledger.anchor import AnchorFolder
 from core.ledger.audit import audit, check_anchors, check_outside
 from core.ledger.checkpoint import Checkpoint, NoteBroken, Verifier, verify
@@ -125,7 +125,9 @@ def restore(
 def _note(anchor: Path, verifier: Verifier) -> Checkpoint:
     try:
         return verify(anchor.read_text("utf-8"), verifier)
-    except (OSError, UnicodeDecodeError, NoteBroken) as fault:
+    except OSError as fault:
+        raise NoBackup(anchor, file_says(fault), "Look at the path.") from fault
+    except (UnicodeDecodeError, NoteBroken) as fault:
         raise NoBackup(anchor, f"is no checkpoint of {verifier.name}: {fault}") from fault
 
 

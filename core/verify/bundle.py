@@ -22,9 +22,18 @@ class Broken(Exception):
 class Bundle:
     def __init__(self, path: str) -> None:
         self.folder = Path(path)
-        self.zip = None if self.folder.is_dir() else zipfile.ZipFile(path)
+        self.zip = None if self.folder.is_dir() else self.opened(path)
         self.closings: list[dict[str, Any]] = []
         self.key_acts: list[Any] = []  # on the log's keys: entry number, type, body
+
+    @staticmethod
+    def opened(path: str) -> zipfile.ZipFile:
+        try:
+            return zipfile.ZipFile(path)
+        except FileNotFoundError:
+            raise Broken(f"{path} is not there") from None
+        except zipfile.BadZipFile:
+            raise Broken(f"{path} is neither a folder nor a whole zip") from None
 
     def open(self, name: str) -> IO[bytes]:
         try:

@@ -306,6 +306,13 @@ def verify_list(
     return "\n".join(map(shown, [says, f"key  {said.strip()} ({whose})"]))
 
 
+def text_of(anchor_file: str) -> str:
+    try:
+        return Path(anchor_file).read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise Broken(f"the anchor {anchor_file} is not there") from None
+
+
 def verify(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int = 1) -> str:
     try:
         return prove(path, vkey, anchor_file, jobs=jobs)
@@ -326,7 +333,7 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
             raise Broken("it is a list of files, and an anchor says nothing about those")
         return verify_list(bundle, manifest, keys, said=key, is_given=vkey is not None)
     newest = read_checkpoint(bundle.text("checkpoint"), keys[-1:], "the checkpoint")  # 2.
-    note = "" if anchor_file is None else Path(anchor_file).read_bytes().decode("utf-8")
+    note = "" if anchor_file is None else text_of(anchor_file)
     if anchor_file is not None:
         anchor = read_checkpoint(note, keys, "the anchor")
         if anchor.size > newest.size:  # 6.

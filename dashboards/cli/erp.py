@@ -52,9 +52,15 @@ def erp_peer(
     from dashboards.serving import erp_link
 
     try:
-        link = erp_link(Settings(data_dir=data), load_plant(plant))
+        settings = Settings(data_dir=data)
+        link = erp_link(settings, load_plant(plant))
     except MesError as fault:
         raise give_up(fault) from fault
+    if link is None and settings.erp_address is not None:
+        raise give_up(
+            f"{data}: keeps no erp-send and erp-receive for this address. Name the plant's data"
+            " folder, or set them: batchwright secrets set NAME."
+        )
     if link is None:
         raise give_up("No ERP: neither erp.toml nor BATCHWRIGHT_ERP_ADDRESS names one.")
     profile, health = link.port.profile, link.port.health()

@@ -1,17 +1,21 @@
 """Secrets at rest: `secrets list`, `secrets set`, `secrets drop`, `secrets rotate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.errors import MesError
-from dashboards.cli.terminal import Data, give_up, say
+from dashboards.cli.terminal import Data, give_up, keys_of, say
+
+if TYPE_CHECKING:
+    from core.vault import Vault
 
 app = typer.Typer()
 secrets = typer.Typer(no_args_is_help=True, help="Secrets that the server keeps, wrapped.")
 app.add_typer(secrets, name="secrets")
 
+NONE = "No secret is kept. Set one with: batchwright secrets set NAME."
 Name = Annotated[
     str,
     typer.Argument(help="erp-send, erp-receive, erp-token, oidc-client-secret, or one of erp.toml"),
@@ -24,13 +28,7 @@ File = Annotated[
 @secrets.command("list")
 def list_secrets(data: Data) -> None:
     """Name the secrets that are kept; never show one."""
-    from core.vault import Vault
-
-    try:
-        names = Vault(data / "keys").names()
-    except MesError as fault:
-        raise give_up(fault) from fault
-    say("\n".join(names) or "No secret is kept. Set one with: batchwright secrets set NAME.")
+    say("\n".join(_vault(data).names()) or NONE)
 
 
 @secrets.command("set")
@@ -53,10 +51,9 @@ def set_secret(name: Name, data: Data, file: File = None) -> None:
 @secrets.command("drop")
 def drop_secret(name: Name, data: Data) -> None:
     """Forget a secret."""
-    from core.vault import Vault
-
+    vault = _vault(data)
     try:
-        Vault(data / "keys").drop(name)
+        vault.drop(name)
     except MesError as fault:
         raise give_up(fault) from fault
     say(f"{name}: not kept any more.")
@@ -65,10 +62,21 @@ def drop_secret(name: Name, data: Data) -> None:
 @secrets.command("rotate")
 def rotate_secrets(data: Data) -> None:
     """Wrap every secret under a new master key, and let the old key go."""
-    from core.vault import Vault
-
+    vault = _vault(data)
+    if not vault.names():
+        raise give_up(NONE)
     try:
-        count = Vault(data / "keys").rotate()
+        count = vault.rotate()
     except MesError as fault:
         raise give_up(fault) from fault
     say(f"{count} secrets are wrapped under the newest master key. Make a backup of it now.")
+
+
+def _vault(data: Path) -> "Vault":
+    """Return the secrets that a plant keeps; a folder without a plant is refused."""
+    from core.vault import Vault
+
+    try:
+        return Vault(keys_of(data))
+    except MesError as fault:
+        raise give_up(fault) from fault

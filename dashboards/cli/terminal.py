@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from core.errors import file_says
+
 Data = Annotated[Path, typer.Option("--data", help="the plant's data folder")]
 
 
@@ -16,9 +18,18 @@ def say(line: str) -> None:
 
 
 def give_up(sentence: object) -> typer.Exit:
-    """Print a refusal and return the exit to raise."""
+    """Print a refusal and return the exit to raise; what a system says of a file, as words."""
+    if isinstance(sentence, OSError) and sentence.filename is not None:
+        sentence = f"{sentence.filename}: {file_says(sentence)}. Look at the path."
     typer.echo(str(sentence), err=True)
     return typer.Exit(1)
+
+
+def keys_of(data: Path) -> Path:
+    """Return a plant's folder of keys. Gives up where there is none, and makes nothing."""
+    if not (data / "keys").is_dir():
+        raise give_up(f"{data}: holds no keys. Name the plant's data folder.")
+    return data / "keys"
 
 
 def ledger_of(data: Path) -> str:
