@@ -19,6 +19,7 @@ from core.ledger.rotation import STREAM
 from core.ledger.store import AnchorRow
 from core.log_key import KeyUsed, LogKeys, Proposed, RecoveryKey, Revoked, short
 from core.signature import Seen
+from dashboards.compose import recovery_name
 from dashboards.key_acts import afterwards, held_by, refused_from_then_on, revocation, revoke
 from dashboards.office.log_keys import (
     NoReason,
@@ -303,6 +304,24 @@ def sent(plant: LivingPlant, client: Client, person: str) -> httpx.Response:
     seen = msgspec.to_builtins(plant.execution.seen(STREAM))
     it = {"key": LOG_KEY.vkey, "trusted": 20, "cause": "lost", "why": WHY, "seen": seen}
     return client.send("key.revoke", by=person, **it)
+
+
+def test_two_people_name_a_recovery_key_over_rest_while_the_server_runs(
+    plant: LivingPlant,
+) -> None:
+    away = LogKey(recovery_name("test"), bytes([9] * 32)).vkey
+    for person, named in (("quinn", None), ("erik", away)):
+        seen = msgspec.to_builtins(plant.execution.seen(STREAM))
+        with rest_as(plant, person) as client:
+            answer = client.send(
+                "key.name-recovery", by=person, key=away, why="Kept at the bank.", seen=seen
+            )
+        assert answer.status_code == 200, answer.text
+        recovery = held(plant).recovery
+        assert (recovery and recovery.vkey) == named
+    with rest_as(plant, "quinn") as client:
+        refused = client.send("key.recover", note="none")
+        assert (refused.status_code, refused.json()["rule"]) == (403, "NotAuthorized")
 
 
 def test_proposal_that_moved_while_the_dialog_was_open_is_not_signed(
