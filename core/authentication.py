@@ -333,7 +333,9 @@ class Authentication:
             raise ProvenBefore(person)
         if now.state is not PersonState.ACTIVE:
             raise Locked(now)
-        check_secret(secret, person=person.person, name=person.name, roles=person.roles)
+        check_secret(
+            secret, person=person.person, name=person.name, roles=person.roles, plant=self._plant
+        )
         if self._secrets.was_used(person.person, secret, remembered=policy.remembered):
             raise SecretUsedBefore(policy.remembered)
         hashed = self._secrets.hashed(secret)

@@ -2,10 +2,21 @@
 
 A secret is a passphrase, or for people of the floor a PIN that goes with a badge. There are no
 rules about kinds of characters, and no age unless the plant sets one.
+
+`common_secrets.bin` holds, sorted, the first five bytes of the SHA-256 of what is known from
+breaches: every passphrase of that length among the million secrets used most, in small letters,
+and the five thousand PINs used most.
+
+Source:
+    The ten million passwords that M. Burnett put into the public domain in 2015.
 """
 
+from bisect import bisect_left
 from datetime import datetime, timedelta
+from functools import cache
+from hashlib import sha256
 from itertools import pairwise
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -17,14 +28,21 @@ LONGEST = 128
 PIN_ROLES = frozenset({"operator", "supervisor"})
 AGES_DAYS = (None, 30, 60, 90)
 MOST_REMEMBERED = 24
-PLAIN_WORDS = frozenset(
+KEY_BYTES = 5  # of each known secret's hash
+# What names the product, its roles and its places: the first guesses at a plant.
+PLANT_WORDS = frozenset(
+    {
+        "batchwright", "operator", "supervisor", "quality", "engineer", "director", "finance",
+        "admin", "administrator", "kiosk", "batch", "plant", "tablet", "recipe",
+    }
+)  # fmt: skip
+PLAIN_WORDS = PLANT_WORDS | frozenset(
     {
         "password", "passwort", "passphrase", "letmein", "welcome", "qwerty", "qwertz",
         "azerty", "asdfgh", "abcdef", "iloveyou", "monkey", "dragon", "sunshine", "princess",
-        "football", "baseball", "master", "superman", "trustno", "changeme", "secret", "admin",
-        "administrator", "operator", "default", "login", "access", "batchwright", "summer",
-        "winter", "spring", "autumn", "hello", "whatever", "starwars", "shadow", "michael",
-        "jordan", "charlie", "computer", "internet",
+        "football", "baseball", "master", "superman", "trustno", "changeme", "secret",
+        "default", "login", "access", "summer", "winter", "spring", "autumn", "hello",
+        "whatever", "starwars", "shadow", "michael", "jordan", "charlie", "computer", "internet",
     }
 )  # fmt: skip
 PLAIN_PINS = frozenset(
@@ -74,7 +92,9 @@ def check_policy(policy: AccountPolicy) -> None:
         raise PolicyOutOfRange(f"remembered is {policy.remembered}", f"0 to {MOST_REMEMBERED}")
 
 
-def check_secret(secret: str, *, person: str, name: str, roles: tuple[str, ...]) -> None:
+def check_secret(
+    secret: str, *, person: str, name: str, roles: tuple[str, ...], plant: str = ""
+) -> None:
     """Refuse a secret that its owner must not choose.
 
     Raises:
@@ -82,7 +102,8 @@ def check_secret(secret: str, *, person: str, name: str, roles: tuple[str, ...])
     """
     if not secret.isprintable() or secret != secret.strip():
         raise SecretRefused("begins or ends with a blank, or has a hidden sign", "Type it anew.")
-    if secret.isascii() and secret.isdigit():
+    is_number = secret.isascii() and secret.isdigit()
+    if is_number and len(secret) < SHORTEST:
         _check_pin(secret, roles)
         return
     if not SHORTEST <= len(secret) <= LONGEST:
@@ -91,16 +112,41 @@ def check_secret(secret: str, *, person: str, name: str, roles: tuple[str, ...])
             "Take several words.",
         )
     plain = secret.casefold()
-    if len(set(plain)) < 5:
+    if len(set(plain)) < 5 or (plain + plain).find(plain, 1) < len(plain):
         raise SecretRefused("repeats a few characters", "Take several words.")
-    own = {person.casefold(), *(part for part in name.casefold().split() if len(part) > 3)}
+    if is_number and _is_row(secret):
+        raise SecretRefused("is a row of digits that is tried first", "Take several words.")
+    if is_common(plain):
+        raise SecretRefused("is known from breaches and tried first", "Take other words.")
+    names = f"{name} {plant}".casefold().split()
+    own = {person.casefold(), *(part for part in names if len(part) > 3)}
     rest = plain
     for word in sorted({*PLAIN_WORDS, *own}, key=len, reverse=True):
         rest = rest.replace(word, "")
-    if sum(sign.isalpha() for sign in rest) < 4:
+    if rest != plain and len({sign for sign in rest if not sign.isdigit()} - {" "}) < 4:
         raise SecretRefused(
             "is made of your name, or of words that are tried first", "Take other words."
         )
+
+
+def is_common(secret: str) -> bool:
+    """Tell whether a secret is among those known from breaches.
+
+    >>> is_common("1qaz2wsx3edc"), is_common("nine quiet lamps by the door")
+    (True, False)
+    """
+    known, key = _common(), sha256(secret.casefold().encode()).digest()[:KEY_BYTES]
+    at = bisect_left(range(len(known) // KEY_BYTES), key, key=lambda n: _key(known, n))
+    return _key(known, at) == key
+
+
+@cache
+def _common() -> bytes:
+    return Path(__file__).with_name("common_secrets.bin").read_bytes()
+
+
+def _key(known: bytes, number: int) -> bytes:
+    return known[number * KEY_BYTES : (number + 1) * KEY_BYTES]
 
 
 def _check_pin(pin: str, roles: tuple[str, ...]) -> None:
@@ -112,11 +158,15 @@ def _check_pin(pin: str, roles: tuple[str, ...]) -> None:
         )
     if not least <= len(pin) <= most:
         raise SecretRefused(f"has {len(pin)} digits, a PIN has {least} to {most}", "Count again.")
-    steps = {(int(b) - int(a)) % 10 for a, b in pairwise(pin)}
-    if len(steps) == 1 and steps <= {0, 1, 9}:
+    if _is_row(pin):
         raise SecretRefused("is a row of digits that is tried first", "Take other digits.")
-    if pin in PLAIN_PINS or len(set(pin)) < 3:
+    if pin in PLAIN_PINS or len(set(pin)) < 3 or is_common(pin):
         raise SecretRefused("is one of the PINs that are tried first", "Take other digits.")
+
+
+def _is_row(digits: str) -> bool:
+    steps = {(int(b) - int(a)) % 10 for a, b in pairwise(digits)}
+    return len(steps) == 1 and steps <= {0, 1, 9}
 
 
 def ends_at(set_at: datetime | None, policy: AccountPolicy) -> datetime | None:

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
-from dashboards import parts, theme
+from dashboards import asgi, logs, parts, theme
 from dashboards.login import chosen_scheme
 from dashboards.plant import PlantServices
 from dashboards.security import Gate
@@ -57,6 +57,7 @@ def add_answers(app: FastAPI, plant: PlantServices, gate: Gate) -> None:
 
     async def unfit(request: Request, fault: Exception) -> Response:
         assert isinstance(fault, RequestValidationError)
+        logs.security("input-refused", path=request.url.path, client=asgi.client_of(request.scope))
         told = "; ".join(f"{error['loc'][-1]}: {error['msg']}" for error in fault.errors())
         if not _is_browser(request):
             return JSONResponse({"detail": f"{told}."}, 422)

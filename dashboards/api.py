@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from core.catalogue import COMMANDS, NOUNS
 from core.errors import Conflict, LedgerBroken, Refused
-from dashboards import api_signing, noun_readers, openapi, parts, theme
+from dashboards import api_signing, asgi, logs, noun_readers, openapi, parts, theme
 from dashboards.api_signing import read_signature
 from dashboards.login import chosen_scheme
 from dashboards.plant import PlantServices
@@ -32,6 +32,7 @@ from dashboards.session import COOKIE, Login, Viewer
 # the fields that completing a command looks at
 READ_TO_COMPLETE = ("raw", "equipment", "difference", "message", "document", "instead", "period")
 SIGNING_AT_ONCE = 16  # signatures that may wait for their hash; more would hold up the others
+MISFITS = ("malformed", "not-json", "idempotency-key", "unknown-command")  # told to the log
 MOST_ASKED = 10_000  # retries of a weighing find its first reading among so many requests
 
 
@@ -156,6 +157,8 @@ class Api:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             viewer = self._plant.api_keys(key.strip())
+            if viewer is None:
+                logs.security("key-refused", client=asgi.client_of(request.scope))
         else:
             login = self._login(request)
             viewer = login.viewer if login else None
@@ -177,8 +180,10 @@ class Api:
         name_in: Callable[[bytes], str],
         take: Callable[[Viewer, str, _Sent], Any],
     ) -> Response:
+        by = None
         try:
             viewer = self._viewer(request)
+            by = _by(viewer)
             key = request.headers.get("idempotency-key", "")
             if not openapi.KEY.fullmatch(key):
                 raise Problem(
@@ -189,6 +194,8 @@ class Api:
             body = await request.body()
             answer = await asyncio.to_thread(take, viewer, name_in(body), _Sent(key, body))
         except Problem as problem:
+            if problem.kind in MISFITS:
+                logs.security("input-refused", kind=problem.kind, path=request.url.path, login=by)
             return problem.response()
         return _json(answer)
 
@@ -297,6 +304,7 @@ class Api:
             raise Problem(404, "unknown-noun", f"{noun}: no such noun. See /api/docs.")
         is_own = noun in noun_readers.OWN and name == viewer.person
         if not is_own and not noun_readers.may_read(noun, viewer.roles):
+            logs.security("noun-refused", noun=noun, login=_by(viewer))
             raise Problem(
                 403, "not-for-your-role", f"{noun}: read by {noun_readers.readers_of(noun)}. Ask"
                 " an administrator.",
@@ -353,6 +361,11 @@ class Api:
                 chosen=chosen_scheme(request),
             )
         )
+
+
+def _by(viewer: Viewer) -> str:
+    """Return who asks as the log may say it: a session, or a program; no person."""
+    return viewer.session or viewer.person
 
 
 def _need_json(request: Request) -> None:

@@ -15,9 +15,14 @@ ALWAYS = (
     (b"referrer-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
-# Of a file or a bare sentence: opened by itself, as a picture can be, it may run nothing.
-BARE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+# Of a file: opened by itself, as a picture can be, it may run nothing.
+BARE_POLICY = (
+    b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    b"frame-ancestors 'none'"
+)
+FOR_PROGRAMS = (b"application/json", b"application/problem+json", b"text/plain")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -34,6 +39,24 @@ def client_of(scope: Scope) -> str:
     return str((scope.get("client") or ("",))[0])
 
 
+def bare_policy(content_type: bytes) -> bytes:
+    """Return the policy of what is no page; what programs read is no document at all."""
+    return BARE_POLICY + b"; sandbox" if content_type.startswith(FOR_PROGRAMS) else BARE_POLICY
+
+
+def with_charset(content_type: bytes) -> bytes:
+    """Return a content type that names its character set, where it is text.
+
+    >>> with_charset(b"image/svg+xml"), with_charset(b"image/png")
+    (b'image/svg+xml; charset=utf-8', b'image/png')
+    """
+    kind = content_type.partition(b";")[0].strip()
+    is_text = kind.startswith(b"text/") or kind.endswith((b"+xml", b"/xml"))
+    if not is_text or b"charset" in content_type:
+        return content_type
+    return kind + b"; charset=utf-8"
+
+
 async def answer(
     send: Send,
     status: int,
@@ -44,10 +67,11 @@ async def answer(
     head: bool = False,
 ) -> None:
     """Send one whole answer that no page made, with the headers that no answer lacks."""
-    headers = [(b"content-security-policy", BARE_POLICY), *ALWAYS, *(extra or [])]
+    policy = bare_policy(content_type)
+    headers = [(b"content-security-policy", policy), *ALWAYS, *(extra or [])]
     if status != 304:
         headers += [
-            (b"content-type", content_type),
+            (b"content-type", with_charset(content_type)),
             (b"content-length", str(len(body)).encode()),
         ]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -1,8 +1,10 @@
 """The session cookie on the wire: what it is called, where it may come from, where it is good.
 
 Inside it is always `mes_session`. Over TLS a browser knows it as `__Host-mes_session`, which no
-other host and no page without TLS can set, and every cookie is Secure. A login made at a station
-is bound to that browser by the mark in its station cookie; the server keeps only the mark's hash.
+other host and no page without TLS can set. So it is with every cookie of ours, and all are Secure;
+that of a sign-in under way has a path of its own and is called `__Secure-`. A login made at a
+station is bound to that browser by the mark in its station cookie; the server keeps only the mark's
+hash.
 """
 
 import hashlib
@@ -16,9 +18,15 @@ from dashboards.asgi import Message, Scope, Send, header
 from dashboards.session import COOKIE, Login
 
 STATION_COOKIE = "mes_station"
-HOST_COOKIE = f"__Host-{COOKIE}"
+PROVIDER_COOKIE = "mes_provider"
+COLOURS = ("mes_theme", "mes_scheme")  # written by frame.js, under the same names
+HOST = "__Host-"
+OVER_TLS = {name: HOST + name for name in (COOKIE, STATION_COOKIE, *COLOURS)} | {
+    PROVIDER_COOKIE: f"__Secure-{PROVIDER_COOKIE}"
+}
+HOST_COOKIE = OVER_TLS[COOKIE]
 # A year is what browsers ask of a host before they list it.
-STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 OWN_SITES = frozenset({"", "same-origin", "none"})
 
 
@@ -38,14 +46,18 @@ def session_token(scope: Scope) -> str | None:
 
 
 def received(scope: Scope) -> Scope:
-    """Return a request as the application reads it: over TLS only the `__Host-` cookie counts."""
-    if not is_secure(scope):
-        return scope
+    """Return a request as the application reads it: over TLS only the names of `OVER_TLS` count.
+
+    Colours count by both names: a proxy that does not tell of its TLS would have pages drawn anew
+    for ever.
+    """
     found = cookies_of(scope)
-    token = found.pop(HOST_COOKIE, None)
-    found.pop(COOKIE, None)
-    if token is not None:
-        found[COOKIE] = token
+    names = tuple(OVER_TLS) if is_secure(scope) else COLOURS
+    renamed = {name: found.pop(OVER_TLS[name]) for name in names if OVER_TLS[name] in found}
+    if not is_secure(scope) and not renamed:
+        return scope
+    found = {n: value for n, value in found.items() if not is_secure(scope) or n not in OVER_TLS}
+    found |= renamed
     line = "; ".join(f"{name}={value}" for name, value in found.items())
     kept = [(key, value) for key, value in scope["headers"] if key.lower() != b"cookie"]
     return {**scope, "headers": [*kept, (b"cookie", line.encode("latin-1"))]}
@@ -68,8 +80,8 @@ def _secured(pair: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     name, value = pair
     if name.lower() != b"set-cookie":
         return pair
-    if value.startswith(COOKIE.encode() + b"="):
-        value = b"__Host-" + value
+    called, _, rest = value.partition(b"=")
+    value = OVER_TLS.get(called.decode("latin-1"), called.decode("latin-1")).encode() + b"=" + rest
     if b"; secure" not in value.lower():
         value += b"; Secure"
     return name, value

@@ -24,13 +24,16 @@ PACKED = (b"text/", b"application/javascript", b"application/json", b"image/svg"
 RECHECK_S = 30.0
 
 
-def content_policy(nonce: str, host: str) -> str:
-    """Return the content security policy of one answer.
+def content_policy(nonce: str, host: str, *, is_secure: bool = False) -> str:
+    """Return the content security policy of one page.
 
     Scripts need the nonce of this answer; `blob:` is how component modules load and
-    `wasm-unsafe-eval` what the pivot table compiles with. Sockets go to our own host only.
+    `wasm-unsafe-eval` what the pivot table compiles with. Sockets go to our own host only, and
+    from a page that came over TLS over TLS.
     """
-    sockets = f" ws://{host} wss://{host}" if HOST.fullmatch(host) else ""
+    sockets = f" wss://{host}" if HOST.fullmatch(host) else ""
+    if sockets and not is_secure:
+        sockets += f" ws://{host}"
     return (
         "default-src 'self'; "
         f"script-src 'self' 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval' blob:; "
@@ -205,7 +208,7 @@ class _Dressed:
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
         self._nonce = secrets.token_urlsafe(18)
-        self._host = header(scope, b"host")
+        self._host, self._is_secure = header(scope, b"host"), cookies.is_secure(scope)
         self._start: Message | None = None
         self._body = b""
         self.is_started = False
@@ -214,11 +217,12 @@ class _Dressed:
         if message["type"] == "http.response.start":
             self.is_started = True
             given = dict(message["headers"])
-            kind = given.get(b"content-type", b"")
-            more = [pair for pair in self._headers() if pair[0] not in given]
+            kind = asgi.with_charset(given.get(b"content-type", b""))
+            more = [pair for pair in self._headers(kind) if pair[0] not in given]
             if b"cache-control" not in given:  # what is shown to one person stays in no cache
                 more.append((b"cache-control", b"no-store"))
-            message["headers"] = [*message["headers"], *more]
+            kept = [(k, kind if k == b"content-type" else v) for k, v in message["headers"]]
+            message["headers"] = [*kept, *more]
             if kind.startswith(b"text/html"):
                 self._start = message
                 return
@@ -243,8 +247,10 @@ class _Dressed:
         await self._send(self._start)
         await self._send({"type": "http.response.body", "body": marked})
 
-    def _headers(self) -> list[tuple[bytes, bytes]]:
-        policy = content_policy(self._nonce, self._host).encode()
+    def _headers(self, kind: bytes) -> list[tuple[bytes, bytes]]:
+        policy = content_policy(self._nonce, self._host, is_secure=self._is_secure).encode()
+        if kind.startswith(asgi.FOR_PROGRAMS):
+            policy = asgi.bare_policy(kind)
         return [(b"content-security-policy", policy), *asgi.ALWAYS]
 
 

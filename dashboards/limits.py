@@ -38,6 +38,7 @@ class Limits:
         sign_ins: sign-ins of one address at once, and how many more each second; as many go to
             the sign-in provider.
         commands: commands of one login or key at once, and how many more each second.
+        reads: answers of the interface that one login or key reads, in the same way.
         pages: live pages that one login builds at once, and how many more each second.
         messages: what the open pages of one login say at once, and how much more each second.
         at_once: sign-ins of the whole server that may wait for their hash.
@@ -47,6 +48,7 @@ class Limits:
     body_s: float = 30.0
     sign_ins: tuple[int, float] = (60, 1.0)
     commands: tuple[int, float] = (300, 60.0)
+    reads: tuple[int, float] = (300, 60.0)
     pages: tuple[int, float] = (60, 2.0)
     messages: tuple[int, float] = (300, 60.0)
     at_once: int = 16
@@ -81,6 +83,7 @@ class Guard:
     def __init__(self, app: App, limits: Limits) -> None:
         self._app, self._limits = app, limits
         self._sign_ins, self._commands = Rate(*limits.sign_ins), Rate(*limits.commands)
+        self._reads = Rate(*limits.reads)
         self._pages, self._messages = Rate(*limits.pages), Rate(*limits.messages)
         # Each is remembered until the provider answers: one address must not fill that memory.
         self._departures = Rate(*limits.sign_ins)
@@ -138,6 +141,9 @@ class Guard:
         elif _is_command(scope) and (wait := self._commands.wait_s(_client(scope))):
             most, per_s = self._limits.commands
             raise _too_many(f"Commands: more than {most} at once or {per_s:g} a second.", wait)
+        elif _is_read(scope) and (wait := self._reads.wait_s(_client(scope))):
+            most, per_s = self._limits.reads
+            raise _too_many(f"Reading: more than {most} at once or {per_s:g} a second.", wait)
 
     def _count_door(self, scope: Scope, rate: Rate) -> None:
         if wait := rate.wait_s(asgi.client_of(scope)):
@@ -195,6 +201,10 @@ def _is_sign_in(scope: Scope) -> bool:
 
 def _is_command(scope: Scope) -> bool:
     return scope["method"] not in SAFE_METHODS and bool(scope["path"].startswith(INTERFACE))
+
+
+def _is_read(scope: Scope) -> bool:
+    return scope["method"] in SAFE_METHODS and bool(scope["path"].startswith(INTERFACE))
 
 
 def _is_live_page(scope: Scope) -> bool:

@@ -151,8 +151,10 @@ class LoginPages:
         self._gate.sessions.end_person(it.person.person, "secret-changed")
         return self.open(request, viewer, it.goal)
 
-    def open(self, request: Request, viewer: Viewer, goal: str) -> Response:
-        """Open a session for somebody who was proven, and go where they wanted to."""
+    def open(
+        self, request: Request, viewer: Viewer, goal: str, *, means: str = "secret"
+    ) -> Response:
+        """Open a session for somebody who was proven by these means, and go where they wanted."""
         place, client = viewer.station, _address(request)
         self._gate.sessions.end(request.cookies.get(COOKIE))
         if not menu.may_open(goal, viewer.roles):
@@ -168,7 +170,9 @@ class LoginPages:
         token = self._gate.sessions.open(viewer, mark=mark)
         answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")
         login = self._gate.sessions.get(token)
-        logs.security("signed-in", login=login and login.id, client=client, station=place)
+        logs.security(
+            "signed-in", login=login and login.id, means=means, client=client, station=place
+        )
         return answer
 
     def ask_sign_out(self, request: Request) -> Response:

@@ -8,6 +8,7 @@ The audit trail is the ledger, never this.
 import json
 import logging
 import sys
+from datetime import UTC, datetime
 
 SECURITY = logging.getLogger("batchwright.security")
 LONGEST = 200
@@ -32,10 +33,15 @@ def security(event: str, **facts: object) -> None:
 
 
 class OneLine(logging.Formatter):
-    """Time, level, logger and message; control characters of the message are escaped.
+    """Time in UTC, level, logger and message; control characters of the message are escaped.
 
     A traceback follows on lines of its own, indented, since its text is the program's.
     """
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """Return the moment of a record, as the ledger spells its own."""
+        at = datetime.fromtimestamp(record.created, UTC)
+        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Return the line."""

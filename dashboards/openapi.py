@@ -206,7 +206,7 @@ def _prepare(names: list[str]) -> dict[str, Any]:
 
 
 def _get(summary: str, parameters: list[dict[str, Any]], schema: dict[str, Any]) -> dict[str, Any]:
-    refused = ("400", "401", "403", "404", "431")
+    refused = ("400", "401", "403", "404", "429", "431")
     return {
         "summary": summary,
         "parameters": parameters,

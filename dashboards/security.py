@@ -106,6 +106,7 @@ class Gate:
             if login is None:
                 raise HTTPException(401, "Not signed in. Sign in at /login.")
             if not menu.may_open(path, login.viewer.roles):
+                logs.security("page-refused", path=path, login=login.id)
                 raise HTTPException(403, f"{path}: not for your role. Ask an administrator.")
             return login
 

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from core.people import Person
 from core.signing_period import Actor
+from dashboards import logs
 
 COOKIE = "mes_session"
 IDLE_S = 30 * 60
@@ -176,6 +177,7 @@ class Sessions:
 
     def _close(self, login: Login, cause: str) -> None:
         login.ended = True
+        logs.security("signed-out", login=login.id, cause=cause)
         if self._ended is not None:
             self._ended(login.viewer, cause)
         for callback in tuple(login.on_end):
@@ -187,8 +189,11 @@ class Sessions:
 
 
 def same_csrf(login: Login, given: str | None) -> bool:
-    """Tell whether a form came from one of this login's own pages."""
-    return given is not None and hmac.compare_digest(login.csrf.encode(), given.encode())
+    """Tell whether a form came from one of this login's own pages; the log hears if not."""
+    is_own = given is not None and hmac.compare_digest(login.csrf.encode(), given.encode())
+    if not is_own:
+        logs.security("foreign-form", login=login.id)
+    return is_own
 
 
 class PageOwners:

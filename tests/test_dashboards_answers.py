@@ -1,5 +1,6 @@
 """What an answer says when a request does not fit, and the headers that no answer lacks."""
 
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -72,7 +73,91 @@ def test_every_answer_carries_the_headers(url: str, path: str) -> None:
         assert one.headers["x-content-type-options"] == "nosniff"
         assert one.headers["x-frame-options"] == "DENY"
         assert one.headers["referrer-policy"] == "same-origin"
+        assert one.headers["cross-origin-opener-policy"] == "same-origin"
+        assert one.headers["cross-origin-resource-policy"] == "same-origin"
+        for word in ("base-uri 'none'", "frame-ancestors 'none'"):
+            assert word in one.headers["content-security-policy"]
         assert "secret reason" not in one.text
+
+
+@pytest.mark.requirement("H7")
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/login", "text/html; charset=utf-8"),
+        ("/kiosk", "text/html; charset=utf-8"),
+        ("/help", "text/html; charset=utf-8"),
+        ("/nowhere", "application/json"),
+        ("/raises", "text/plain; charset=utf-8"),
+        ("/api/openapi.json", "application/json"),
+        ("/api/v1/nothing", "application/problem+json"),
+        ("/api/health", "application/json"),
+        ("/metrics", "text/plain; version=1.0.0; charset=utf-8"),
+        ("/assets/icon.svg", "image/svg+xml; charset=utf-8"),
+        ("/favicon.ico", "image/svg+xml; charset=utf-8"),
+        ("/assets/frame.css", "text/css; charset=utf-8"),
+        ("/assets/frame.js", "application/javascript"),
+        ("/assets/none", "text/plain; charset=utf-8"),
+    ],
+)
+def test_every_answer_says_what_it_is_and_programs_answers_are_no_documents(
+    url: str, path: str, kind: str
+) -> None:
+    answer = signed_in(url, "ama").get(path)
+    assert answer.headers["content-type"].lower() == kind
+    is_sealed = answer.headers["content-security-policy"].endswith("; sandbox")
+    assert is_sealed is kind.startswith(("application/json", "application/problem", "text/plain"))
+
+
+@pytest.mark.requirement("H7")
+@pytest.mark.parametrize(
+    "path", ["/api/v1/batch", "/api/openapi.json", "/login", "/assets/icon.svg"]
+)
+def test_no_other_origin_may_read_an_answer(url: str, path: str) -> None:
+    ama, other = signed_in(url, "ama"), {"origin": "https://evil.example"}
+    asked = {**other, "access-control-request-method": "GET"}
+    for answer in (ama.get(path, headers=other), ama.options(path, headers=asked)):
+        assert [name for name in answer.headers if name.startswith("access-control")] == []
+
+
+@pytest.mark.requirement("H7")
+@pytest.mark.parametrize(
+    "path",
+    ["/.git/config", "/.git/", "/assets/", "/assets", "/static/", "/static", "/components/",
+     "/help/pictures/", "/assets/../server.py", "/assets/%2e%2e/server.py",
+     "/static/%2e%2e/%2e%2e/core.py", "/static/..%2f..%2fserver.py"],
+)  # fmt: skip
+def test_no_folder_and_no_file_beside_the_served_ones_is_shown(url: str, path: str) -> None:
+    answer = signed_in(url, "ama").get(path, follow_redirects=True)
+    assert answer.status_code in (400, 404), answer.text[:200]
+
+
+@pytest.mark.requirement("H7")
+@pytest.mark.parametrize("path", ["/login", "/kiosk", "/api/v1/batch", "/assets/icon.svg", "/"])
+def test_trace_sends_nothing_back(url: str, path: str) -> None:
+    answer = signed_in(url, "ama").request("TRACE", path, headers={"x-told": "told-in-a-header"})
+    assert answer.status_code in (404, 405)
+    assert "told-in-a-header" not in answer.text
+
+
+@pytest.mark.requirement("H7")
+def test_every_page_has_its_sign_out_at_the_head(url: str) -> None:
+    dora, quinn = signed_in(url, "dora"), signed_in(url, "quinn")
+    opened = [(dora, "/oee"), (quinn, "/review"), (quinn, "/audit"), (quinn, "/help")]
+    for client, path in (*opened, (dora, "/nowhere"), (dora, "/forbidden")):
+        answer = client.get(path, headers=BROWSER)
+        head = answer.text.partition("<main")[0]
+        assert '<form method="post" action="/logout">' in head, path
+
+
+@pytest.mark.requirement("H7")
+def test_secrets_are_masked_and_open_to_password_managers(url: str) -> None:
+    text = httpx.get(url + "/login").text
+    field = re.search(r'<input id="password"[^>]*>', text)
+    assert field is not None
+    assert 'type="password"' in field[0]
+    assert 'autocomplete="current-password"' in field[0]
+    assert "onpaste" not in text
 
 
 def test_a_page_that_was_closed_meanwhile_is_not_drawn() -> None:

@@ -1,7 +1,9 @@
 """Where a session cookie is good: in the browser of its station, over TLS under its own name."""
 
+import socket
 import ssl
 import threading
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -146,8 +148,10 @@ def test_over_tls_every_cookie_is_secure_and_the_session_is_this_hosts(
     for one in given:
         assert {"HttpOnly", "Secure", "SameSite=strict", "Path=/"} <= set(one.split("; ")), one
         assert "Domain" not in one
+    assert all(one.startswith("__Host-mes_") for one in given)
     assert any(one.startswith(f"{cookies.HOST_COOKIE}=") for one in given)
-    assert answer.headers["strict-transport-security"]
+    policy = "max-age=31536000; includeSubDomains"
+    assert answer.headers["strict-transport-security"] == policy
 
 
 @pytest.mark.requirement("H7")
@@ -165,6 +169,70 @@ def test_over_tls_only_the_hosts_own_cookie_signs_anybody_in(
         assert knock(url, "/kiosk", token, cookie=None, cookies=line, tls=trust) == status
     plain = httpx.get(url + "/help", cookies={COOKIE: value}, verify=trust)
     assert plain.status_code == 401
+
+
+@pytest.mark.requirement("H7")
+def test_over_tls_a_station_is_known_by_the_hosts_own_cookie_alone(
+    secure: tuple[str, ssl.SSLContext],
+) -> None:
+    url, trust = secure
+    with httpx.Client(base_url=url, verify=trust) as client:
+        client.post("/login", data={"user": "ama", "password": SECRET, "station": "booth-1"})
+        assert client.get("/help").status_code == 200
+        given = dict(client.cookies)
+    mark = given.pop(f"__Host-{cookies.STATION_COOKIE}")
+    planted = given | {cookies.STATION_COOKIE: mark}
+    assert httpx.get(url + "/help", cookies=planted, verify=trust).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/login", "/kiosk", "/nowhere", "/assets/icon.svg", "/api/v1/x"])
+def test_every_answer_over_tls_asks_for_tls_from_then_on(
+    secure: tuple[str, ssl.SSLContext], path: str
+) -> None:
+    url, trust = secure
+    answer = httpx.get(url + path, verify=trust)
+    assert answer.headers["strict-transport-security"].endswith("; includeSubDomains")
+    assert "ws://" not in answer.headers["content-security-policy"].replace("wss://", "")
+
+
+@pytest.mark.requirement("H7")
+def test_a_port_that_speaks_tls_answers_nothing_in_plain_text(
+    secure: tuple[str, ssl.SSLContext],
+) -> None:
+    url, _ = secure
+    with pytest.raises(httpx.TransportError):
+        httpx.get(url.replace("https://", "http://") + "/login")
+
+
+@pytest.mark.requirement("H7")
+@pytest.mark.parametrize(
+    ("version", "ciphers", "is_spoken"),
+    [
+        (ssl.TLSVersion.TLSv1_3, "DEFAULT", True),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE+AESGCM", True),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE+CHACHA20", True),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE+AES:!AESGCM:!AESCCM", False),
+        (ssl.TLSVersion.TLSv1_2, "kRSA+AES", False),
+        (ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0", False),
+        (ssl.TLSVersion.TLSv1, "ALL:@SECLEVEL=0", False),
+    ],
+)
+def test_only_tls_of_today_is_spoken_with_good_suites(
+    secure: tuple[str, ssl.SSLContext], version: ssl.TLSVersion, ciphers: str, is_spoken: bool
+) -> None:
+    address = httpx.URL(secure[0])
+    asked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    asked.check_hostname, asked.verify_mode = False, ssl.CERT_NONE
+    with warnings.catch_warnings():  # old versions are outdated, which is the point
+        warnings.simplefilter("ignore", DeprecationWarning)
+        asked.minimum_version, asked.maximum_version = version, version
+    asked.set_ciphers(ciphers)
+    with socket.create_connection((address.host, address.port or 0), timeout=20) as line:
+        try:
+            with asked.wrap_socket(line) as spoken:
+                assert is_spoken, spoken.cipher()
+        except ssl.SSLError:
+            assert not is_spoken
 
 
 @pytest.mark.parametrize(

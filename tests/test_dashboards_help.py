@@ -9,6 +9,7 @@ from analytics.books.format import parse
 from analytics.books.lint import lint
 from analytics.store import RELATIONS, open_store
 from core.catalogue import COMMANDS
+from core.secret_rules import PLANT_WORDS
 from dashboards import help as manual
 from dashboards.menu import MENU
 
@@ -126,3 +127,8 @@ def test_the_book_of_the_manual_has_no_fault() -> None:
 
 def test_the_manual_names_every_relation_that_a_book_may_read() -> None:
     assert [one for one in RELATIONS if f"`{one}`" not in text_of("books")] == []
+
+
+@pytest.mark.requirement("H7")
+def test_the_manual_lists_the_words_that_no_secret_is_made_of() -> None:
+    assert [word for word in PLANT_WORDS if f"`{word}`" not in text_of("accounts")] == []

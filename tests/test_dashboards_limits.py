@@ -17,7 +17,9 @@ from dashboards.session import COOKIE, Viewer
 from tests.patience import PATIENCE_S, eventually
 from tests.ui_plant import SECRET, Crowd, create_app, plant_of, running, signed_in
 
-SMALL = Limits(body=2000, body_s=1.0, sign_ins=(12, 0.05), commands=(5, 2.0), at_once=4)
+SMALL = Limits(
+    body=2000, body_s=1.0, sign_ins=(12, 0.05), commands=(5, 2.0), reads=(5, 2.0), at_once=4
+)
 COMMAND = "/api/v1/commands/order.open"
 
 
@@ -140,6 +142,21 @@ def test_one_login_sends_only_so_many_commands_and_holds_up_no_other(url: str) -
     assert last.headers["retry-after"] == "1"
     assert quinn.post(COMMAND, json={}).status_code == 400
     eventually(lambda: ama.post(COMMAND, json={}).status_code == 400)
+
+
+@pytest.mark.requirement("H7")
+def test_one_login_reads_only_so_much_and_holds_up_no_other(url: str) -> None:
+    ama, quinn = signed_in(url, "ama"), signed_in(url, "quinn")
+    with ThreadPoolExecutor(8) as hands:
+        answers = list(hands.map(lambda _: ama.get("/api/v1/nothing"), range(24)))
+    assert {one.status_code for one in answers} == {404, 429}
+    last = next(one for one in answers if one.status_code == 429)
+    assert last.json()["detail"] == (
+        "Reading: more than 5 at once or 2 a second. Send it again in 1 s."
+    )
+    assert quinn.get("/api/v1/nothing").status_code == 404
+    assert ama.get("/help").status_code == 200
+    eventually(lambda: ama.get("/api/v1/nothing").status_code == 404)
 
 
 @pytest.mark.requirement("H7")

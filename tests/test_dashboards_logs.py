@@ -46,13 +46,22 @@ def test_events_of_security_are_one_line_each(url: str, heard: pytest.LogCapture
     knock(url, "/kiosk", token_of(ama, "/kiosk"), cookie=evil.cookies[COOKIE])
     httpx.get(url + "/help", cookies={COOKIE: ama.cookies[COOKIE]})
     httpx.post(url + "/login", content=b"x" * 300_000)
+    quinn.post("/api/v1/commands/order.open", json={}, headers={"idempotency-key": "short"})
+    httpx.get(url + "/api/v1/batch", headers={"authorization": "Bearer bw_none"})
+    httpx.post(url + "/login", data={"user": "ama"})
+    quinn.post("/logout", data={"csrf": "foreign"})
     found = events(heard)
     assert all(LINE.fullmatch(one) for one in found), found
     kinds = {one.split()[0].removeprefix("event=") for one in found}
     assert kinds == {
         "signed-in", "sign-in-refused", "foreign-origin", "page-refused", "socket-refused",
-        "foreign-page", "session-moved", "too-large",
+        "foreign-page", "session-moved", "too-large", "signed-out", "input-refused", "key-refused",
+        "foreign-form",
     }  # fmt: skip
+    assert "means=secret" in next(one for one in found if "signed-in" in one)
+    evil.get("/api/v1/erp-key")
+    [refused] = [one for one in events(heard) if "noun-refused" in one]
+    assert refused.startswith("event=noun-refused noun=erp-key login=")
     refused = next(one for one in found if "sign-in-refused" in one)
     assert refused == "event=sign-in-refused rule=Refused client=127.0.0.1 station=-"
 
@@ -79,6 +88,23 @@ def test_nothing_typed_and_nothing_secret_is_in_any_log(
 
 
 @pytest.mark.requirement("H7")
+@pytest.mark.parametrize(
+    ("comes_from", "said"), [("127.0.0.1", "198.51.100.7"), ("127.0.0.2", "127.0.0.2")]
+)
+def test_a_forwarded_address_is_the_proxys_word_on_this_host_and_nobody_elses(
+    url: str, heard: pytest.LogCaptureFixture, comes_from: str, said: str
+) -> None:
+    forwarded = {"x-forwarded-for": "203.0.113.9, 198.51.100.7", "x-forwarded-proto": "https"}
+    wire = httpx.HTTPTransport(local_address=comes_from)
+    with httpx.Client(transport=wire, base_url=url, headers=forwarded) as client:
+        client.post("/login", data={"user": "ama", "password": "wrong-one"})
+        answer = client.post("/login", data={"user": "ama", "password": SECRET})
+    assert {one.partition("client=")[2].split()[0] for one in events(heard)} == {said}
+    is_secure = "Secure" in answer.headers["set-cookie"]
+    assert is_secure is (said != comes_from)
+
+
+@pytest.mark.requirement("H7")
 def test_no_request_writes_a_line_of_its_own(url: str, heard: pytest.LogCaptureFixture) -> None:
     ama = signed_in(url, "ama")
     ama.get("/review/batch/x%0Aevent=signed-in%20login=forged%1b[31m%e2%80%a8")
@@ -87,6 +113,13 @@ def test_no_request_writes_a_line_of_its_own(url: str, heard: pytest.LogCaptureF
     assert len(found.splitlines()) == 1
     assert "\x1b" not in found
     assert '"/review/batch/x\\nevent=signed-in login=forged' in found
+
+
+def test_a_line_is_dated_in_utc_and_says_so() -> None:
+    record = logging.LogRecord("any", logging.WARNING, __file__, 1, "said", None, None)
+    record.created = 1_795_733_130.25
+    line = logs.OneLine("%(asctime)s %(message)s").format(record)
+    assert line == "2026-11-26T22:45:30.250Z said"
 
 
 def test_a_long_value_is_cut() -> None:

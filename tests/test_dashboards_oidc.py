@@ -67,6 +67,8 @@ def test_code_with_pkce_proves_the_subject(idp: IdentityProvider, client: Provid
         ({"exp": 1000}, "the token has ended"),
         ({"exp": None}, "the token has ended"),
         ({"exp": time.time() - 30}, "the token has ended"),
+        ({"nbf": time.time() + 3600}, "the token has not begun"),
+        ({"nbf": "soon"}, "the token has not begun"),
         ({"iat": time.time() + 3600}, "the token is from no past moment"),
         ({"iat": None}, "the token is from no past moment"),
         ({"nonce": "another"}, "the token answers another sign-in"),

@@ -66,7 +66,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     execution.submit(adopt, actor=Actor(INSTALLER), idem="seed-authority")
     accounts = PlantAccounts(execution)
     plant = plant_of(accounts=accounts, execution=execution, ledger=execution.ledger)
-    app = create_app(plant, pages={}, limits=Limits(commands=(100_000, 1e5)))
+    app = create_app(plant, pages={}, limits=Limits(commands=(100_000, 1e5), reads=(100_000, 1e5)))
     with running(app) as url, httpx.Client(base_url=url, timeout=30) as signed_in:
         signed_in.post("/login", data={"user": "erik", "password": SECRET})
         yield signed_in

@@ -2,8 +2,10 @@
 (() => {
   const root = document.documentElement;
   const scheme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
-  const cookie = name => (document.cookie.match(new RegExp('(?:^|; )' + name + '=([^;]*)')) || [])[1];
-  const keep = (name, value, age) => { document.cookie = `${name}=${value}; path=/; samesite=strict; max-age=${age}`; };
+  // Over TLS a cookie of this host alone: no neighbor's page can set it.
+  const host = location.protocol === 'https:' ? '__Host-' : '', secure = host ? '; secure' : '';
+  const cookie = name => (document.cookie.match(new RegExp('(?:^|; )' + host + name + '=([^;]*)')) || [])[1];
+  const keep = (name, value, age) => { document.cookie = `${host}${name}=${value}; path=/; samesite=strict; max-age=${age}${secure}`; };
   keep('mes_scheme', scheme, 31536000);
   // A page drawn on the server must know the scheme; on the very first visit it could not.
   if (root.dataset.auto === 'yes' && root.dataset.theme !== scheme && cookie('mes_scheme') === scheme) {

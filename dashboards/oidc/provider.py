@@ -5,7 +5,7 @@ Numbered as OpenID Connect Core 1.0 section 3.1.3.7 numbers its steps, as far as
 1. the discovery document is the issuer's own, and every address in it is encrypted or local;
 2. the code is exchanged once, with the verifier that only this server knows;
 3. the token is signed by a key of the issuer, with an asymmetric algorithm;
-4. `iss`, `aud`, `azp`, `exp`, `iat` and `nonce` are those of this sign-in;
+4. `iss`, `aud`, `azp`, `exp`, `nbf` where it is there, `iat` and `nonce` are those of this sign-in;
 5. where a fresh sign-in was asked, `auth_time` is not before the moment of asking.
 
 Of a sign-in nothing but `sub` and `auth_time` leaves this module. What was asked about a signature
@@ -209,6 +209,8 @@ class Provider:
             "the token is for another client": mine in audiences,
             "the token was asked by another client": not several or claims.get("azp") == mine,
             "the token has ended": now <= _time(claims, "exp") + LEEWAY_S,
+            "the token has not begun": "nbf" not in claims
+            or 0 < _time(claims, "nbf") <= now + LEEWAY_S,
             "the token is from no past moment": 0 < _time(claims, "iat") <= now + LEEWAY_S,
             "the token answers another sign-in": _same(claims.get("nonce"), begun.nonce),
             "the token names nobody": isinstance(subject, str) and 0 < len(subject) < 256,

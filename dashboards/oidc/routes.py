@@ -28,7 +28,7 @@ from dashboards.plant import PlantServices
 from dashboards.security import Gate
 from dashboards.tickets import Tickets
 
-BROWSER = "mes_provider"
+BROWSER = cookies.PROVIDER_COOKIE
 BACK = "/login/provider/back"
 NOT_HERE = "This sign-in was not begun here, or is too old."
 NOT_SHOWN = "What you would sign is not shown any more. Close this window and read it again."
@@ -140,7 +140,7 @@ class ProviderPages:
             viewer = self._plant.accounts.by_provider(proven.issuer, proven.subject, it.station)
         except Refused as refusal:
             return self._refused(request, refusal)
-        opened = self._pages.open(request, viewer, it.goal)
+        opened = self._pages.open(request, viewer, it.goal, means="provider")
         # From a page of ours: the Strict session cookie does not come with a foreign navigation.
         goal = opened.headers["location"]
         page = HTMLResponse(self._document(request, "Signed in", _onward(viewer.name, goal)))
@@ -190,7 +190,7 @@ class ProviderPages:
 
     def _refused(self, request: Request, refusal: Refused) -> Response:
         client = request.client.host if request.client else ""
-        logs.security("sign-in-refused", rule=refusal.rule, client=client)
+        logs.security("sign-in-refused", rule=refusal.rule, means="provider", client=client)
         return self._said(request, str(refusal))
 
     def _said(self, request: Request, sentence: str) -> Response:
