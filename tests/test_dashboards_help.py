@@ -99,7 +99,9 @@ def test_no_line_of_a_page_needs_the_internet(page: str) -> None:
 
 def test_every_kind_of_problem_is_explained_where_its_type_leads() -> None:
     folder = Path(manual.__file__).parent
-    source = "".join((folder / name).read_text("utf-8") for name in ("api.py", "limits.py"))
+    source = "".join(
+        (folder / name).read_text("utf-8") for name in ("api.py", "api_command.py", "limits.py")
+    )
     kinds = set(re.findall(r'Problem\(\s*\d+,\s*"([a-z-]+)"', source))
     assert len(kinds) > 5
     assert kinds - anchors("api") == set()
