@@ -1,6 +1,7 @@
 """What a thief of database and recovery key cannot do, and how each reader judges a recovery."""
 
 import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from core.backup.files import digest_of
 from core.ledger.anchor import AnchorBroken
 from core.ledger.checkpoint import LogKey, NoteBroken, Verifier, load_key, sign, sign_manifest
-from core.ledger.entry import Entry
+from core.ledger.entry import Entry, canonical, decode, encode
 from core.ledger.export import MANIFEST, SIGNED
 from core.ledger.merkle import Tree, leaf_hash
 from core.ledger.recovery import RecoveryBroken, check_recoveries, parse_recovery, recovery_note
-from core.ledger.rotation import STREAM
+from core.ledger.rotation import STREAM, read_verifier
+from core.ledger.store import open_ledger
 from core.log_key import short
 from core.verify import key_notes
 from core.verify.bundle import Broken
@@ -127,6 +129,58 @@ def test_who_cuts_the_log_off_and_recovers_is_seen_by_each_anchor_beyond_the_cut
         grown(cut, 6)
 
 
+@pytest.mark.requirement("H5", "H8")
+def test_part_of_the_ledger_does_not_lead_over_a_recovery_that_its_entries_might_make_up(
+    data: Path, tmp_path: Path
+) -> None:
+    """A thief of the database alone: an entry that never was names his key, and a link says so."""
+    first = read_verifier(data / "keys")
+    out = exported(data, tmp_path / "forged", streams=("person/quinn",))
+    with closing(open_ledger(data / "ledger.db")) as ledger:
+        bodies, last = [body for _, body in ledger.raw(0, 10_000)], ledger.checkpoint()
+        person = [body for _, body in ledger.stream_raw("person/quinn")]
+        place = ledger.stream_raw("person/quinn")[-1][0]
+    assert last is not None
+    name = first.name
+    own, new = LogKey(f"{name}/recovery", bytes([5] * 32)), LogKey(name, bytes([6] * 32))
+    note = recovery_note(own, new, old=first, last=last)
+    made_up = _line(
+        5, 1, None, "key.recovery-named", {"key": own.vkey, "why": "", "proposed_by": ""}
+    )
+    said = {"old": first.text, "new": new.vkey, "recovery": own.vkey, "note": note}
+    told = _line(last.size + 1, 2, leaf_hash(made_up).hex(), "key.recovered", said)
+    leaves = [leaf_hash(body) for body in [*bodies, told]]
+    size = len(leaves)
+    tree = Tree(lambda low, high: leaves[low:high])
+
+    def proven(stream: str, seq: int) -> dict[str, object]:
+        path = [node.hex() for node in tree.inclusion_proof(seq - 1, size)]
+        return {"stream": stream, "seq": seq, "proof": path}
+
+    between = [node.hex() for node in tree.consistency_proof(last.size, size)]
+    proofs = {
+        "streams": [proven("person/quinn", place), proven(STREAM, size)],
+        "consistency": [{"size": last.size, "proof": between}],
+    }
+    lines = sorted([*person, made_up, told], key=lambda line: decode(line).seq)
+    (out / "entries.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    (out / "proofs.json").write_bytes(canonical(proofs))
+    (out / "checkpoint").write_text(sign(new, size, tree.root(size)).note, "utf-8")
+    (out / "keys.txt").write_text(note, "utf-8")
+    listed(out, new)
+    with pytest.raises(stand_alone.Broken, match="only the whole ledger proves"):
+        stand_alone.verify(str(out), first.text, None)
+
+
+def _line(seq: int, ver: int, prev: str | None, kind: str, said: dict[str, Any]) -> bytes:
+    entry = Entry(
+        seq=seq, stream=STREAM, ver=ver, prev=prev, type=kind, v=1,
+        at="2026-03-02T08:15:00.000000Z", actor="service:keys", station=None, idem=f"t:{seq}",
+        reason=None, data=said,
+    )  # fmt: skip
+    return encode(entry)
+
+
 def test_list_of_files_alone_does_not_lead_over_a_recovery(thief: Thief) -> None:
     out = thief.bundle("list")
     for name in ("entries.jsonl", "leaves.txt", "checkpoint"):
@@ -134,7 +188,7 @@ def test_list_of_files_alone_does_not_lead_over_a_recovery(thief: Thief) -> None
     (out / "report.txt").write_text("All is well.", "utf-8")
     key = load_key(thief.data / "keys" / "log.key", thief.first.name)
     listed(out, key)
-    with pytest.raises(stand_alone.Broken, match="only entries of the log prove"):
+    with pytest.raises(stand_alone.Broken, match="only the whole ledger proves"):
         stand_alone.verify(str(out), thief.first.text, None)
     assert stand_alone.verify(str(out), key.vkey, None).startswith("OK: ")
 

@@ -27,15 +27,19 @@ def read_keys(text: str, trusted: Key) -> tuple[list[Key], list[Note]]:
     return keys, notes
 
 
-def ask_for_entries(keys: list[Key], trusted: Key) -> None:
-    """Refuse a list of files that a recovered log signed: who might recover it, entries say."""
+def ask_for_the_whole(keys: list[Key], trusted: Key) -> None:
+    """Refuse a part of a recovered log: which key might recover it, only all its entries say.
+
+    A part proves the last entry of each record; the ones before follow from links of whoever
+    signed that, and it is this signer who is in question.
+    """
     start = [key.public for key in keys].index(trusted.public)
     for key in keys[start:]:
         if key.lost:
             raise Broken(
                 f"{key.id.hex()} was lost and followed by the word of a recovery key, which only"
-                f" entries of the log prove; give {keys[-1].id.hex()} as the key, from a source"
-                " that you trust"
+                f" the whole ledger proves; give {keys[-1].id.hex()} as the key, from a source that"
+                " you trust, or take a bundle of the whole ledger"
             )
 
 

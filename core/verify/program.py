@@ -12,6 +12,7 @@ with size and root, or the first broken entry and why, and ends with 1. Its plan
    revoked, as stolen or lost, counts only as far as that entry says, and leads to no newer key.
    Where a key was lost, the recovery key that an entry before had named hands the log over, once,
    and the last checkpoint of the lost key is a prefix of this log: a recovery rewrites nothing.
+   Only a whole log proves that; a part, or a list of files, is checked with a key from after it.
 3. A whole log has `leaves.txt`, one hash per entry: as a Merkle tree (RFC 6962) they lead to the
    signed root, and each line of `entries.jsonl` has its hash, so a changed entry is named. A long
    log is read in parts, by as many processes as --jobs says.

@@ -33,7 +33,7 @@ from core.verify.key_notes import (
     check_recoveries,
     parse_vkey,
 )
-from core.verify.log_keys import Checkpoint, ask_for_entries, read_checkpoint, read_keys, revoke
+from core.verify.log_keys import Checkpoint, ask_for_the_whole, read_checkpoint, read_keys, revoke
 from core.verify.outside_words import proof_fault
 from core.verify.public_keys import signature_holds
 from core.verify.signatures import APPLIED, MEANS, Means, means_fault, means_in, signature_fault
@@ -297,7 +297,7 @@ def verify_files(bundle: Bundle, manifest: dict[str, str], key: Key) -> bool:  #
 def verify_list(
     bundle: Bundle, manifest: dict[str, str], keys: list[Key], *, said: str, is_given: bool
 ) -> str:  # 9.
-    ask_for_entries(keys, parse_vkey(said))
+    ask_for_the_whole(keys, parse_vkey(said))
     if not manifest.keys() - PROVEN:
         raise Broken("it holds neither a ledger nor files that a key signed")
     verify_files(bundle, manifest, keys[-1])
@@ -344,6 +344,8 @@ def prove(path: str, vkey: str | None, anchor_file: str | None, *, jobs: int) ->
             lost = Checkpoint(it.entry - 1, it.root)
             older.append(Older(lost, f"the lost key {it.old.id.hex()}"))
     check = verify_streams if "proofs.json" in manifest else verify_log
+    if check is verify_streams:
+        ask_for_the_whole(keys, parse_vkey(key))
     proven = check(bundle, newest, older, jobs=jobs)
     kinds = (ROTATED, RECOVERED)
     notes = [(seq, said["note"]) for seq, kind, said in bundle.key_acts if kind in kinds]
