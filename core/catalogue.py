@@ -63,20 +63,22 @@ from core.fact import Command, Context, Event, Facts, Plant
 
 type Decide = Callable[[Plant, Any, Context], Facts]
 type Apply = Callable[[Any, Any], Any]
+type IsOver = Callable[[Any], bool]
 type Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """A kind of stream: the state it folds to, and how."""
+    """A kind of stream: the state it folds to, how, and whether that state waits for nobody."""
 
     kind: str
     state: type
     apply: Apply
+    is_over: IsOver
 
 
-def _noun(state: Any, apply: Apply) -> Noun:
-    return Noun(state.KIND, state, apply)
+def _noun(state: Any, apply: Apply, *, is_over: IsOver = lambda _: False) -> Noun:
+    return Noun(state.KIND, state, apply, is_over)
 
 
 NOUNS: dict[str, Noun] = {
@@ -102,11 +104,19 @@ NOUNS: dict[str, Noun] = {
         _noun(erp_key.ErpKey, erp_key.apply),
         _noun(erp_record.ErpMaterial, erp_record.apply_material),
         _noun(erp_record.Customer, erp_record.apply_customer),
-        _noun(order.Order, order.apply),
+        _noun(order.Order, order.apply, is_over=lambda it: it.state in order.OVER),
         _noun(numbering.Sequence, numbering.apply),
         _noun(batch_state.Batch, batch_fold.apply),
-        _noun(amendment.Amendment, amendment.apply),
-        _noun(deviation.Deviation, deviation.apply),
+        _noun(
+            amendment.Amendment,
+            amendment.apply,
+            is_over=lambda it: it.state is not amendment.AmendmentState.OPEN,
+        ),
+        _noun(
+            deviation.Deviation,
+            deviation.apply,
+            is_over=lambda it: it.state is not deviation.DeviationState.OPEN,
+        ),
         _noun(capa.CapaLinks, capa.apply),
         _noun(severity.SeverityRules, severity.apply),
         _noun(line.Line, line.apply),
@@ -116,7 +126,11 @@ NOUNS: dict[str, Noun] = {
         _noun(log_key.LogKeys, log_key.apply),
         _noun(record_print.Prints, record_print.apply),
         _noun(difference.Difference, difference.apply),
-        _noun(correction_request.CorrectionRequest, correction_request.apply),
+        _noun(
+            correction_request.CorrectionRequest,
+            correction_request.apply,
+            is_over=lambda it: not it.is_open,
+        ),
         _noun(reconciliation.Reconciliation, reconciliation.apply),
         _noun(replay.Replays, replay.apply),
     )

@@ -129,7 +129,7 @@ def test_rows_that_no_entry_made_and_entries_without_a_row_are_found(ledger: Led
     connection = store.connect()
     names = sorted({entry.stream for entry in ledger.entries()})
     for name in ("!/first", "~/last"):
-        row = (name, name[0], 1, 1, b"{}")
+        row = (name, name[0], 1, 1, 0, b"{}")
         connection.exec_driver_sql(store.sql(INSERT), row)
     for deed, name in (("delete from noun", names[0]), ("update noun set ver = 77", names[-1])):
         connection.exec_driver_sql(store.sql(f"{deed} where stream = ?"), (name,))

@@ -3,12 +3,12 @@
 A row is the state's canonical bytes, so a rebuild from the ledger must equal it byte for byte.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from core.catalogue import NOUNS, from_data
 from core.clock import parse_iso
@@ -18,25 +18,37 @@ from core.ledger.entry import Entry
 from core.ledger.store import Ledger, Store
 from core.ledger.tables import Statement
 from core.projections import verifications
-from core.projections.replay import Stored, canonical, folded, processes, ranges, written
-
-NAME, VERSION = "nouns", 11
-SCHEMA = (
-    "create table if not exists noun("
-    " stream text primary key, kind text not null, ver integer not null,"
-    " seq integer not null, body {blob} not null)",
-    "create index if not exists noun_kind on noun(kind, seq)",
-    "create table if not exists projection("
-    " name text primary key, version integer not null, upto_seq integer not null)",
+from core.projections.replay import (
+    Stored,
+    canonical,
+    folded,
+    processes,
+    ranges,
+    stored,
+    written,
 )
-INSERT = "insert into noun(stream, kind, ver, seq, body) values (?, ?, ?, ?, ?)"
+
+NAME, VERSION = "nouns", 12
+PROJECTION = (
+    "create table if not exists projection("
+    " name text primary key, version integer not null, upto_seq integer not null)"
+)
+SCHEMA = (
+    "create table noun("
+    " stream text primary key, kind text not null, ver integer not null,"
+    " seq integer not null, is_over integer not null, body {blob} not null)",
+    "create index noun_kind on noun(kind, seq)",
+    "create index noun_open on noun(kind, seq) where is_over = 0",
+)
+OURS = {"stream", "kind", "ver", "seq", "body"}  # whoever else's table is in the way stays
+INSERT = "insert into noun(stream, kind, ver, seq, is_over, body) values (?, ?, ?, ?, ?, ?)"
 UPSERT = (
     f"{INSERT}"
     " on conflict (stream) do update set ver = excluded.ver, seq = excluded.seq,"
-    " body = excluded.body"
+    " is_over = excluded.is_over, body = excluded.body"
 )
-COPY = "copy noun(stream, kind, ver, seq, body) from stdin (format binary)"
-COPIED = ("text", "text", "int4", "int4", "bytea")
+COPY = "copy noun(stream, kind, ver, seq, is_over, body) from stdin (format binary)"
+COPIED = ("text", "text", "int4", "int4", "int4", "bytea")
 MARK = (
     "insert into projection(name, version, upto_seq) values (?, ?, ?)"
     " on conflict (name) do update set version = excluded.version, upto_seq = excluded.upto_seq"
@@ -87,7 +99,7 @@ def decode(kind: str, body: bytes) -> Any:
 
 def statements(rows: list[Row], *, upto_seq: int) -> list[Statement]:
     """Return what writes folded states, and how far the projection has come."""
-    values = [(row.stream, row.kind, row.ver, row.seq, row.body()) for row in rows]
+    values = [stored(row.stream, row.ver, row.seq, state=row.state) for row in rows]
     mark = Statement(MARK, [(NAME, VERSION, upto_seq)])
     return [Statement(UPSERT, values), mark] if values else [mark]
 
@@ -106,13 +118,14 @@ def prepare(store: Store, *, anew: bool = False) -> None:
     """
     connection = store.connect()
     try:
-        _make_tables(connection)
+        connection.exec_driver_sql(PROJECTION)
         connection.commit()
         store.begin(connection)
         query = "select version, upto_seq from projection where name = ?"
         found = connection.exec_driver_sql(store.sql(query), (NAME,)).fetchone()
         ledger = Ledger(store)
-        if anew or found is None or tuple(found) != (VERSION, ledger.size()):
+        is_there = inspect(connection).has_table("noun")
+        if anew or not is_there or found is None or tuple(found) != (VERSION, ledger.size()):
             rebuild(connection, store, ledger)
         connection.commit()
     finally:
@@ -126,21 +139,19 @@ def fill(connection: Connection, store: Store, ledger: Ledger) -> None:
 
     All in the caller's transaction on `store`; the ledger may be at home elsewhere.
     """
-    _make_tables(connection)
+    connection.exec_driver_sql(PROJECTION)
     rebuild(connection, store, ledger)
-
-
-def _make_tables(connection: Connection) -> None:
-    blob = "bytea" if connection.dialect.name == "postgresql" else "blob"
-    for statement in (*SCHEMA, verifications.SCHEMA):
-        connection.exec_driver_sql(statement.format(blob=blob))
 
 
 def rebuild(connection: Connection, store: Store, ledger: Ledger) -> None:
     """Write a whole fold in place of what is stored, in the caller's transaction."""
-    connection.exec_driver_sql("delete from noun")
-    connection.exec_driver_sql("drop table step_verification")
-    connection.exec_driver_sql(verifications.SCHEMA)
+    blob = "bytea" if connection.dialect.name == "postgresql" else "blob"
+    looked = inspect(connection)
+    if looked.has_table("noun") and OURS <= {one["name"] for one in looked.get_columns("noun")}:
+        connection.exec_driver_sql("drop table noun")  # an older version's is of another form
+    connection.exec_driver_sql("drop table if exists step_verification")
+    for statement in (*SCHEMA, verifications.SCHEMA):
+        connection.exec_driver_sql(statement.format(blob=blob))
     for found in written(ledger, jobs=processes(ledger.size())):
         _insert(connection, found.rows)
         verifications.insert(connection, store, found.verified)
@@ -180,7 +191,7 @@ def compare(ledger: Ledger) -> list[Difference]:
     last, differing = "", list[Difference]()
     for found in written(ledger, jobs=processes(ledger.size())):
         stored = _stored(ledger, "stream > ? and stream <= ?", *found.within)
-        anew = {stream: (ver, seq, body) for stream, _, ver, seq, body in found.rows}
+        anew = {stream: values for stream, _, *values in found.rows}
         last = found.within.high
         if stored != anew:
             names = sorted(n for n in {*stored, *anew} if stored.get(n) != anew.get(n))
@@ -190,22 +201,22 @@ def compare(ledger: Ledger) -> list[Difference]:
     return differing
 
 
-type _Values = tuple[int, int, bytes]
+type _Values = Sequence[Any]  # version, `seq`, whether it is over, body
 
 
 def _stored(ledger: Ledger, where: str, *values: str) -> dict[str, _Values]:
-    """Return version, `seq` and body of the stored rows of some streams."""
-    query = f"select stream, ver, seq, body from noun where {where}"
+    """Return the values of the stored rows of some streams."""
+    query = f"select stream, ver, seq, is_over, body from noun where {where}"
     with ledger.store.reading() as connection:
         found = fetch(connection, ledger.store.sql(query), values)
-    return {stream: (ver, seq, body) for stream, ver, seq, body in found}
+    return {stream: values for stream, *values in found}
 
 
 def _between(stream: str, stored: _Values | None, folded: _Values | None) -> Iterator[Difference]:
     left, right = _leaves(stored), _leaves(folded)
     paths = sorted(path for path in {*left, *right} if left.get(path) != right.get(path))
     if not paths and stored and folded:  # the same values, spelled otherwise
-        yield Difference(stream, "bytes", stored[2].hex(), folded[2].hex())
+        yield Difference(stream, "bytes", stored[3].hex(), folded[3].hex())
     for path in paths:
         yield Difference(stream, path, left.get(path), right.get(path))
 
@@ -214,11 +225,12 @@ def _leaves(row: _Values | None) -> dict[str, str]:
     """Return each value of a row by its path, as JSON text."""
     if row is None:
         return {}
-    found = {"row": "there", "ver": str(row[0]), "seq": str(row[1])}
+    ver, seq, is_over, body = row
+    found = {"row": "there", "ver": str(ver), "seq": str(seq), "is_over": str(is_over)}
     try:
-        todo: list[tuple[str, Any]] = [("", msgspec.json.decode(row[2]))]
+        todo: list[tuple[str, Any]] = [("", msgspec.json.decode(body))]
     except msgspec.DecodeError:
-        return {**found, "body": row[2].hex()}
+        return {**found, "body": body.hex()}
     while todo:
         path, value = todo.pop()
         if isinstance(value, dict) and value:
@@ -260,11 +272,29 @@ class Nouns:
         """Return all nouns of a kind, the one that changed last first."""
         return [row.state for row in self.rows(noun.KIND)]
 
-    def rows(self, kind: str, limit: int = 100_000) -> list[Row]:
-        """Return all rows of a kind, the one that changed last first."""
-        query = "select stream, ver, seq, body from noun where kind = ? order by seq desc limit ?"
+    def open[S: State](self, noun: type[S]) -> list[S]:
+        """Return the nouns of a kind that are not over, the one that changed last first.
+
+        There are as many as there is work at hand, however long the plant has run.
+        """
+        return [row.state for row in self._rows(noun.KIND, "is_over = 0")]
+
+    def rows(self, kind: str, limit: int | None = None, *, before: int | None = None) -> list[Row]:
+        """Return rows of a kind, the one that changed last first.
+
+        Args:
+            kind: of the noun.
+            limit: how many at most; None is all.
+            before: only those whose last entry is below this number; None is all.
+        """
+        below = "" if before is None else f"seq < {before:d}"
+        return self._rows(kind, below, "" if limit is None else f" limit {limit:d}")
+
+    def _rows(self, kind: str, where: str = "", limit: str = "") -> list[Row]:
+        which = f"kind = ? and {where}" if where else "kind = ?"
+        query = f"select stream, ver, seq, body from noun where {which} order by seq desc{limit}"
         with self._store.reading() as connection:
-            found = connection.exec_driver_sql(self._store.sql(query), (kind, limit)).fetchall()
+            found = connection.exec_driver_sql(self._store.sql(query), (kind,)).fetchall()
         return [
             Row(stream, ver, seq, decode(kind, bytes(body))) for stream, ver, seq, body in found
         ]

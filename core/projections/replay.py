@@ -27,7 +27,7 @@ RANGE = 5_000  # streams in one go: what waits to be written stays small
 WORTH_PROCESSES = 200_000  # entries; below, to start a process costs more than it saves
 
 
-type Stored = tuple[str, str, int, int, bytes]  # stream, kind, version, seq and state: a row
+type Stored = tuple[str, str, int, int, int, bytes]  # a row of `noun`, in the order of its columns
 
 
 class _Entry(msgspec.Struct):
@@ -79,12 +79,18 @@ def canonical(state: Any) -> bytes:
     return _encoder.encode(state)
 
 
-def _event(stored: _Entry) -> Event:
+def stored(stream: str, ver: int, seq: int, *, state: Any) -> Stored:
+    """Return the row that is stored of a stream's state."""
+    noun = NOUNS[stream.split("/", 1)[0]]
+    return stream, noun.kind, ver, seq, int(noun.is_over(state)), canonical(state)
+
+
+def _event(entry: _Entry) -> Event:
     """Return the event; a body of an older version takes the way over `from_data`."""
-    decoder = _bodies.get((stored.type, stored.v))
+    decoder = _bodies.get((entry.type, entry.v))
     if decoder is None:
-        return from_data(stored.type, stored.v, msgspec.json.decode(stored.data))
-    return decoder.decode(stored.data)
+        return from_data(entry.type, entry.v, msgspec.json.decode(entry.data))
+    return decoder.decode(entry.data)
 
 
 def ranges(ledger: Ledger, count: int = RANGE) -> Iterator[Range]:
@@ -106,16 +112,16 @@ def folded(
     """
     stream, ver, seq, state, apply = "", 0, 0, None, NOUNS[next(iter(NOUNS))].apply
     for seq_now, body in _bodies_of(ledger, within):
-        stored = _envelope.decode(body)
-        if stored.stream != stream:
+        entry = _envelope.decode(body)
+        if entry.stream != stream:
             if stream:
                 yield Folded(stream, ver, seq, state)
-            stream, state = stored.stream, None
+            stream, state = entry.stream, None
             apply = NOUNS[stream.split("/", 1)[0]].apply
-        if verified is not None and stored.type == verifications.VERIFIED:
-            verified.append(verifications.row(seq_now, msgspec.json.decode(stored.data)))
-        ver, seq = stored.ver, seq_now
-        fact = Recorded(_event(stored), stream, seq, ver, stored.at, stored.actor, stored.station)
+        if verified is not None and entry.type == verifications.VERIFIED:
+            verified.append(verifications.row(seq_now, msgspec.json.decode(entry.data)))
+        ver, seq = entry.ver, seq_now
+        fact = Recorded(_event(entry), stream, seq, ver, entry.at, entry.actor, entry.station)
         state = apply(state, fact)
     if stream:
         yield Folded(stream, ver, seq, state)
@@ -133,8 +139,7 @@ def written_range(ledger: Ledger, within: Range) -> Written:
     found = Written(within, [], [])
     with _without_collector():
         for one in folded(ledger, within, found.verified):
-            kind = one.stream.split("/", 1)[0]
-            found.rows.append((one.stream, kind, one.ver, one.seq, canonical(one.state)))
+            found.rows.append(stored(one.stream, one.ver, one.seq, state=one.state))
     return found
 
 
