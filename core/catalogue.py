@@ -77,7 +77,12 @@ class Noun:
     is_over: IsOver
 
 
-def _noun(state: Any, apply: Apply, *, is_over: IsOver = lambda _: False) -> Noun:
+def never(state: object) -> bool:
+    """Say of a noun that goes on for as long as its plant that it is not over."""
+    return False
+
+
+def _noun(state: Any, apply: Apply, *, is_over: IsOver = never) -> Noun:
     return Noun(state.KIND, state, apply, is_over)
 
 
@@ -106,7 +111,11 @@ NOUNS: dict[str, Noun] = {
         _noun(erp_record.Customer, erp_record.apply_customer),
         _noun(order.Order, order.apply, is_over=lambda it: it.state in order.OVER),
         _noun(numbering.Sequence, numbering.apply),
-        _noun(batch_state.Batch, batch_fold.apply),
+        _noun(
+            batch_state.Batch,
+            batch_fold.apply,
+            is_over=lambda it: it.state in batch_state.DECIDED,
+        ),
         _noun(
             amendment.Amendment,
             amendment.apply,

@@ -17,9 +17,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
-from core.catalogue import COMMANDS, NOUNS
+from core.catalogue import COMMANDS
 from core.errors import Conflict, LedgerBroken, Refused
-from dashboards import api_signing, asgi, logs, noun_readers, openapi, parts, theme
+from dashboards import api_lists, api_signing, asgi, logs, noun_readers, openapi, parts, theme
 from dashboards.api_command import parse_command
 from dashboards.login import chosen_scheme
 from dashboards.plant import PlantServices
@@ -211,13 +211,16 @@ class Api:
         return {**msgspec.to_builtins(receipt), **once} if once else receipt
 
     def all(self, request: Request, noun: str) -> Response:
-        """List the states of a noun."""
+        """List the states of a noun, the one that changed last first; `Link` names the rest."""
         try:
             self._need_reader(self._viewer(request), noun)
-            states = self._plant.execution.nouns.all(NOUNS[noun].state)
+            ask = api_lists.asked(request.query_params.multi_items())
         except Problem as problem:
             return problem.response()
-        return _json([public(state) for state in states])
+        rows = ask.rows(self._plant.execution.nouns, noun)
+        answer = _json([public(row.state) for row in rows[: ask.limit]])
+        ask.name_rest(answer, noun, rows)
+        return answer
 
     def one(self, request: Request, noun: str, name: str) -> Response:
         """Return one state of a noun, and as `seen` what a signature over it names."""

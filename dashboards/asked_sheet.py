@@ -21,7 +21,7 @@ from dashboards.session import Viewer
 
 def asked_of(execution: Execution, person: str) -> list[CorrectionRequest]:
     """Return the open requests to a person, the one that is due first before the others."""
-    found = [one for one in execution.nouns.all(CorrectionRequest) if one.is_open]
+    found = execution.nouns.open(CorrectionRequest)
     return sorted((one for one in found if one.to == person), key=lambda one: one.due_on)
 
 

@@ -11,6 +11,7 @@ import msgspec
 from core.catalogue import NOUNS
 from core.ledger.job import Receipt
 from core.signature import Seen
+from dashboards import api_lists
 from dashboards.noun_readers import readers_of
 from dashboards.session import COOKIE
 
@@ -60,6 +61,15 @@ PRIVATE = frozenset({"badge", "secret", "secret_hash", "pin"})
 
 
 @cache
+def listed() -> list[dict[str, Any]]:
+    """Return the parameters of a list of states, none of which must be there."""
+    return [
+        _parameter(name, "query", pattern=f"^(?:{pattern})$")
+        | {"required": False, "description": api_lists.SAYS[name]}
+        for name, pattern in api_lists.PATTERNS.items()
+    ]
+
+
 def noun_kinds() -> tuple[str, ...]:
     """Return the nouns that can be read, sorted."""
     return tuple(sorted(set(NOUNS) - {"badge", "identity", "administrators"}))
@@ -104,7 +114,7 @@ def document(commands: Mapping[str, type], title: str) -> dict[str, Any]:
         by = f"; read by {readers_of(kind)}"
         seen = {"properties": {"seen": _ref(Seen)}, "required": ["seen"]}
         paths[f"/api/v1/{kind}"] = {
-            "get": _get(f"All of {kind}{by}", [], {"type": "array", "items": state})
+            "get": _get(f"All of {kind}{by}", listed(), {"type": "array", "items": state})
         }
         paths[f"/api/v1/{kind}/{{id}}"] = {
             "get": _get(f"One {kind}{by}", [_parameter("id", "path")], {"allOf": [state, seen]})
@@ -206,7 +216,7 @@ def _prepare(names: list[str]) -> dict[str, Any]:
 
 
 def _get(summary: str, parameters: list[dict[str, Any]], schema: dict[str, Any]) -> dict[str, Any]:
-    refused = ("400", "401", "403", "404", "429", "431")
+    refused = ("400", "401", "403", "404", "422", "429", "431")
     return {
         "summary": summary,
         "parameters": parameters,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from core.batch.amendment import Amendment, AmendmentState
+from core.batch.amendment import Amendment
 from core.batch.state import Batch, BatchState, StepState
 from core.deviation import Deviation, DeviationState
 from core.dispatch import ready_gates
@@ -30,6 +30,7 @@ from dashboards.session import Viewer
 DUE_DAYS = 30
 KEYS, AGREE, END = "/office?view=keys", "A second person must agree", "Overdue: end it"
 MOST = 15  # tasks of a kind that are shown: who has more goes on in its own list
+CHANGED = 500  # deviations that changed last: those of a day are among them
 LOOKED_AT = 40  # orders whose gates are worked out, those that are due first
 
 
@@ -257,9 +258,7 @@ def to_review(here: Here) -> Section:
 
 def to_decide_anew(here: Here) -> Section:
     """Return reopened batches with what their amendment holds, the oldest first."""
-    opened = [
-        one for one in here.execution.nouns.all(Amendment) if one.state is AmendmentState.OPEN
-    ]
+    opened = here.execution.nouns.open(Amendment)
     tasks = [
         Task(
             title=one.amendment,
@@ -285,11 +284,9 @@ def to_decide_anew(here: Here) -> Section:
 def deviations_today(here: Here) -> Section:
     """Return the deviations raised on the plant's calendar day, the newest first."""
     today = here.at.astimezone(here.zone).date()
-    found = [
-        one
-        for one in here.execution.nouns.all(Deviation)
-        if one.raised_at.astimezone(here.zone).date() == today
-    ]
+    newest = here.execution.nouns.rows(Deviation.KIND, CHANGED)
+    raised: list[Deviation] = [row.state for row in newest]
+    found = [one for one in raised if one.raised_at.astimezone(here.zone).date() == today]
     tasks = [
         Task(
             title=f"{one.deviation} · {one.batch}, step {one.step}",

@@ -147,7 +147,7 @@ def rebuild(connection: Connection, store: Store, ledger: Ledger) -> None:
     """Write a whole fold in place of what is stored, in the caller's transaction."""
     blob = "bytea" if connection.dialect.name == "postgresql" else "blob"
     looked = inspect(connection)
-    if looked.has_table("noun") and OURS <= {one["name"] for one in looked.get_columns("noun")}:
+    if looked.has_table("noun") and {one["name"] for one in looked.get_columns("noun")} >= OURS:
         connection.exec_driver_sql("drop table noun")  # an older version's is of another form
     connection.exec_driver_sql("drop table if exists step_verification")
     for statement in (*SCHEMA, verifications.SCHEMA):
@@ -277,22 +277,35 @@ class Nouns:
 
         There are as many as there is work at hand, however long the plant has run.
         """
-        return [row.state for row in self._rows(noun.KIND, "is_over = 0")]
+        return [row.state for row in self.rows(noun.KIND, is_open=True)]
 
-    def rows(self, kind: str, limit: int | None = None, *, before: int | None = None) -> list[Row]:
+    def names_over[S: State](self, noun: type[S]) -> list[str]:
+        """Return the names of the nouns of a kind that are over; no state is read."""
+        query = "select stream from noun where kind = ? and is_over = 1 order by seq"
+        with self._store.reading() as connection:
+            found = connection.exec_driver_sql(self._store.sql(query), (noun.KIND,)).fetchall()
+        return [stream.partition("/")[2] for (stream,) in found]
+
+    def rows(
+        self,
+        kind: str,
+        limit: int | None = None,
+        *,
+        before: int | None = None,
+        is_open: bool = False,
+    ) -> list[Row]:
         """Return rows of a kind, the one that changed last first.
 
         Args:
             kind: of the noun.
             limit: how many at most; None is all.
             before: only those whose last entry is below this number; None is all.
+            is_open: only those that are not over.
         """
-        below = "" if before is None else f"seq < {before:d}"
-        return self._rows(kind, below, "" if limit is None else f" limit {limit:d}")
-
-    def _rows(self, kind: str, where: str = "", limit: str = "") -> list[Row]:
-        which = f"kind = ? and {where}" if where else "kind = ?"
-        query = f"select stream, ver, seq, body from noun where {which} order by seq desc{limit}"
+        which = "kind = ?" + (" and is_over = 0" if is_open else "")
+        which += "" if before is None else f" and seq < {before:d}"
+        most = "" if limit is None else f" limit {limit:d}"
+        query = f"select stream, ver, seq, body from noun where {which} order by seq desc{most}"
         with self._store.reading() as connection:
             found = connection.exec_driver_sql(self._store.sql(query), (kind,)).fetchall()
         return [

@@ -58,7 +58,7 @@ def sight(execution: Execution, station: str) -> Sight:
     assert bound.scale is not None, station
     scale = execution.nouns.get(Equipment, bound.scale)
     assert scale is not None, bound.scale
-    open_ = [one for one in execution.nouns.all(Batch) if one.room == bound.room and one.current]
+    open_ = [one for one in execution.nouns.open(Batch) if one.room == bound.room and one.current]
     batch = min(open_, key=lambda one: one.batch) if open_ else None
     run = batch.current if batch else None
     step = batch.recipe_step(run.step) if batch and run else None

@@ -71,7 +71,12 @@ class Person:
 
     def all(self, noun: str) -> list[dict[str, Any]]:
         """Return all states of a noun, the one that changed last first."""
-        found: list[dict[str, Any]] = self._get(f"/api/v1/{noun}")
+        found: list[dict[str, Any]] = []
+        path: str | None = f"/api/v1/{noun}"
+        while path is not None:
+            answer = self._answer(path)
+            found += answer.json()
+            path = answer.links.get("next", {}).get("url")
         return found
 
     def one(self, noun: str, name: str) -> dict[str, Any]:
@@ -80,7 +85,10 @@ class Person:
         return found
 
     def _get(self, path: str) -> Any:
+        return self._answer(path).json()
+
+    def _answer(self, path: str) -> httpx.Response:
         answer = self._http.get(path)
         if answer.status_code >= 400:
             raise Said(answer.status_code, answer.json())
-        return answer.json()
+        return answer

@@ -164,7 +164,7 @@ def _orders(execution: Execution, mes_order: str) -> tuple[Order, ...]:
     assert own is not None, mes_order
     waiting = [
         one
-        for one in execution.nouns.all(Order)
+        for one in execution.nouns.open(Order)
         if one.origin == "erp" and one.done_as is None
         and one.state in (OrderState.WAITING, OrderState.READY)
     ]  # fmt: skip

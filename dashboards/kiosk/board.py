@@ -9,7 +9,7 @@ from core.dispatch import ready_gates
 from core.errors import Refused
 from core.execution import Execution
 from core.fact import Context, Head, State
-from core.order import OVER, Gate, Order, OrderState
+from core.order import Gate, Order, OrderState
 from core.projections.nouns import Nouns
 from core.quantity import plain
 from core.recipe import MasterRecipe, Product
@@ -78,15 +78,13 @@ def gates(execution: Execution, order: Order, place: Place) -> tuple[Gate, ...]:
 
 
 def at_work(nouns: Nouns) -> list[Batch]:
-    """Return the batches that run, wait to start or are held: each is of an order not yet over."""
-    names = [one.batch for one in nouns.all(Order) if one.batch and one.state not in OVER]
-    found = (nouns.get(Batch, name) for name in names)
-    return [one for one in found if one is not None and one.state in AT_WORK]
+    """Return the batches that run, wait to start or are held."""
+    return [one for one in nouns.open(Batch) if one.state in AT_WORK]
 
 
 def waiting_orders(nouns: Nouns, at: datetime) -> list[Order]:
     """Return the orders that can be dispatched, those that are due first before the others."""
-    found = [one for one in nouns.all(Order) if one.state in WAITING]
+    found = [one for one in nouns.open(Order) if one.state in WAITING]
     return sorted(found, key=lambda one: (one.due_at is None, one.due_at or at, one.order))
 
 

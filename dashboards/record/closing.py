@@ -7,8 +7,9 @@ its first amendment, and so on. Each can be made anew at any time, byte for byte
 import logging
 import queue
 import threading
+from collections import Counter
 
-from core.batch.amendment import AmendmentState, amendments
+from core.batch.amendment import Amendment, AmendmentState, amendments
 from core.batch.state import Batch
 from core.batch_record.model import FORM, record_json, record_sha256
 from core.batch_record.read import closed_at, read_record
@@ -115,11 +116,18 @@ class Archive:
         self._thread.join(30)
 
     def _run(self) -> None:
-        for one in self._execution.nouns.all(Batch):
-            if one.closed:
-                self._close(one.batch)
+        for name in self._open_records():
+            self._close(name)
         while (batch := self._decided.get()) is not None:
             self._close(batch)
+
+    def _open_records(self) -> list[str]:
+        """Return the decided batches of which a revision is not closed yet."""
+        nouns = self._execution.nouns
+        decided = Counter(nouns.names_over(Batch))
+        decided.update(one.batch for one in nouns.all(Amendment) if one.decided_at is not None)
+        closed = {one.batch: len(one.closings) for one in nouns.all(Prints)}
+        return [batch for batch, count in decided.items() if closed.get(batch, 0) < count]
 
     def _close(self, batch: str) -> None:
         try:

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from core.batch.amendment import Amendment, AmendmentState, amendments, standing
 from core.batch.state import DECIDED, Batch, BatchState
-from core.deviation import Deviation, DeviationState
+from core.deviation import Deviation
 from core.execution import Execution
-from core.order import OVER, Gate, Order
+from core.fact import State
+from core.order import Gate
 from core.release import rules_passed
 from dashboards.review.dossier import gates_of
 
@@ -80,21 +81,18 @@ def read_queue(
         limit: how many decided batches are looked at; the undecided ones are all there.
         piece: which of the batches are returned, in the order that `sort` says.
     """
-    deviations = {one.deviation: one for one in execution.nouns.all(Deviation)}
-    waiting = [one for one in deviations.values() if one.state is DeviationState.OPEN]
+    waiting = execution.nouns.open(Deviation)
     batches, is_cut = _batches(execution, limit)
     states = SHOWS.get(show, SHOWS["open"])
     wanted = find.strip().casefold()
-    chosen = [
-        _queued(execution, one, deviations)
-        for one in batches
-        if one.state in states and wanted in _text(one).casefold()
-    ]
+    found = [it for it in batches if it.state in states and wanted in _text(it).casefold()]
+    open_ = {one.deviation for one in waiting}
+    chosen = [_queued(execution, one, open_) for one in found]
     shown = _sorted(chosen, sort)[piece]
     counts = {name: sum(one.state in held for one in batches) for name, held in SHOWS.items()}
     return Queue(
         deviations=tuple(sorted(waiting, key=lambda one: one.raised_at)),
-        batches=tuple(_with_gates(execution, one, deviations) for one in shown),
+        batches=tuple(_with_gates(execution, one) for one in shown),
         found=len(chosen),
         counts=counts,
         newest=limit if is_cut and show == "decided" else None,
@@ -111,15 +109,21 @@ def _batches(execution: Execution, limit: int) -> tuple[list[Batch], bool]:
     nouns = execution.nouns
     newest: list[Batch] = [row.state for row in nouns.rows(Batch.KIND, limit + 1)]
     found = {one.batch: one for one in newest[:limit]}
+    found |= {one.batch: one for one in nouns.open(Batch)}  # however long nothing changed in them
     amended = nouns.all(Amendment)
-    open_ = [one.batch for one in amended if one.state is AmendmentState.OPEN]
-    open_ += [one.batch for one in nouns.all(Order) if one.batch and one.state not in OVER]
-    for name in open_:  # however long nothing has changed in them
-        if name not in found and (batch := nouns.get(Batch, name)) is not None:
-            found[name] = batch
+    for one in amended:
+        if one.state is AmendmentState.OPEN and one.batch not in found:
+            found[one.batch] = _known(execution, Batch, one.batch)
     reopened = {one.batch for one in amended}
     stands = [standing(nouns, it) if it.batch in reopened else it for it in found.values()]
     return stands, len(newest) > limit
+
+
+def _known[S: State](execution: Execution, noun: type[S], name: str) -> S:
+    """Return a state that another one names, which is therefore there."""
+    state = execution.nouns.get(noun, name)
+    assert state is not None, name
+    return state
 
 
 def _text(batch: Batch) -> str:
@@ -128,28 +132,23 @@ def _text(batch: Batch) -> str:
     return " ".join((*parts, *batch.deviations))
 
 
-def _queued(execution: Execution, batch: Batch, deviations: dict[str, Deviation]) -> Queued:
-    own = _own(batch, deviations)
+def _queued(execution: Execution, batch: Batch, open_: set[str]) -> Queued:
     is_reopened = batch.state is BatchState.REOPENED
     return Queued(
         batch=batch,
         since=reopened_at(execution, batch.batch) if is_reopened else since(batch),
         open_exceptions=sum(one.reviewed_by is None for one in batch.exceptions),
-        open_deviations=sum(one.state is DeviationState.OPEN for one in own.values()),
+        open_deviations=len(open_.intersection(batch.deviations)),
         passed=len(rules_passed(batch)),
         gates=(),
     )
 
 
-def _own(batch: Batch, deviations: dict[str, Deviation]) -> dict[str, Deviation]:
-    return {name: deviations[name] for name in batch.deviations}
-
-
-def _with_gates(execution: Execution, it: Queued, deviations: dict[str, Deviation]) -> Queued:
+def _with_gates(execution: Execution, it: Queued) -> Queued:
     """Return a row that is shown: the gates of all would take long."""
     if it.batch.state is not BatchState.COMPLETE:
         return it
-    own = _own(it.batch, deviations)
+    own = {name: _known(execution, Deviation, name) for name in it.batch.deviations}
     return replace(it, gates=gates_of(execution, it.batch, own))
 
 
