@@ -167,7 +167,7 @@ class LoginPages:
             answer.set_cookie(
                 cookies.STATION_COOKIE, kept, max_age=LONG_S, httponly=True, samesite="strict"
             )
-        token = self._gate.sessions.open(viewer, mark=mark)
+        token = self._gate.sessions.open(viewer, mark=mark, address=client)
         answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")
         login = self._gate.sessions.get(token)
         logs.security(

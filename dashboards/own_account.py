@@ -51,7 +51,11 @@ class OwnAccount:
         changed = Markup("")
         if "changed" in request.query_params:
             changed = parts.notice(State.OK, "Changed.", "Sign and sign in with the new secret.")
-        ways = (("Change your secret", "/account/secret"), ("Your passkeys", "/account/passkeys"))
+        ways = (
+            ("Change your secret", "/account/secret"),
+            ("Your passkeys", "/account/passkeys"),
+            ("Your sessions", "/account/sessions"),
+        )
         buttons = Markup("").join(
             Markup('<li><a class="bw-act" href="{}">{}</a></li>').format(href, label)
             for label, href in ways

@@ -24,7 +24,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from panel.io.fastapi import add_applications
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from dashboards import api, help, own_account, passkeys, theme
+from dashboards import api, help, open_sessions, own_account, passkeys, theme
 from dashboards.answers import add_answers
 from dashboards.finance import routes as finance_routes
 from dashboards.headers import Headers
@@ -117,6 +117,7 @@ def _doors(plant: PlantServices, gate: Gate, provider: Provider | None) -> Itera
         pages = ProviderPages(plant, door, provider, gate=gate, origin=plant.origin)
         yield pages.router()
     yield own_account.router(plant, gate)
+    yield open_sessions.router(plant, gate)  # before the forms of a person, whose names it shares
     yield PeoplePages(plant, gate).router()
     yield passkeys.router(plant, gate)
 

@@ -11,8 +11,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
+from core.clock import now
 from core.people import Person
 from core.signing_period import Actor
 from dashboards import logs
@@ -20,6 +22,7 @@ from dashboards import logs
 COOKIE = "mes_session"
 IDLE_S = 30 * 60
 ABSOLUTE_S = 12 * 3600
+MOST_OF_A_PERSON = 100  # bounded: whoever has a secret could open them without end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,7 @@ class Login:
     """One signed-in browser. `id` is public among our pages, the token is not.
 
     `mark` is the hash of the station cookie that must come with the token; empty at a desk.
+    `opened_at` and `address` are for its owner, who looks for what is not theirs.
     """
 
     id: str
@@ -94,6 +98,8 @@ class Login:
     csrf: str
     opened_s: float
     seen_s: float
+    opened_at: datetime
+    address: str = ""
     mark: str = ""
     ended: bool = False
     on_end: list[Callable[[], None]] = field(default_factory=list)
@@ -121,16 +127,38 @@ class Sessions:
         """Return what the store is keyed by, so that a memory listing gives no cookie away."""
         return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
-    def open(self, viewer: Viewer, *, mark: str = "") -> str:
-        """Start a login, bound to a station's browser by its mark; return its cookie value."""
+    def open(self, viewer: Viewer, *, mark: str = "", address: str = "") -> str:
+        """Start a login, bound to a station's browser by its mark; return its cookie value.
+
+        A person who has very many loses the one that was used longest ago.
+        """
         token, at, name = secrets.token_urlsafe(32), self._clock(), secrets.token_hex(8)
         login = Login(
             id=name, viewer=replace(viewer, session=name), csrf=secrets.token_urlsafe(24),
-            opened_s=at, seen_s=at, mark=mark,
+            opened_s=at, seen_s=at, opened_at=now(), address=address, mark=mark,
         )  # fmt: skip
+        of_person = self.of_person(viewer.person)
+        if len(of_person) >= MOST_OF_A_PERSON:
+            self.end_person(viewer.person, "too many", only=of_person[-1].id)
         with self._lock:
             self._logins[self._key(token)] = login
         return token
+
+    def of_person(self, person: str) -> list[Login]:
+        """Return a person's logins that have not run out, the one used last first."""
+        at = self._clock()
+        with self._lock:
+            held = [one for one in self._logins.values() if one.viewer.person == person]
+        fresh = [one for one in held if self._is_fresh(one, at)]
+        return sorted(fresh, key=lambda one: one.seen_s, reverse=True)
+
+    def idle_s(self, login: Login) -> int:
+        """Return for how many seconds a login was not used."""
+        return int(self._clock() - login.seen_s)
+
+    def _is_fresh(self, login: Login, at: float) -> bool:
+        is_used = at - login.seen_s <= self._idle_s
+        return is_used and at - login.opened_s <= self._absolute_s
 
     def get(self, token: str | None, *, touch: bool = True) -> Login | None:
         """Return the login behind a cookie value, or None when it has ended or never was."""
@@ -141,8 +169,7 @@ class Sessions:
             login = self._logins.get(key)
             if login is None:
                 return None
-            fresh = at - login.seen_s <= self._idle_s and at - login.opened_s <= self._absolute_s
-            if fresh:
+            if self._is_fresh(login, at):
                 if touch:
                     login.seen_s = at
                 return login
@@ -158,17 +185,19 @@ class Sessions:
         if login is not None:
             self._close(login, cause)
 
-    def end_person(self, person: str, cause: str = "withdrawn", *, but: str | None = None) -> int:
+    def end_person(
+        self, person: str, cause: str = "withdrawn", *, but: str | None = None, only: str = ""
+    ) -> int:
         """End every login of a person, as after a lost badge; return how many there were.
 
-        `but` is the cookie of the one login that stays.
+        `but` is the cookie of the one login that stays, `only` the id of the one that ends.
         """
         stays = self._key(but) if but else ""
         with self._lock:
             keys = [
                 key
                 for key, login in self._logins.items()
-                if login.viewer.person == person and key != stays
+                if login.viewer.person == person and key != stays and only in ("", login.id)
             ]
             ended = [self._logins.pop(key) for key in keys]
         for login in ended:

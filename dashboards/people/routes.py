@@ -18,7 +18,7 @@ from core.errors import MesError
 from core.fact import Command
 from core.people import Person, PersonState
 from core.signature import Seen
-from dashboards import parts, theme
+from dashboards import open_sessions, parts, theme
 from dashboards.login import chosen_scheme
 from dashboards.palette import State
 from dashboards.people import acts, draw
@@ -131,6 +131,9 @@ class PeoplePages:
             done if "done" in request.query_params else "",
             draw.person_facts(found, self._plant.zone, whole_badge=whole),
             draw.acts_list(found, offered),
+            Markup("<p>{}</p>").format(parts.link("Open sessions", f"/people/{person}/sessions"))
+            if open_sessions.may_end(self._plant, viewer)
+            else "",
             draw.entries_table("Newest entries", history, "None.", zone=self._plant.zone),
             Markup("<p>{}</p>").format(parts.link("All people", "/people")),
         )
