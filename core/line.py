@@ -90,6 +90,9 @@ class TelemetrySealed(Event, frozen=True, kw_only=True, tag="telemetry.sealed"):
 type LineCommand = StartRun | EndRun | LabelStop | SealTelemetry
 
 
+KEPT = 200  # every label of a stop writes the document anew, so it must not grow for ever
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """A batch on a line; `ended_at` is None while it runs."""
@@ -103,7 +106,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line and the runs on it, oldest first."""
+    """A line and its newest `KEPT` runs, oldest first; the ledger keeps every one."""
 
     KIND: ClassVar[str] = "line"
     line: str
@@ -236,7 +239,7 @@ def apply(line: Line | None, fact: Recorded) -> Line:
         case RunStarted() as it:
             run = Run(order=it.order, batch=it.batch, product=it.product, started_at=fact.at)
             runs = line.runs if line else ()
-            return Line(line=it.line, runs=(*runs, run))
+            return Line(line=it.line, runs=(*runs, run)[-KEPT:])
         case RunEnded():
             assert line is not None, fact
             return replace(line, runs=(*line.runs[:-1], replace(line.runs[-1], ended_at=fact.at)))

@@ -7,13 +7,30 @@ import pytest
 from core.batch.state import BatchState
 from core.clock import micros
 from core.errors import WrongState
-from core.line import LabelStop, Line, NoSegment, NoSpan, SealTelemetry, StartRun, Telemetry
+from core.fact import Recorded
+from core.line import (
+    KEPT,
+    LabelStop,
+    Line,
+    NoSegment,
+    NoSpan,
+    RunEnded,
+    RunStarted,
+    SealTelemetry,
+    StartRun,
+    Telemetry,
+    apply,
+)
 from core.release import RejectBatch
 from tests.hands import AT, refusal
 from tests.paper import paper
 
 NOW = micros(AT)
 HOUR = 3_600_000_000
+
+
+def fact(event: RunStarted | RunEnded, seq: int) -> Recorded:
+    return Recorded(event, "line/L1", seq, seq, AT, "sana", None)
 
 
 def label(start_us: int, end_us: int | None = None) -> LabelStop:
@@ -41,6 +58,20 @@ def test_rejected_batch_runs_on_no_line() -> None:
         "Batch B26-0001: is rejected, must be not rejected. Put its material aside."
     )
     assert plant.get(Line, "L1") is None or plant.get(Line, "L1").running is None
+
+
+@pytest.mark.requirement("J4")
+def test_line_keeps_its_newest_runs_and_no_more() -> None:
+    line: Line | None = None
+    for number in range(1, KEPT + 2):
+        made = RunStarted(line="L1", order="1", batch=f"B{number}", product="P")
+        for event in (made, RunEnded(line="L1", batch=f"B{number}")):
+            line = apply(line, fact(event, number))
+        assert line is not None
+        first = max(1, number + 1 - KEPT)
+        kept = [f"B{one}" for one in range(first, number + 1)]
+        assert [one.batch for one in line.runs] == kept
+        assert line.runs[-1].ended_at == AT
 
 
 @pytest.mark.parametrize(
