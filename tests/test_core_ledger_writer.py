@@ -14,7 +14,7 @@ from core.ledger.anchor import AnchorBroken, AnchorFolder
 from core.ledger.audit import EntryBroken, audit, check_anchors, check_outside
 from core.ledger.checkpoint import LogKey, NoteBroken, sign
 from core.ledger.entry import decode, encode
-from core.ledger.merkle import leaf_hash
+from core.ledger.merkle import TILE, Range, leaf_hash
 from core.ledger.sqlite import SqliteStore
 from core.ledger.store import StoreFailed, StoreUnsafe, open_store
 from core.ledger.writer import Decision, NoHooks, View, Writer
@@ -172,6 +172,40 @@ def test_the_audit_refuses_a_row_behind_the_newest_checkpoint(filled: Path) -> N
     )  # fmt: skip
     with reading(filled) as ledger, pytest.raises(EntryBroken, match="no checkpoint covers it"):
         audit(ledger, KEY.verifier)
+
+
+@pytest.mark.requirement("H5")
+def test_the_audit_refuses_tiles_of_another_history_which_an_anchor_would_agree_with(
+    tmp_path: Path,
+) -> None:
+    """A thief of database and key writes one entry anew and leaves the old tiles to the anchors."""
+    path = tmp_path / "ledger.db"
+    with writing(path) as writer:
+        fill(writer, TILE + 4, streams=1000)
+    with reading(path) as ledger:
+        genuine = sign(KEY, TILE, ledger.root(TILE))
+        bodies = [body for _, body in ledger.raw(0, 1000)]
+    bodies[6] = encode(decode(bodies[6].replace(b"1000.50", b"1000.51")))
+    forged, size = Range(), len(bodies)
+    for body in bodies:
+        forged.add(leaf_hash(body))
+    note = sign(KEY, size, forged.root()).note
+    attack(
+        path,
+        "update entry set body = ?, leaf = ? where seq = 7",
+        values=(bodies[6], leaf_hash(bodies[6])),
+    )
+    attack(
+        path,
+        "update checkpoint set root = ?, note = ? where size = ?",
+        values=(forged.root(), note, size),
+    )
+    folder = AnchorFolder(tmp_path / "anchors")
+    (folder.folder / "kept.note").write_text(genuine.note, "utf-8")
+    with reading(path) as ledger:
+        check_anchors(ledger, folder, KEY.verifier)  # so it would be taken in
+        with pytest.raises(LedgerBroken, match="the stored tiles lead to another root"):
+            audit(ledger, KEY.verifier)
 
 
 # Anchors.

@@ -58,6 +58,9 @@ def rows(ledger: Ledger, after: int = 0) -> Iterator[EntryRow]:
 def audit(ledger: Ledger, verifier: Verifier) -> Checkpoint | None:
     """Check every entry, every stream and the newest checkpoint; return that checkpoint.
 
+    The tiles, from which older roots are computed, must lead to the same root: else an anchor
+    would be compared with a tree that is not the entries'.
+
     Reads the whole ledger: for the nightly check and the office, not for a page.
 
     Raises:
@@ -79,6 +82,11 @@ def audit(ledger: Ledger, verifier: Verifier) -> Checkpoint | None:
         tree.add(row.leaf)
     if checkpoint is not None:
         check_checkpoint(checkpoint, tree, verifier)
+        if ledger.root(checkpoint.size) != checkpoint.root:
+            raise LedgerBroken(
+                f"Checkpoint {checkpoint.size}: the stored tiles lead to another root."
+                " Stop, and call QA."
+            )
     return checkpoint
 
 

@@ -45,6 +45,9 @@ class _Counted:
     def checkpoint(self) -> Checkpoint | None:
         return self._ledger.checkpoint()
 
+    def root(self, size: int) -> bytes:
+        return self._ledger.root(size)
+
     def rows(self, after: int = 0, limit: int = 1000) -> list[EntryRow]:
         found = self._ledger.rows(after, limit)
         if found:
