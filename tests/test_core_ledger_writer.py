@@ -301,6 +301,16 @@ def test_a_folder_of_anchors_that_is_gone_keeps_no_other_server_out(tmp_path: Pa
     start(tmp_path / "l.db")
 
 
+def test_copy_that_fails_in_the_background_is_said_by_whoever_closes(tmp_path: Path) -> None:
+    folder = AnchorFolder(tmp_path / "anchors")
+    for size in (1, 2):
+        folder.keep(sign(KEY, size, bytes(32)))
+    shutil.rmtree(tmp_path / "anchors")
+    for act in (folder.settle, folder.close):
+        with pytest.raises(FileNotFoundError):
+            act()
+
+
 class LosingStore(SqliteStore):
     """A home that loses its connection at COMMIT, before or after it took effect."""
 

@@ -86,11 +86,20 @@ class AnchorFolder:
             checkpoint, self._due = self._due, None
         if checkpoint is None:
             return
-        self._copy(self.folder / f"{checkpoint.size:012d}.note", checkpoint.note)
+        try:
+            self._copy(self.folder / f"{checkpoint.size:012d}.note", checkpoint.note)
+        except OSError:
+            self._still_due(checkpoint)
+            raise
         self._has_forced = True
         for old in sorted(self.folder.glob(FORCED))[:-KEPT]:
             with suppress(FileNotFoundError):
                 old.unlink()
+
+    def _still_due(self, checkpoint: Checkpoint) -> None:
+        """Remember what was not copied, unless a newer one has come: whoever closes hears of it."""
+        with self._lock:
+            self._due = self._due or checkpoint
 
     def close(self) -> None:
         """Force the last copy to the disk and stop."""
