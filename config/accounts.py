@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.plant import PersonItem, PlantPack
+from core.ledger.store import Ledger
 
 PIN_DIGITS = 8
 SECRET_LENGTH = 14
@@ -72,6 +73,28 @@ def read_accounts(path: Path) -> Accounts:
         person: Account(person, one["name"], tuple(one["roles"]), one["badge"], one["secret"])
         for person, one in body.items()
     }
+
+
+class HandedOut:
+    """Whose secret is still the one that the installer wrote into the file of accounts."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._chosen: set[str] = set()  # who has chosen one never has a handed out one again
+
+    def __call__(self, person: str) -> bool:
+        """Tell whether a person still has the installer's secret; read once from the ledger."""
+        if person in self._chosen:
+            return False
+        changes = [
+            entry.data["origin"]
+            for entry in self._ledger.stream(f"person/{person}")
+            if entry.type == "person.secret-changed"
+        ]
+        if changes[-1:] == ["installer"]:
+            return True
+        self._chosen.add(person)
+        return False
 
 
 def accounts_of(pack: PlantPack, path: Path) -> Accounts:

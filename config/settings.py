@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config.targets import SettingFaulty, database_url, host_name, web_address
+from config.targets import SettingFaulty, database_url, host_name, is_this_host, web_address
 
 PREFIX = "BATCHWRIGHT_"
 
@@ -21,7 +21,8 @@ class Settings(BaseSettings):
     passkeys are bound to its host name for ever.
     `hosts` lists further names, by commas, by which browsers may call the server.
     `oidc_issuer` with its client id and secret lets people sign in by a provider as well.
-    `tls_cert` and `tls_key` name the files with which the server itself speaks TLS.
+    `tls_cert` and `tls_key` name the files with which the server itself speaks TLS. Without them
+    it serves its own machine alone, unless `plain_http` says that the network is nobody else's.
     `tsa_url` names a time-stamp authority (RFC 3161) and `tsa_certificates` the PEM file that its
     certificate leads to; checkpoints are stamped every `tsa_hours`, or `tsa_entries` if sooner.
     """
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     hosts: str = ""
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    plain_http: bool = False
     erp_address: str | None = None
     erp_secret: SecretStr | None = None
     erp_receipt_secret: SecretStr | None = None
@@ -99,9 +101,16 @@ class Settings(BaseSettings):
         """The files of certificate and key, None where TLS ends elsewhere or nowhere.
 
         Raises:
-            SettingFaulty: only one of the two is named, or a file is not there.
+            SettingFaulty: only one of the two is named, or a file is not there; or neither, and
+                the network would be served in plain HTTP.
         """
         if self.tls_cert is None and self.tls_key is None:
+            if not self.plain_http and not is_this_host(self.host):
+                raise SettingFaulty(
+                    f"{PREFIX}HOST", "would send secrets over the network in plain HTTP",
+                    f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY, or {PREFIX}PLAIN_HTTP=yes where nobody"
+                    " else is on that network",
+                )  # fmt: skip
             return None
         for name, path in (("TLS_CERT", self.tls_cert), ("TLS_KEY", self.tls_key)):
             if path is None or not path.is_file():

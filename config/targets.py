@@ -13,7 +13,7 @@ from core.errors import MesError
 from core.fact import Site
 
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-ENCRYPTED = ("require", "verify-ca", "verify-full")
+CHECKED = ("verify-ca", "verify-full")  # `require` encrypts for whoever answers
 
 
 class SettingFaulty(MesError):
@@ -77,10 +77,10 @@ def host_name(setting: str, name: str) -> None:
 
 
 def database_url(setting: str, url: str) -> str:
-    """Return a database URL that crosses the network over TLS only.
+    """Return a database URL that crosses the network over TLS only, to a known other side.
 
     Raises:
-        SettingFaulty: another host without `sslmode` require, verify-ca or verify-full, or a
+        SettingFaulty: another host without `sslmode` verify-ca or verify-full, or a
             scheme that is neither PostgreSQL nor SQLite.
     """
     try:
@@ -96,9 +96,9 @@ def database_url(setting: str, url: str) -> str:
     hosts = [*query.get("host", [host or ""]), *query.get("hostaddr", [])]
     names = [name for one in hosts for name in one.split(",")]
     mode = query.get("sslmode", ["prefer"])[-1]
-    if mode not in ENCRYPTED and not all(is_this_host(name) for name in names):
-        what = f"reaches another host with sslmode {mode}, which may send records in plain text"
-        raise SettingFaulty(setting, what, f"sslmode={' or '.join(ENCRYPTED)}")
+    if mode not in CHECKED and not all(is_this_host(name) for name in names):
+        what = f"reaches another host with sslmode {mode}, which asks nobody for a certificate"
+        raise SettingFaulty(setting, what, f"sslmode={' or '.join(CHECKED)} and sslrootcert")
     return url
 
 

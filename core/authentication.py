@@ -208,9 +208,13 @@ class Authentication:
         now: Callable[[], datetime],
         steady: Callable[[], datetime],
     ) -> None:
-        """`now` dates what is recorded; pauses run by `steady`, a clock that nobody sets."""
+        """`now` dates what is recorded; pauses run by `steady`, a clock that nobody sets.
+
+        `is_handed_out` may be set later: whose secret is one that somebody else has seen.
+        """
         self._nouns, self._secrets, self._record = nouns, secrets, record
         self._plant, self._now = plant, now
+        self.is_handed_out: Callable[[str], bool] = lambda _: False
         self._people = Pauses(person_pause, steady, forgiven=LONGEST_PAUSE * 2)
         self._places = Pauses(place_pause, steady, forgiven=FORGIVEN)
 
@@ -274,7 +278,7 @@ class Authentication:
             raise DoesNotFit
         self._people.passed(name)
         if purpose != CHANGING:
-            self._check_age(person)
+            self._check_stands(person)
         if person.failures and purpose == SIGNING:
             again = RecordAuthentication(person=person.person, purpose=purpose)
             self._record(again, SECURITY, station)
@@ -291,12 +295,15 @@ class Authentication:
         if place is not None:
             self._places.failed(place)
 
-    def _check_age(self, person: Person) -> None:
+    def _check_stands(self, person: Person) -> None:
+        """Refuse a secret that others know, or that is too old."""
         at = self._now()
         if person.enrolment_ends_at is not None:
             if at >= person.enrolment_ends_at:
                 raise EnrolmentEnded(person)
             raise MustChangeSecret(person, "this code was given by an administrator")
+        if self.is_handed_out(person.person):
+            raise MustChangeSecret(person, "this secret was handed out by the installer")
         since = person.secret_set_at or person.registered_at
         end = ends_at(since, self.policy)
         if end is not None and at >= end:

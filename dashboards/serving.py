@@ -5,11 +5,12 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-from config.accounts import accounts_of
+from config.accounts import HandedOut, accounts_of
 from config.actions import missing_text
 from config.adapters.setting import ErpSetting
 from config.adapters.webhook import WebhookSetting
@@ -20,6 +21,7 @@ from config.settings import PREFIX, Settings
 from config.targets import SettingFaulty, is_this_host, passkey_site
 from core.authority import PlantRules
 from core.erp_key import Direction
+from core.execution import Execution
 from core.vault import ERP_RECEIVE, ERP_SEND, ERP_TOKEN, OIDC, Vault
 from dashboards import logs
 from dashboards.boundary import ErpLink
@@ -109,6 +111,15 @@ def _free_port(host: str) -> int:
         return int(probe.getsockname()[1])
 
 
+def put_to_work(execution: Execution, pack: PlantPack, accounts: Path) -> None:
+    """Give a plant its pack; from then on the installer's secrets open only the choice of others.
+
+    The pack itself is signed with them, so it comes first.
+    """
+    Seeder(execution, pack, accounts_of(pack, accounts)).run()
+    execution.authentication.is_handed_out = HandedOut(execution.ledger)
+
+
 def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
     """Open the plant, put its pack to work where that is not done yet, and serve it."""
     logs.to_stderr()
@@ -120,7 +131,7 @@ def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
         execution = open_execution(data, pack.id, database=settings.store)
         execution.start()
         stack.callback(execution.close)
-        Seeder(execution, pack, accounts_of(pack, settings.accounts)).run()
+        put_to_work(execution, pack, settings.accounts)
         rules = execution.nouns.get(PlantRules, pack.id)
         if rules is not None and (missing := missing_text(rules, pack)):
             say(missing)

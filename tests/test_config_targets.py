@@ -71,7 +71,6 @@ def test_further_host_names_are_names_alone() -> None:
         "postgresql+psycopg://bw:hunter2@127.0.0.1/plant",
         "postgresql+psycopg://bw@localhost/plant?sslmode=disable",
         "postgresql+psycopg://bw@/plant?host=/run/postgresql",
-        "postgresql+psycopg://bw:hunter2@db.example/plant?sslmode=require",
         "postgresql+psycopg://bw:hunter2@db.example/plant?sslmode=verify-ca",
         "postgresql+psycopg://bw:hunter2@db.example/plant?sslmode=verify-full",
         "postgresql://bw@/plant?host=db1.example,db2.example&sslmode=verify-full",
@@ -89,6 +88,7 @@ def test_a_database_is_on_this_host_or_reached_over_tls(url: str) -> None:
         "postgresql+psycopg://bw:hunter2@db.example/plant?sslmode=disable",
         "postgresql+psycopg://bw:hunter2@db.example/plant?sslmode=allow",
         "postgresql+psycopg://bw:hunter2@db.example/plant?sslmode=prefer",
+        "postgresql+psycopg://bw:hunter2@db.example/plant?sslmode=require",
         "postgresql+psycopg://bw:hunter2@db.example/plant?sslmode=require&sslmode=disable",
         "postgresql+psycopg://bw:hunter2@/plant?host=127.0.0.1,db.example",
         "postgresql+psycopg://bw:hunter2@localhost/plant?host=db.example",
@@ -96,7 +96,7 @@ def test_a_database_is_on_this_host_or_reached_over_tls(url: str) -> None:
         "mysql://bw:hunter2@127.0.0.1/plant",
     ],
 )
-def test_a_database_that_may_be_reached_in_plain_text_is_refused(url: str) -> None:
+def test_a_database_that_may_be_reached_in_plain_text_or_is_not_known_is_refused(url: str) -> None:
     with pytest.raises(SettingFaulty, match=r"^BATCHWRIGHT_STORE: ") as refusal:
         Settings(store=url)
     assert "hunter2" not in str(refusal.value)
@@ -106,9 +106,9 @@ def test_the_refusal_says_what_to_set() -> None:
     with pytest.raises(SettingFaulty) as refusal:
         Settings(store="postgresql+psycopg://bw@db.example/plant")
     assert str(refusal.value) == (
-        "BATCHWRIGHT_STORE: reaches another host with sslmode prefer, which may send records in"
-        " plain text, expected sslmode=require or verify-ca or verify-full. Set it, then start"
-        " again."
+        "BATCHWRIGHT_STORE: reaches another host with sslmode prefer, which asks nobody for a"
+        " certificate, expected sslmode=verify-ca or verify-full and sslrootcert. Set it, then"
+        " start again."
     )
 
 
@@ -125,6 +125,33 @@ def test_tls_needs_both_its_files(named: set[str], tmp_path: Path) -> None:
         _ = Settings(**dict.fromkeys(named, there if len(named) == 1 else tmp_path / "none")).tls
     assert Settings(tls_cert=there, tls_key=there).tls == (there, there)
     assert Settings().tls is None
+
+
+@pytest.mark.requirement("H7")
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "mes.plant.example", "10.1.2.3"])
+def test_plain_http_to_the_network_is_refused_unless_it_is_meant(host: str) -> None:
+    with pytest.raises(SettingFaulty) as refusal:
+        _ = Settings(host=host).tls
+    assert str(refusal.value) == (
+        "BATCHWRIGHT_HOST: would send secrets over the network in plain HTTP, expected"
+        " BATCHWRIGHT_TLS_CERT and BATCHWRIGHT_TLS_KEY, or BATCHWRIGHT_PLAIN_HTTP=yes where nobody"
+        " else is on that network. Set it, then start again."
+    )
+    assert Settings(host=host, plain_http=True).tls is None
+    for here in ("127.0.0.1", "::1", "localhost"):
+        assert Settings(host=here).tls is None
+
+
+@pytest.mark.requirement("H7")
+def test_no_client_of_the_server_skips_the_certificate_of_the_other_side() -> None:
+    skipped = []
+    for folder in ("core", "config", "capture", "erp", "analytics", "dashboards"):
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text("utf-8")
+            for word in ("verify=False", "CERT_NONE", "check_hostname = False", "_unverified_"):
+                if word in text:
+                    skipped.append(f"{path.relative_to(ROOT)}: {word}")
+    assert skipped == []
 
 
 @pytest.mark.requirement("K3")

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from core.access import ConfirmEnrolment, IssueEnrolment, RevokeBadge
+from core.authentication import SIGNING, MustChangeSecret
 from core.client import CLIENT, Client
 from core.people import Person, RecordFailedAuthentication, RetirePerson
+from dashboards.serving import put_to_work
 from tests.accounts_plant import AccountsPlant, accounts_plant, seed_folder, ticket_of
+from tests.hands import PACK
 from tests.patience import eventually
 
 CHOSEN = "nine quiet lamps by the door"
@@ -121,6 +124,26 @@ def test_open_session_cannot_end_a_row_of_failures_over_rest(plant: AccountsPlan
             assert (answer.status_code, answer.json()["rule"]) == (403, "SessionSaidByClient")
         assert plant.execution.nouns.get(Person, "quinn").failures == 3
     assert plant.entries(of="person.signed-out") == []
+
+
+@pytest.mark.requirement("H7")
+def test_secret_of_the_installer_opens_only_the_choice_of_another(
+    plant: AccountsPlant, folder: Path
+) -> None:
+    put_to_work(plant.execution, PACK, folder / "accounts.json")
+    given, own = plant.accounts["dora"].secret, "seven slow ferries at noon"
+    with pytest.raises(MustChangeSecret, match="handed out by the installer"):
+        plant.execution.authenticate("dora", given, station=None, purpose=SIGNING)
+    with plant.client() as dora:
+        asked = plant.sign_in(dora, "dora", given)
+        assert (asked.status_code, "handed out by the installer" in asked.text) == (200, True)
+        assert dora.get("/help").status_code == 401
+        mine = {"ticket": ticket_of(asked), "secret": own, "again": own}
+        assert dora.post("/login/secret", data=mine).status_code == 303
+        assert dora.get("/help").status_code == 200
+    with plant.client() as dora:
+        assert plant.sign_in(dora, "dora", own).status_code == 303
+    assert plant.execution.authenticate("dora", own, station=None, purpose=SIGNING)
 
 
 @pytest.mark.requirement("H7")
