@@ -52,7 +52,8 @@ def render(text: str) -> Markup:
         if token.type == "heading_open":
             token.attrSet("id", anchor_of(words.content))
     body = _markdown.renderer.render(tokens, _markdown.options, {})
-    # A table wider than the page is moved sideways by itself, by the keyboard too.
+    # What is wider than the page is moved sideways by itself, by the keyboard too.
+    body = body.replace("<pre>", '<pre tabindex="0">')
     body = body.replace("<table>", '<div class="scroll" tabindex="0" role="group"><table>')
     body = body.replace("</table>", "</table></div>")
     body = re.sub(r'href="(?!/|#|https?:)([a-z0-9-]+)\.md(#[^"]*)?"', r'href="/help/\1\2"', body)

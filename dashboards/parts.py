@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from dashboards.palette import State
 
+LONG = 60  # signs; a longer fact takes two places
 PARTS_CSS = (Path(__file__).parent / "assets" / "parts.css").read_text("utf-8")
 
 # Each state has its own shape, drawn: a font may lack the sign.
@@ -111,10 +112,16 @@ def facts(
     """Return a list of facts, one label and value each."""
     pairs = rows.items() if isinstance(rows, Mapping) else rows
     body = Markup("").join(
-        Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(label, safe(value))
+        Markup("<div{}><dt>{}</dt><dd>{}</dd></div>").format(_breadth(value), label, safe(value))
         for label, value in pairs
     )
     return Markup('<dl class="facts{}">{}</dl>').format(" wide" if wide else "", body)
+
+
+def _breadth(value: object) -> Markup:
+    """Return what gives a long value, such as a hash or a sentence, more room than a name."""
+    is_long = len(Markup(safe(value)).striptags()) > LONG  # noqa: S704  (measured, not shown)
+    return Markup(' class="long"') if is_long else Markup("")
 
 
 def card(

@@ -46,6 +46,8 @@ def _material(colours: palette.Palette) -> dict[str, Any]:
             "text": {"primary": colours.text, "secondary": colours.muted},
             "background": {"default": colours.page, "paper": colours.surface},
             "divider": colours.line,
+            # How much darker a button is under the pointer: its words must stay readable.
+            "tonalOffset": 0.2 if colours is palette.LIGHT else 0.08,
         },
         "typography": {"fontFamily": FONT, "fontSize": 15, "button": {"textTransform": "none"}},
         "shape": {"borderRadius": 6},

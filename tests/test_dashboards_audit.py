@@ -341,7 +341,7 @@ def test_the_check_names_a_place_that_confirmed_something_else(
 def test_search_open_and_verify_in_a_browser(
     plant: LivingPlant, open_screen: Callable[..., Screen]
 ) -> None:
-    screen = plant.screen(open_screen, "quinn")
+    screen = plant.screen(open_screen, "quinn", dark=True)
     page = screen.go("/audit")
     expect(page.get_by_test_id("exposed")).to_contain_text("entries")
     order = plant.opened()
@@ -358,8 +358,12 @@ def test_search_open_and_verify_in_a_browser(
     assert "type=weighing.weight-recorded" in page.url
     page.get_by_text("Canonical body").click()
     expect(page.get_by_test_id("body")).to_contain_text('"type":"weighing.weight-recorded"')
-    page.get_by_role("button", name="Verify the whole ledger").click()
+    verify = page.get_by_role("button", name="Verify the whole ledger")
+    verify.press("Enter")
     expect(page.get_by_test_id("verdict")).to_contain_text("It holds.")
+    expect(verify).to_be_focused()
+    verify.hover()  # a button under the pointer has a colour of its own
+    assert grave_findings(page) == []
     root = plant.execution.ledger.root(plant.execution.ledger.checkpoint().size).hex()  # type: ignore[union-attr]
     expect(page.get_by_test_id("verdict")).to_contain_text(root)
 

@@ -16,7 +16,7 @@ import pytest
 
 from core.batch.bundle import batch_streams
 from core.batch.correct import CorrectValue
-from core.batch.reopen import AddComment, ReleaseAmendment, ReopenBatch
+from core.batch.reopen import AddComment, AmendValue, ReleaseAmendment, ReopenBatch
 from core.batch_record.model import BatchRecord, facts_of, record_json
 from core.batch_record.read import read_record
 from core.capa import LinkCapa, ReportCapa
@@ -31,6 +31,7 @@ from dashboards.record.layout import layout
 from dashboards.record.routes import print_copy
 from dashboards.record.signs import visible
 from dashboards.record.typeset import Copy, local, pdf
+from dashboards.review import full_record
 from dashboards.review.full_record import records_of
 from tests.floor import KEY, Floor
 from tests.hands import AT
@@ -150,6 +151,35 @@ def test_closed_revision_stays_byte_for_byte_after_an_amendment(floor: Floor) ->
     assert [one.actor for one in ledger.stream(f"record/{batch}")] == [ARCHIVE.person] * 2
 
 
+@pytest.mark.requirement("I4", "C4")
+def test_value_that_an_amendment_changed_is_struck_where_it_was_recorded(floor: Floor) -> None:
+    batch = deviated(floor)
+    ledger = floor.execution.ledger
+    close_revisions(floor.execution, batch)
+    assert "Closed.</strong>" in full_record.record(ledger, batch, ZONE)
+    [made] = record_of(floor, batch).yields
+    old = made.actual.text
+    reopen(floor, batch)
+    amendment = f"{batch}.1"
+    change = AmendValue(
+        amendment=amendment, step=made.step, values={"quantity": Decimal("59.1")}, why="Misread.",
+    )  # fmt: skip
+    floor.act(change, "quinn", station="office")
+    record = record_of(floor, batch)
+    check_same(record)
+    new = record.amendments[0].corrections[0].new.text
+    page = page_of(record)
+    assert (
+        f'<del class="old">{old}</del><br><b>{new}</b><br>'
+        f'<span class="muted">by amendment {amendment}, open</span>'
+    ) in page
+    assert f"Amendment {amendment}, open: quantity at step {made.step} is {new}, was {old}." in page
+    assert page.count("as first recorded") == 1
+    above = full_record.record(ledger, batch, ZONE)
+    assert "Closed, then reopened." in above
+    assert f"has amendment {amendment} in it, which is open." in above
+
+
 @pytest.mark.requirement("G4", "I1")
 def test_action_of_the_quality_system_stands_beside_its_deviation_everywhere(floor: Floor) -> None:
     batch = deviated(floor)
@@ -210,11 +240,15 @@ def seal(
     floor.act(command, ARCHIVE.person, station=None)
 
 
-def amend(floor: Floor, batch: str) -> None:
+def reopen(floor: Floor, batch: str) -> None:
     head = floor.seen(f"batch/{batch}")
     floor.sign(
         ReopenBatch(batch=batch, why="A late finding.", seen=head), "quinn", station="office"
     )
+
+
+def amend(floor: Floor, batch: str) -> None:
+    reopen(floor, batch)
     name = f"{batch}.1"
     floor.act(AddComment(amendment=name, text="Seen."), "quinn", station="office")
     seen = floor.seen(f"amendment/{name}")

@@ -24,7 +24,7 @@ from dashboards.review.strip import block
 from dashboards.session import Viewer
 from dashboards.theme import Frame, frame
 
-PAGE = 100
+PAGE, VERIFY = 100, "Verify the whole ledger"
 FIELDS = ("actor", "stream", "type", "text", "start", "end")
 # name: label, example, width
 LABELS = {
@@ -87,7 +87,7 @@ class AuditPage:
         self._exposure, self._result, self._found = pane(), pane(), pane()
         self._opened, self._news = pane(), pane()
         self._verify = pu.Button(
-            label="Verify the whole ledger", color="primary", on_click=self._on_verify,
+            label=VERIFY, color="primary", on_click=self._on_verify,
             margin=(0, 10, 12, 10), width=260, height=48,
         )  # fmt: skip
         self._fields = {
@@ -141,7 +141,7 @@ class AuditPage:
     def _results(self, found: Found, before: int) -> Markup:
         count = len(found.entries)
         newest = found.entries[0].seq if found.entries else 0
-        caption = f"{count} {'entry' if count == 1 else 'entries'}, the newest first"
+        caption = f"{entries(count)}, the newest first"
         kept = self._kept()
         here = urlencode(kept | ({"before": str(before)} if before else {}))
         own = int(self._query["entry"]) if self._query["entry"].isdigit() else 0
@@ -182,7 +182,8 @@ class AuditPage:
         """Check the whole ledger in a thread, and show how far it is."""
         if self._busy:
             return
-        self._busy = self._verify.disabled = True
+        self._busy = True  # a second press does nothing; what is disabled would drop the focus
+        self._verify.label = "Verifying …"
         far = [0, max(self._execution.ledger.size(), 1)]
 
         def told(done: int, whole: int) -> None:
@@ -195,20 +196,28 @@ class AuditPage:
                 await asyncio.wait({task}, timeout=0.25)
             self._result.object = parts.markup(verdict(task.result(), self._plant.zone))
         finally:
-            self._busy = self._verify.disabled = False
+            self._busy, self._verify.label = False, VERIFY
             self.grew()
 
     def _checked(self, told: Callable[[int, int], None]) -> Verdict:
         return checks.verify(self._execution, told, stampers=self._plant.stampers)
 
 
+def entries(count: int) -> str:
+    """Return a number of entries in words.
+
+    >>> entries(1), entries(0)
+    ('1 entry', '0 entries')
+    """
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
 def since_listed(came: int, kept: Mapping[str, str]) -> Markup:
     """Return how many entries were written since the list was made, and the way to a new list."""
-    what = "1 entry came" if came == 1 else f"{came} entries came"
     again = parts.link("List again", "/audit" + (f"?{urlencode(kept)}" if kept else ""))
-    return Markup('<p class="tools" data-testid="came">{} since this list was made. {}</p>').format(
-        what, again
-    )
+    return Markup(
+        '<p class="tools" data-testid="came">{} came since this list was made. {}</p>'
+    ).format(entries(came), again)
 
 
 def progress(done: int, whole: int) -> Markup:
@@ -226,7 +235,7 @@ def verdict(it: Verdict, zone: ZoneInfo) -> Markup:
     state, word = (State.OK, "It holds.") if it.holds else (State.BAD, "It does not hold.")
     told: list[tuple[str, object]] = [
         ("Checked", f"{parts.local_time(it.at, zone)}, in {it.took_s}"),
-        ("Size", f"{it.size} entries"),
+        ("Size", entries(it.size)),
     ]
     if it.root:
         told.append(("Root", Markup('<code class="hash">{}</code>').format(it.root)))
@@ -243,15 +252,16 @@ def exposure(it: Exposure, zone: ZoneInfo) -> Markup:
     else:
         outside = (
             f"{age(it.anchored_at, newest)} ago",
-            f"{it.place} confirmed {it.anchored} entries, {parts.local_time(it.anchored_at, zone)}",
+            f"{it.place} confirmed {entries(it.anchored)},"
+            f" {parts.local_time(it.anchored_at, zone)}",
         )
     exposed = it.entries
     since = f"the oldest for {_seconds(it.since, newest)}" if exposed and it.since else "all are"
-    copies = f"newest at {it.newest_copy} entries" if it.copies else "none kept"
+    copies = f"newest at {entries(it.newest_copy)}" if it.copies else "none kept"
     exposed_by = State.NEAR if exposed else State.OK
     blocks = (
         block("Entries in the ledger", str(it.size), "without gaps, in commit order"),
-        block("Without an outside anchor", f"{exposed} entries", since, state=exposed_by,
+        block("Without an outside anchor", entries(exposed), since, state=exposed_by,
               id="exposed"),
         block("Last outside anchor", outside[0], outside[1]),
         block("Copies beside the database", str(it.copies), copies),
@@ -259,10 +269,10 @@ def exposure(it: Exposure, zone: ZoneInfo) -> Markup:
     note = Markup("")
     if it.checkpoint is not None:
         note = Markup(
-            "<details><summary>Newest checkpoint: {} entries, as signed</summary>"
+            "<details><summary>Newest checkpoint: {}, as signed</summary>"
             '<pre tabindex="0" role="region" aria-label="Newest checkpoint"'
             ' data-testid="checkpoint">{}</pre></details>'
-        ).format(it.checkpoint.size, it.checkpoint.note)
+        ).format(entries(it.checkpoint.size), it.checkpoint.note)
     strip = Markup('<div class="strip">{}</div>').format(Markup("").join(blocks))
     return Markup("").join((strip, _held(it, zone), note))
 
@@ -273,8 +283,8 @@ def _held(it: Exposure, zone: ZoneInfo) -> Markup:
         (
             one.kind,
             one.place,
-            f"{one.size} entries",
-            f"{it.size - one.size} entries",
+            entries(one.size),
+            entries(it.size - one.size),
             parts.local_time(one.at, zone),
         )
         for one in it.held

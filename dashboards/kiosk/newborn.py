@@ -51,7 +51,7 @@ def screen(desk: Desk, seen: StepLook) -> Screen:
     told = draw.piece()
     supplier = pu.TextInput(
         label="Supplier, as on the label", max_length=200, sx=KIOSK_INPUT,
-        sizing_mode="stretch_width",
+        sizing_mode="stretch_width", margin=(18, 0, 0, 0),
     )  # fmt: skip
 
     def show() -> None:

@@ -4,7 +4,7 @@ A layout is plain values. The page draws it as HTML, the print as PDF; neither a
 one out or words it again, so the two cannot differ. `record.json` holds the same facts as values.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from core.batch_record.model import BatchRecord, facts_of
@@ -30,11 +30,12 @@ from dashboards.record.steps import corrections, step
 def layout(record: BatchRecord, time: Callable[[datetime], str]) -> tuple[Section, ...]:
     """Return the record's sections, with every instant written by `time`."""
     it: Facts = mapped(facts_of(record, time), visible)
+    amended = _amended(it["amendments"])
     return (
         Section("Batch", (_header(it["header"]),)),
         Section("Materials", _materials(it["materials"])),
-        Section("Steps", tuple(step(one) for one in it["steps"])),
-        Section("Yield and labels", _yields(it)),
+        Section("Steps", tuple(step(one, amended.get(one["step"], ())) for one in it["steps"])),
+        Section("Yield and labels", _yields(it, amended)),
         Section("Exceptions", _cards(it["exceptions"], _exception, "None: every rule held.")),
         Section("Deviations", _cards(it["deviations"], _deviation, "None.")),
         Section("Amendments", _cards(it["amendments"], _amendment, "None: nothing was changed"
@@ -91,7 +92,17 @@ def _materials(found: Sequence[Facts]) -> tuple[Block, ...]:
     return (Table(title="Lots used", head=head, rows=rows, widths=widths, right=(6,)),)
 
 
-def _yields(it: Facts) -> tuple[Block, ...]:
+def _amended(found: Sequence[Facts]) -> dict[str, list[Facts]]:
+    """Return by step what amendments changed, in their order."""
+    changed: dict[str, list[Facts]] = {}
+    for it in found:
+        for one in it["corrections"]:
+            by = {"amendment": it["amendment"], "state": it["state"]}
+            changed.setdefault(one["step"], []).append({**one, **by})
+    return changed
+
+
+def _yields(it: Facts, amended: Mapping[str, Sequence[Facts]]) -> tuple[Block, ...]:
     made = [
         Note(
             f"Yield at step {one['step']}: {one['actual']['text']} of"
@@ -106,7 +117,17 @@ def _yields(it: Facts) -> tuple[Block, ...]:
         )
         for one in it["labels"]
     ] or [Note("No labels were reconciled.", "muted")]
-    return (*made, *counted)
+    steps = {one["step"] for one in (*it["yields"], *it["labels"])}
+    later = [
+        Note(
+            f"Amendment {one['amendment']}, {one['state']}: {spoken(one['what'])} at step {name}"
+            f" is {one['new']['text']}, was {one['old']['text']}."
+        )
+        for name, found in amended.items()
+        if name in steps
+        for one in found
+    ]
+    return (*made, *counted, *later)
 
 
 def _cards(found: Iterable[Facts], draw: Callable[[Facts], Card], empty: str) -> tuple[Block, ...]:
@@ -168,7 +189,7 @@ def _amendment(it: Facts) -> Card:
         *((f"Comment{' at step ' + one['step'] if one['step'] else ''}",
            lines((one["text"], ""), (deed(one["said"]), "muted"))) for one in it["comments"]),
     )  # fmt: skip
-    table = (corrections(it["corrections"]),) if it["corrections"] else ()
+    table = (corrections(it["corrections"], names_step=True),) if it["corrections"] else ()
     return Card(
         title=f"Amendment {it['amendment']}, revision {it['number'] + 1}",
         blocks=(facts, *table),

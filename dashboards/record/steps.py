@@ -19,7 +19,8 @@ from dashboards.record.blocks import (
 )
 
 
-def step(it: Facts) -> Card:
+def step(it: Facts, amended: Sequence[Facts] = ()) -> Card:
+    """Return a step; `amended` holds what amendments changed in it after the decision."""
     late = it["late"]
     rows: list[tuple[str, object]] = [
         ("Phase, kind", f"{it['phase']}, {spoken(it['kind'])}"),
@@ -28,8 +29,10 @@ def step(it: Facts) -> Card:
         *([("Material", it["material"])] if it["material"] else []),
         *([("Asked by QA", it["asked"])] if it["asked"] else []),
         *([("Net in total", cell(it["net"]["text"], "strong"))] if it["net"] else []),
-        *((spoken(name).capitalize(), _value(it, name, one)) for name, one in it["values"].items()),
-        *([("Limits, both ends good", limits(it["limits"]))] if it["limits"] else []),
+        *((spoken(name).capitalize(), _value(it, name, one, amended))
+          for name, one in it["values"].items()),
+        *([("Limits, both ends good", limits(it["limits"]) + (", as first recorded" if amended
+                                                              else ""))] if it["limits"] else []),
         ("Done by", deed(it["performed"])),
         *([("LATE ENTRY", cell(f"happened {late['happened_at']}, recorded {late['recorded_at']}",
                                "strong"))] if late else []),
@@ -53,10 +56,13 @@ def step(it: Facts) -> Card:
     )
 
 
-def _value(it: Facts, name: str, value: Facts) -> Cell:
+def _value(it: Facts, name: str, value: Facts, amended: Sequence[Facts]) -> Cell:
     """Return a value with what it was before, struck through, the oldest first."""
-    old = [(one["old"]["text"], "struck") for one in it["corrections"] if one["what"] == name]
-    return lines(*old, (value["text"], "strong"))
+    old = [one["old"]["text"] for one in it["corrections"] if one["what"] == name]
+    later = [one for one in amended if one["what"] == name]
+    *before, now = [*old, value["text"], *(one["new"]["text"] for one in later)]
+    by = [(f"by amendment {one['amendment']}, {one['state']}", "muted") for one in later[-1:]]
+    return lines(*((text, "struck") for text in before), (now, "strong"), *by)
 
 
 def _weighings(it: Facts) -> Table:
@@ -85,10 +91,10 @@ def _weighing(one: Facts) -> tuple[Cell, ...]:
     )
 
 
-def corrections(found: Sequence[Facts]) -> Table:
+def corrections(found: Sequence[Facts], *, names_step: bool = False) -> Table:
     rows = tuple(
         (
-            cell(spoken(one["what"])),
+            cell(spoken(one["what"]) + (f", step {one['step']}" if names_step else "")),
             cell(one["old"]["text"], "struck"),
             cell(one["new"]["text"], "strong"),
             lines((one["why"], ""), (deed(one["corrected"]), "muted")),

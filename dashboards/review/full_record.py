@@ -108,4 +108,8 @@ def _closed(it: BatchRecord) -> Markup:
         'Revision {} of this record is closed for ever. SHA-256 of its JSON: <code class="hash">{}'
         "</code>"
     ).format(last.revision, last.content_sha256)
-    return parts.notice(State.OK, "Closed.", text)
+    open_ = [one.amendment for one in it.amendments if one.decided is None]
+    if not open_:
+        return parts.notice(State.OK, "Closed.", text)
+    now = Markup(" What is shown here has amendment {} in it, which is open.").format(open_[-1])
+    return parts.notice(State.NEAR, "Closed, then reopened.", text + now)
