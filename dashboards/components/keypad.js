@@ -14,7 +14,7 @@ export function render({ model }) {
     button:active { background: var(--bw-raised); } button:disabled { opacity: .5; cursor: default; }
     button:focus-visible { outline: 3px solid var(--bw-primary); outline-offset: 2px; }
     .back, .ok { grid-column: 4; grid-row: span 2; } .back { grid-row: 2 / 4; } .ok { grid-row: 4 / 6; background: var(--bw-primary); color: var(--bw-on-primary); border-color: var(--bw-primary); font-size: 24px; }
-    @media (max-height: 820px) { input { min-height: 64px; } button { min-height: 72px; } }`;
+    @media (max-height: 820px) { label { margin-bottom: 0; } button { min-height: 72px; } }`;
   const pad = document.createElement('div'); pad.className = 'pad'; pad.setAttribute('role', 'group'); pad.setAttribute('data-testid', 'keypad');
   const show = document.createElement('div'); show.className = 'show';
   const lab = document.createElement('label'), field = document.createElement('div'), inp = document.createElement('input'), unit = document.createElement('span');
