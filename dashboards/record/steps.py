@@ -60,9 +60,9 @@ def _value(it: Facts, name: str, value: Facts, amended: Sequence[Facts]) -> Cell
     """Return a value with what it was before, struck through, the oldest first."""
     old = [one["old"]["text"] for one in it["corrections"] if one["what"] == name]
     later = [one for one in amended if one["what"] == name]
-    *before, now = [*old, value["text"], *(one["new"]["text"] for one in later)]
+    texts: list[str] = [*old, value["text"], *(one["new"]["text"] for one in later)]
     by = [(f"by amendment {one['amendment']}, {one['state']}", "muted") for one in later[-1:]]
-    return lines(*((text, "struck") for text in before), (now, "strong"), *by)
+    return lines(*((text, "struck") for text in texts[:-1]), (texts[-1], "strong"), *by)
 
 
 def _weighings(it: Facts) -> Table:
