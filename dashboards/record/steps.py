@@ -29,7 +29,7 @@ def step(it: Facts, amended: Sequence[Facts] = ()) -> Card:
         *([("Material", it["material"])] if it["material"] else []),
         *([("Asked by QA", it["asked"])] if it["asked"] else []),
         *([("Net in total", cell(it["net"]["text"], "strong"))] if it["net"] else []),
-        *((spoken(name).capitalize(), _value(it, name, one, amended))
+        *((spoken(name).capitalize(), _value(it, name, one, amended=amended))
           for name, one in it["values"].items()),
         *([("Limits, both ends good", limits(it["limits"]) + (", as first recorded" if amended
                                                               else ""))] if it["limits"] else []),
@@ -56,7 +56,7 @@ def step(it: Facts, amended: Sequence[Facts] = ()) -> Card:
     )
 
 
-def _value(it: Facts, name: str, value: Facts, amended: Sequence[Facts]) -> Cell:
+def _value(it: Facts, name: str, value: Facts, *, amended: Sequence[Facts]) -> Cell:
     """Return a value with what it was before, struck through, the oldest first."""
     old = [one["old"]["text"] for one in it["corrections"] if one["what"] == name]
     later = [one for one in amended if one["what"] == name]
