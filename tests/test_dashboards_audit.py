@@ -341,8 +341,7 @@ def test_the_check_names_a_place_that_confirmed_something_else(
 def test_search_open_and_verify_in_a_browser(
     plant: LivingPlant, open_screen: Callable[..., Screen]
 ) -> None:
-    screen = plant.screen(open_screen, "quinn", dark=True)
-    page = screen.go("/audit")
+    page = plant.screen(open_screen, "quinn", dark=True).go("/audit")
     expect(page.get_by_test_id("exposed")).to_contain_text("entries")
     order = plant.opened()
     expect(page.get_by_test_id("came")).to_contain_text("since this list was made")
