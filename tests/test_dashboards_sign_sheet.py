@@ -76,6 +76,13 @@ def test_form_is_signed_by_the_passkey_of_who_filled_it_in(
     page = asked(plant, screen, "s-1")
     expect(page.get_by_test_id("sign-provider")).to_have_count(0)  # Ada has no account there
     expect(page.get_by_test_id("sign-passkey")).to_be_visible()
+    page.set_viewport_size({"width": 640, "height": 400})  # 1280 by 800 at 200 %
+    for field in ("User id or badge", "Secret"):
+        page.get_by_label(field).focus()
+        box = page.get_by_role("button", name="Sign", exact=True).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 400, field
+    page.set_viewport_size({"width": 1280, "height": 900})
     assert grave_findings(page) == []
     page.get_by_test_id("sign-passkey").click()
     expect(page.get_by_text("Recorded.")).to_be_visible()

@@ -181,6 +181,28 @@ def test_signer_chooses_the_meaning_and_writes_the_comment_that_the_gate_asks(
     assert SIGNED == [("B-1", SECRET)]
 
 
+@pytest.mark.requirement("H1")
+def test_period_that_ends_while_the_dialog_is_open_asks_for_both_and_says_why(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BenchAct, "is_in_period", True)
+    monkeypatch.setattr(BenchAct, "life_s", 2.0)
+    page.get_by_role("button", name="Ask").click()
+    expect(page.get_by_test_id("signature-words")).to_be_visible()
+    expect(page.get_by_test_id("signature-badge")).to_be_hidden()
+    monkeypatch.setattr(BenchAct, "is_in_period", False)  # what is shown has its time
+    expect(page.get_by_test_id("signature-badge")).to_be_focused()
+    refusal = page.get_by_test_id("signature-refusal")
+    expect(refusal).to_contain_text("the first signing of a period needs badge or user id, and")
+    expect(page.get_by_test_id("signature-sign")).to_be_disabled()
+    monkeypatch.setattr(BenchAct, "life_s", 180.0)
+    named(page)
+    page.keyboard.type(SECRET)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert SIGNED == [("B-1", SECRET)]
+
+
 LONG = "Lactose net 10.000 kg from lot L-1, checked against the label of its container. " * 12
 UNCOVERED = """el => { const b = el.getBoundingClientRect(), root = el.getRootNode();
     const seen = y => root.elementFromPoint(b.left + b.width / 2, y) === el;

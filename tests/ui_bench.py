@@ -10,7 +10,12 @@ from core.clock import iso, now
 from core.errors import Unknown
 from core.fact import Command
 from core.manifest import Manifest
-from core.signature import CommentNotAsAsked, MeaningNeeded, RecordMoved
+from core.signature import (
+    CommentNotAsAsked,
+    FirstSigningNeedsBoth,
+    MeaningNeeded,
+    RecordMoved,
+)
 from core.signing import PasskeyAnswer, Preparation
 from core.signing_gates import CommentRule, Gate
 from dashboards import theme
@@ -39,6 +44,7 @@ class BenchAct:
     gate = Gate(comment=CommentRule.NONE)
     is_in_period = False
     is_ready = True
+    life_s = 180.0
     words = "Lactose net 10.000 kg from lot L-1."
 
     def __init__(self, plant: PlantServices) -> None:
@@ -53,7 +59,9 @@ class BenchAct:
         )
 
     def prepare(self, who: str | None, *, meaning: str | None, comment: str) -> Preparation:
-        name = self._plant.accounts.name_of(who or "")
+        if who is None and not self.is_in_period:
+            raise FirstSigningNeedsBoth
+        name = self._plant.accounts.name_of(who or "B-1")
         if name is None:
             raise Unknown("Badge or user id", who or "")
         if len(self.gate.meanings) > 1 and meaning is None:
@@ -69,7 +77,7 @@ class BenchAct:
         )  # fmt: skip
         return Preparation(
             pending=f"p{self._shown}", manifest=manifest, sha256="00" * 32, gate=self.gate,
-            expires_at=now() + timedelta(minutes=3), secret_is_enough=False,
+            expires_at=now() + timedelta(seconds=self.life_s), secret_is_enough=False,
         )  # fmt: skip
 
     def sign(

@@ -180,7 +180,9 @@ class SignatureDialog(JSComponent):
                 continue
             except MeaningNeeded as needed:
                 self._tell(it, named, meanings=list(needed.meanings), refusal=told)
-            except (FirstSigningNeedsBoth, EverySigningNeedsBoth):
+            except FirstSigningNeedsBoth as no:  # the period has ended meanwhile
+                self._tell(it, named, asks=True, refusal=f"{told} {no}".strip())
+            except EverySigningNeedsBoth:
                 self._tell(it, named, asks=True, refusal=told)
             except MesError as no:
                 self._tell(it, named, refusal=f"{told} {no}".strip())
