@@ -1,22 +1,32 @@
 """Secrets that the server must know in clear, kept wrapped: ERP keys, a provider's client secret.
 
-Each is encrypted by Fernet under a master key that lies elsewhere: in the environment, or in a
-file for its owner only. The first master key wraps, all of them open, so that one can take the
-place of another. A backup of the vault without the master key gives nothing away.
+Each is encrypted by AES-256-GCM, bound to its name, under a master key that lies elsewhere: in
+the environment, or in a file for its owner only. The first master key wraps, all of them open, so
+that one can take the place of another. A backup of the vault without the master key gives nothing
+away. What an earlier server wrapped by Fernet is still opened, and wrapped anew by a rotation.
 """
 
 import json
 import os
 import re
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.exceptions import InvalidTag
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from core.errors import Refused
 
 MASTER_VARIABLE = "BATCHWRIGHT_MASTER_KEY"
 OWNER_ONLY = 0o077  # bits that nobody else may have
+SEALED_BY_GCM = "gcm1:"
+PURPOSE = b"batchwright vault, AES-256-GCM"
+NONCE_BYTES = 12
 ERP_SEND, ERP_RECEIVE, ERP_TOKEN = "erp-send", "erp-receive", "erp-token"
 OIDC = "oidc-client-secret"
 KNOWN = (ERP_SEND, ERP_RECEIVE, ERP_TOKEN, OIDC)
@@ -71,6 +81,32 @@ def check_name(name: str) -> None:
         raise UnknownSecret(name)
 
 
+class _MasterKey:
+    """One master key, and what it wraps and opens."""
+
+    def __init__(self, text: bytes) -> None:
+        """Take 32 bytes as URL-safe base64; anything else is a `ValueError`."""
+        self._before = Fernet(text)
+        derived = HKDF(SHA256(), 32, salt=None, info=PURPOSE).derive(urlsafe_b64decode(text))
+        self._cipher = AESGCM(derived)
+
+    def wrap(self, name: str, secret: str) -> str:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        sealed = self._cipher.encrypt(nonce, secret.encode(), name.encode())
+        return SEALED_BY_GCM + urlsafe_b64encode(nonce + sealed).decode()
+
+    def open(self, name: str, token: str) -> str | None:
+        """Return the secret, None where this key or this name does not open it."""
+        try:
+            if not token.startswith(SEALED_BY_GCM):
+                return self._before.decrypt(token).decode()
+            body = urlsafe_b64decode(token.removeprefix(SEALED_BY_GCM))
+            nonce, sealed = body[:NONCE_BYTES], body[NONCE_BYTES:]
+            return self._cipher.decrypt(nonce, sealed, name.encode()).decode()
+        except (InvalidToken, InvalidTag, ValueError):
+            return None
+
+
 class Vault:
     """The wrapped secrets of one data folder; the first one that is kept makes a master key.
 
@@ -85,22 +121,22 @@ class Vault:
         """
         self._path, self._master = keys / "vault.json", keys / "master.key"
         self._given = (os.environ if environ is None else environ).get(MASTER_VARIABLE, "")
-        self._fernet: MultiFernet | None = None
+        self._opened: list[_MasterKey] | None = None
         if self._given or self._master.exists():
             self._open()
 
-    def _open(self) -> MultiFernet:
-        self._fernet = MultiFernet([Fernet(key) for key in self._keys()])
-        return self._fernet
+    def _open(self) -> list[_MasterKey]:
+        self._opened = self._keys()
+        return self._opened
 
-    def _begun(self) -> MultiFernet:
-        """Return what wraps, with a master key that is made where there is none."""
+    def _begun(self) -> list[_MasterKey]:
+        """Return the master keys, the first of which wraps; one is made where there is none."""
         self._master.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self._fernet is None and not self._master.exists():
-            _write(self._master, Fernet.generate_key().decode() + "\n")
-        return self._fernet or self._open()
+        if self._opened is None and not self._master.exists():
+            _write(self._master, _new_key())
+        return self._opened or self._open()
 
-    def _keys(self) -> list[bytes]:
+    def _keys(self) -> list[_MasterKey]:
         if self._given:
             texts, where = self._given.split(","), MASTER_VARIABLE
         else:
@@ -109,12 +145,11 @@ class Vault:
                     str(self._master), "others may read it", "Run: chmod 600 on it."
                 )
             texts, where = self._master.read_text("utf-8").split(), str(self._master)
-        keys = [text.strip().encode() for text in texts if text.strip()]
         try:
-            [Fernet(key) for key in keys]
+            keys = [_MasterKey(text.strip().encode()) for text in texts if text.strip()]
         except ValueError as fault:
             raise MasterKeyUnfit(
-                where, "is no Fernet key", "Give 32 random bytes as URL-safe base64."
+                where, "is no master key", "Give 32 random bytes as URL-safe base64."
             ) from fault
         if not keys:
             raise MasterKeyUnfit(where, "is empty", "Restore it, or set the secrets anew.")
@@ -139,16 +174,14 @@ class Vault:
         token = self._wrapped().get(name)
         if token is None:
             return None
-        if self._fernet is None:
-            raise SecretSealed(name)
-        try:
-            return self._fernet.decrypt(token).decode()
-        except InvalidToken as fault:
-            raise SecretSealed(name) from fault
+        for key in self._opened or ():
+            if (secret := key.open(name, token)) is not None:
+                return secret
+        raise SecretSealed(name)
 
     def put(self, name: str, secret: str) -> None:
         """Keep a secret in the place of the one before."""
-        wrapped = self._wrapped() | {name: self._begun().encrypt(secret.encode()).decode()}
+        wrapped = self._wrapped() | {name: self._begun()[0].wrap(name, secret)}
         _write(self._path, json.dumps(wrapped, indent=1) + "\n")
 
     def drop(self, name: str) -> None:
@@ -171,19 +204,22 @@ class Vault:
         Raises:
             SecretSealed: no master key here opens one of them; then nothing is changed.
         """
-        for name in self.names():
-            self.get(name)
-        new, opener = "", self._begun()
+        clear = {name: self.get(name) or "" for name in self.names()}
+        new, keys = "", self._begun()
         if not self._given:
-            new = Fernet.generate_key().decode() + "\n"
+            new = _new_key()
             _write(self._master, new + self._master.read_text("utf-8"))
-            opener = self._open()
-        wrapped = {name: opener.rotate(token).decode() for name, token in self._wrapped().items()}
+            keys = self._open()
+        wrapped = {name: keys[0].wrap(name, secret) for name, secret in clear.items()}
         _write(self._path, json.dumps(wrapped, indent=1) + "\n")
         if new:
             _write(self._master, new)
             self._open()
         return len(wrapped)
+
+
+def _new_key() -> str:
+    return urlsafe_b64encode(secrets.token_bytes(32)).decode() + "\n"
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from bokeh.document import Document
 from fastapi import APIRouter
 
-from dashboards import visit
+from dashboards import answers, visit
 from tests.ui_plant import create_app, plant_of, running, signed_in
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -167,3 +168,19 @@ def test_a_page_that_was_closed_meanwhile_is_not_drawn() -> None:
     page.callbacks.destroy()
     visit.later(page, lambda: drawn.append(2))
     assert drawn == []
+
+
+KEPT = re.compile(
+    r"localStorage\.setItem\((\w+)|sessionStorage|indexedDB|caches\.open|keep\('(\w+)'"
+)
+
+
+@pytest.mark.requirement("H7")
+def test_browser_is_given_colours_and_a_switch_to_keep_and_nothing_else() -> None:
+    """`SWITCH` is whether single keys act on the page of reviews."""
+    found = set()
+    for path in Path(answers.__file__).parent.rglob("*.js"):
+        text = path.read_text("utf-8")
+        found |= {one.group(0) for one in KEPT.finditer(text)}
+        assert text.count("document.cookie") == (2 if path.name == "frame.js" else 0), path.name
+    assert found == {"localStorage.setItem(SWITCH", "keep('mes_scheme'", "keep('mes_theme'"}
