@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import uvicorn
@@ -28,13 +27,13 @@ from erp.drill.network import Network
 from erp.port import Accepted, Outcome
 from erp.trust import trusted
 from tests.erp_peers import posting
-from tests.erp_plant import free_port
+from tests.erp_plant import SITE, free_port
 from tests.erp_simulated import SECRET, USER, SimulatedPeer
 from tests.patience import eventually
 
 LEASE_S = 0.3
 QB_PLANT = QbPlant(
-    zone=ZoneInfo("UTC"),
+    zone=SITE.zone,
     units=Units({"KGM": Unit("Gram", Decimal(1000)), "C62": Unit("Each")}, digits=5),
     poll_s=1,
 )

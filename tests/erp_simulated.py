@@ -14,7 +14,6 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -39,7 +38,7 @@ from erp.simulated import sage_x3 as simulated_x3
 from erp.trust import trusted
 from tests import modelled_peer, netsuite_peer
 from tests.erp_peers import PEER_SEED, Port
-from tests.erp_plant import ROOT, free_port
+from tests.erp_plant import ROOT, SITE, free_port
 
 USER, SECRET = "MES", "a secret of the technical user"
 
@@ -116,7 +115,7 @@ SAP_PLANT: dict[str, Any] = {
     "plant": "P001",
     "components_from": "RM01",
     "goods_to": "FG01",
-    "zone": ZoneInfo("UTC"),
+    "zone": SITE.zone,
     "units": Units({"KGM": Unit("G", Decimal(1000)), "C62": Unit("PC")}, digits=3),
     "longest_s": 0,
 }
@@ -131,7 +130,7 @@ BC_PLANT = BcPlant(
     company=simulated_bc.COMPANY,
     components_from="RM",
     goods_to="FG",
-    zone=ZoneInfo("UTC"),
+    zone=SITE.zone,
     gl_at_once=True,
 )
 
@@ -161,7 +160,7 @@ X3_PLANT = X3Plant(
     pool=simulated_x3.POOL,
     components_from="RM",
     goods_to="FG",
-    zone=ZoneInfo("UTC"),
+    zone=SITE.zone,
     gl_at_once=True,
 )
 
@@ -172,7 +171,7 @@ def x3(peer: SimulatedPeer, address: str, secret: str) -> Port:
 
 DYNAMICS_PLANT = DynamicsPlant(
     company=simulated_dynamics.COMPANY,
-    zone=ZoneInfo("UTC"),
+    zone=SITE.zone,
     units=Units({"KGM": Unit("g", Decimal(1000)), "C62": Unit("ea")}, digits=2),
     messages="MesMessages",
     periods="MesPeriods",
@@ -196,7 +195,7 @@ ORACLE_PLANT = OraclePlant(
     components_from=simulated_oracle.FROM,
     goods_to=simulated_oracle.TO,
     source=simulated_oracle.SOURCE,
-    zone=ZoneInfo("UTC"),
+    zone=SITE.zone,
     units=Units({"KGM": Unit("Gram", Decimal(1000)), "C62": Unit("Each")}, digits=5),
     refusals={"SIM_LOT": "lot_unknown", "SIM_PERIOD": "period_closed"},
     longest_s=0,

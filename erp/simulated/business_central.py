@@ -16,7 +16,7 @@ from core.clock import iso, now
 from erp.adapters.business_central import fields
 from erp.simulated.odata4 import error, page, refuse, shown
 from erp.simulated.records import Work
-from erp.simulated.serving import YEARS, Asked, json_of, months, moved
+from erp.simulated.serving import YEARS, Asked, json_of, months, moved, today
 from erp.simulated.tokens import Tokens
 
 COMPANY = "5c9b0d5e-0f3e-4d0a-9a57-3d2f4a1b6c7d"
@@ -85,7 +85,7 @@ class BusinessCentral:
                     "quantityBase": line["quantity"],
                     "baseUnitOfMeasureCode": UNITS[line["unit"]],
                 })  # fmt: skip
-        year = now().year
+        year = today().year
         for first, _ in months(date(year, 12, 31)):
             start = first.isoformat()
             work.put("accounting_period", start, {"startingDate": start, "closed": False})

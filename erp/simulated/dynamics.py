@@ -19,7 +19,7 @@ from erp.adapters.dynamics import fields
 from erp.adapters.dynamics.mapping import PICKINGS, RECEIPTS
 from erp.simulated.odata4 import error, page, refuse, shown
 from erp.simulated.records import Work
-from erp.simulated.serving import Asked, has_period, json_of, months, moved
+from erp.simulated.serving import Asked, has_period, json_of, months, moved, today
 from erp.simulated.tokens import Tokens
 
 COMPANY, TENANT = "USMF", "3f1e9f6a-7f0e-4a3e-8b5e-9d1f2c3b4a5d"
@@ -140,7 +140,7 @@ class Dynamics:
         return found
 
     def _periods(self, work: Work) -> list[dict[str, Any]]:
-        found, present = [], now().date()
+        found, present = [], today()
         for start, end in months(present):
             state = "Open" if has_period(work, start) else "PermanentlyClosed"
             last = min(end, present)

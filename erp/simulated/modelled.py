@@ -16,7 +16,7 @@ from erp.adapters.odata import fields
 from erp.adapters.odata.reached import ifs_service, ln_service
 from erp.simulated.odata4 import error, page, refuse, shown
 from erp.simulated.records import Work
-from erp.simulated.serving import Asked, has_period, json_of, months, moved
+from erp.simulated.serving import Asked, has_period, json_of, months, moved, today
 from erp.simulated.tokens import Tokens
 
 PAGE = 25  # small, so that every list of the tests has a next page
@@ -121,7 +121,7 @@ class Modelled:
 
     def _periods(self, work: Work) -> list[dict[str, Any]]:
         made = []
-        for first, last in months(now().date()):
+        for first, last in months(today()):
             state = "open" if has_period(work, first) else "closed"
             made.append({"startDate": f"{first}", "endDate": f"{last}", "state": state})
         return made

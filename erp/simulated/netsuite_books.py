@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from core.clock import now
 from erp.adapters.netsuite import fields
 from erp.simulated.records import Work
-from erp.simulated.serving import Refusal, months, moved
+from erp.simulated.serving import Refusal, months, moved, today
 
 ACCOUNT, SUBSIDIARY, LOCATION = "611", "1", "7"
 TYPES = {"workOrderIssue": "WOIssue", "workOrderCompletion": "WOCompl",
@@ -76,7 +76,7 @@ class NetSuiteBooks:
                 "transaction": order, "id": 0, "item": ids[it["product"]], "mainline": "T",
                 "quantity": str(it["quantity"]),
             })  # fmt: skip
-        for start, end in months(date(now().year, 12, 31)):
+        for start, end in months(date(today().year, 12, 31)):
             self._row(work, "accountingperiod", {
                 "periodname": f"{start:%b %Y}", "startdate": start.isoformat(), "closed": "F",
                 "enddate": end.isoformat(), "alllocked": "F", "isposting": "T", "isyear": "F",
@@ -245,7 +245,7 @@ class NetSuiteBooks:
 
 
 def _today() -> str:
-    return now().date().isoformat()
+    return today().isoformat()
 
 
 def _moment() -> str:

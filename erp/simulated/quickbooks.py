@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from core.clock import now
 from erp.simulated.records import Work
-from erp.simulated.serving import Anybody, Asked
+from erp.simulated.serving import Anybody, Asked, today
 
 PARSE_ERROR = "0x80040400"
 ADD = (
@@ -172,7 +172,7 @@ class QuickBooks:
         item = work.get("ItemInventoryAssembly", name)
         if item is None:
             return 3140, f"There is an invalid reference to Assembly {name}.", []
-        on = date.fromisoformat(given.get("TxnDate") or now().date().isoformat())
+        on = date.fromisoformat(given.get("TxnDate") or today().isoformat())
         if on <= _closing_date(work):
             return 3171, "The date is on or before the closing date of the company.", []
         quantity = Decimal(given["QuantityToBuild"])

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from core.clock import iso, now
 from erp.adapters.sage_x3 import fields, soap
 from erp.simulated.records import Work
-from erp.simulated.serving import YEARS, Asked, Refusal, Users, has_period, moved
+from erp.simulated.serving import YEARS, Asked, Refusal, Users, has_period, moved, today
 
 SITE, POOL = "FR011", "MES"
 UNITS = {"KGM": "KG", "C62": "UN"}
@@ -173,9 +173,9 @@ class SageX3:
                 return [it for it in work.all(kind) if key in ("", it[names[kind]])]
 
     def _period(self, work: Work, key: str) -> list[dict[str, Any]]:
-        on = now().date().replace(year=int(key[:4]), month=int(key[4:6]), day=1)
+        on = today().replace(year=int(key[:4]), month=int(key[4:6]), day=1)
         is_open = has_period(work, on)
-        if is_open is None and on.year < now().year - YEARS:
+        if is_open is None and on.year < today().year - YEARS:
             return []
         return [{"PERSTR": f"{on:%Y%m%d}", "PERSTA": "2" if is_open else "3"}]
 

@@ -24,6 +24,7 @@ from erp.sandbox.faults import DroppedReply
 from erp.simulated.records import Records, Work
 
 YEARS = 5
+FIRST_ZONE = timedelta(hours=14)  # ahead of UTC: where a day begins first
 
 
 class Gate(Protocol):
@@ -127,9 +128,14 @@ class Anybody:
         """Do nothing: nothing is given out."""
 
 
+def today() -> date:
+    """Return the newest day that has begun anywhere on earth: no zone of the company is known."""
+    return (now() + FIRST_ZONE).date()
+
+
 def months(until: date) -> Iterator[tuple[date, date]]:
     """Yield first and last day of the months that the books have, up to the one of a day."""
-    first = date(now().year - YEARS, 1, 1)
+    first = date(today().year - YEARS, 1, 1)
     while first <= until:
         following = (first + timedelta(days=32)).replace(day=1)
         yield first, following - timedelta(days=1)
@@ -156,7 +162,8 @@ def json_of(asked: Asked, refuse: Callable[[int, str], Exception]) -> Any:
 
 def has_period(work: Work, on: date) -> bool | None:
     """Return whether a day's month is open; None where the books do not have it."""
-    if not 0 <= now().year - on.year <= YEARS or f"{on:%Y-%m}" > f"{now():%Y-%m}":
+    present = today()
+    if not 0 <= present.year - on.year <= YEARS or f"{on:%Y-%m}" > f"{present:%Y-%m}":
         return None
     return work.get("closed_period", f"{on:%Y-%m}") is None
 
