@@ -15,6 +15,7 @@ import contextlib
 import glob
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -162,6 +163,15 @@ class Screen:
         if target.scheme in ("http", "https", "ws", "wss") and target.netloc != home.netloc:
             self.outside.append(url)
 
+    def faults(self) -> list[str]:
+        """Return what went wrong; a page whose server a test has stopped may have missed it."""
+        home = urlparse(self.base_url)
+        try:
+            socket.create_connection((str(home.hostname), home.port or 80), 1).close()
+        except OSError:
+            return [one for one in self.errors if not one.endswith("ERR_CONNECTION_REFUSED")]
+        return self.errors
+
     def go(self, path: str) -> Page:
         """Open a Panel page of this server and wait until it is idle."""
         answer = self.page.goto(self.base_url + path)
@@ -223,7 +233,7 @@ def open_screen(browser: Browser) -> Iterator[Callable[..., Screen]]:
         return screens[-1]
 
     yield opened
-    faults = [(screen.page.url, screen.errors, screen.outside) for screen in screens]
+    faults = [(screen.page.url, screen.faults(), screen.outside) for screen in screens]
     for context in contexts:
         context.close()
     assert [fault for fault in faults if fault[1] or fault[2]] == []
