@@ -5,7 +5,14 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config.targets import SettingFaulty, database_url, host_name, is_this_host, web_address
+from config.targets import (
+    SettingFaulty,
+    database_url,
+    host_name,
+    is_this_host,
+    stream_address,
+    web_address,
+)
 
 PREFIX = "BATCHWRIGHT_"
 
@@ -23,6 +30,7 @@ class Settings(BaseSettings):
     `oidc_issuer` with its client id and secret lets people sign in by a provider as well.
     `tls_cert` and `tls_key` name the files with which the server itself speaks TLS. Without them
     it serves its own machine alone, unless `plain_http` says that the network is nobody else's.
+    `breached` names a file of secrets that are known from breaches, as SHA-1 in their order.
     `tsa_url` names a time-stamp authority (RFC 3161) and `tsa_certificates` the PEM file that its
     certificate leads to; checkpoints are stamped every `tsa_hours`, or `tsa_entries` if sooner.
     """
@@ -39,6 +47,7 @@ class Settings(BaseSettings):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     plain_http: bool = False
+    breached: Path | None = None
     erp_address: str | None = None
     erp_secret: SecretStr | None = None
     erp_receipt_secret: SecretStr | None = None
@@ -62,6 +71,13 @@ class Settings(BaseSettings):
     @classmethod
     def _address_is_safe(cls, value: str | None, info: ValidationInfo) -> str | None:
         return None if value is None else web_address(f"{PREFIX}{info.field_name}".upper(), value)
+
+    @field_validator("nats_url")
+    @classmethod
+    def _stream_is_private(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            stream_address(f"{PREFIX}NATS_URL", value.get_secret_value())
+        return value
 
     @field_validator("hosts")
     @classmethod

@@ -76,6 +76,25 @@ def host_name(setting: str, name: str) -> None:
         raise SettingFaulty(setting, "holds no host name", "names alone, separated by commas")
 
 
+def stream_address(setting: str, addresses: str) -> str:
+    """Return the addresses of a NATS server or its cluster, by commas.
+
+    Raises:
+        SettingFaulty: one is none, or crosses the network without TLS.
+    """
+    for one in addresses.split(","):
+        try:
+            parts = urlsplit(one.strip())
+            host, _ = parts.hostname, parts.port
+        except ValueError as fault:
+            raise SettingFaulty(setting, "is no address", "tls://host:port") from fault
+        if parts.scheme not in ("nats", "tls") or not host:
+            raise SettingFaulty(setting, "is no address of NATS", "tls://host:port")
+        if parts.scheme == "nats" and not is_this_host(host):
+            raise SettingFaulty(setting, "would cross the network in plain text", "tls://")
+    return addresses
+
+
 def database_url(setting: str, url: str) -> str:
     """Return a database URL that crosses the network over TLS only, to a known other side.
 

@@ -30,7 +30,7 @@ from core.people import (
 )
 from core.person_refusals import BadgeIsDead, Locked
 from core.projections.nouns import Nouns
-from core.secret_rules import AccountPolicy, check_secret, ends_at
+from core.secret_rules import AccountPolicy, SecretRefused, check_secret, ends_at
 from core.signing import DoesNotFit, UnknownSigner
 
 SIGN_IN, SIGNING, CHANGING = "sign-in", "signing", "secret change"
@@ -210,11 +210,13 @@ class Authentication:
     ) -> None:
         """`now` dates what is recorded; pauses run by `steady`, a clock that nobody sets.
 
-        `is_handed_out` may be set later: whose secret is one that somebody else has seen.
+        Two may be set later: `is_handed_out`, whose secret is one that somebody else has seen,
+        and `is_breached`, which secrets are in the plant's own list.
         """
         self._nouns, self._secrets, self._record = nouns, secrets, record
         self._plant, self._now = plant, now
         self.is_handed_out: Callable[[str], bool] = lambda _: False
+        self.is_breached: Callable[[str], bool] = lambda _: False
         self._people = Pauses(person_pause, steady, forgiven=LONGEST_PAUSE * 2)
         self._places = Pauses(place_pause, steady, forgiven=FORGIVEN)
 
@@ -343,6 +345,8 @@ class Authentication:
         check_secret(
             secret, person=person.person, name=person.name, roles=person.roles, plant=self._plant
         )
+        if self.is_breached(secret):
+            raise SecretRefused("is known from breaches and tried first", "Take other words.")
         if self._secrets.was_used(person.person, secret, remembered=policy.remembered):
             raise SecretUsedBefore(policy.remembered)
         hashed = self._secrets.hashed(secret)

@@ -23,6 +23,7 @@ from dashboards.problem import MEDIA_TYPE, Problem
 INTERFACE = "/api/v1/"
 SIGN_IN, PROVIDER = "/login", "/login/provider"
 LIVE = frozenset(entry.path for entry in (*menu.MENU, menu.BENCH)) - {"/people", "/help"}
+PAPERS = (".pdf", ".xlsx", ".zip")  # they are made anew for whoever asks
 MOST_CLIENTS = 10_000  # bounded: an attacker chooses the keys
 HEADERS_S = 20.0
 LARGEST_HEADERS = 32 * 1024  # a page's socket brings the page's token along, some kilobytes
@@ -39,6 +40,7 @@ class Limits:
             the sign-in provider.
         commands: commands of one login or key at once, and how many more each second.
         reads: answers of the interface that one login or key reads, in the same way.
+        papers: files that are made for one login, as PDF, workbook or bundle, in the same way.
         pages: live pages that one login builds at once, and how many more each second.
         messages: what the open pages of one login say at once, and how much more each second.
         at_once: sign-ins of the whole server that may wait for their hash.
@@ -49,6 +51,7 @@ class Limits:
     sign_ins: tuple[int, float] = (60, 1.0)
     commands: tuple[int, float] = (300, 60.0)
     reads: tuple[int, float] = (300, 60.0)
+    papers: tuple[int, float] = (20, 0.5)
     pages: tuple[int, float] = (60, 2.0)
     messages: tuple[int, float] = (300, 60.0)
     at_once: int = 16
@@ -83,7 +86,7 @@ class Guard:
     def __init__(self, app: App, limits: Limits) -> None:
         self._app, self._limits = app, limits
         self._sign_ins, self._commands = Rate(*limits.sign_ins), Rate(*limits.commands)
-        self._reads = Rate(*limits.reads)
+        self._reads, self._papers = Rate(*limits.reads), Rate(*limits.papers)
         self._pages, self._messages = Rate(*limits.pages), Rate(*limits.messages)
         # Each is remembered until the provider answers: one address must not fill that memory.
         self._departures = Rate(*limits.sign_ins)
@@ -141,6 +144,9 @@ class Guard:
         elif _is_command(scope) and (wait := self._commands.wait_s(_client(scope))):
             most, per_s = self._limits.commands
             raise _too_many(f"Commands: more than {most} at once or {per_s:g} a second.", wait)
+        elif scope["path"].endswith(PAPERS) and (wait := self._papers.wait_s(_client(scope))):
+            most, per_s = self._limits.papers
+            raise _too_many(f"Files: more than {most} at once or {per_s:g} a second.", wait)
         elif _is_read(scope) and (wait := self._reads.wait_s(_client(scope))):
             most, per_s = self._limits.reads
             raise _too_many(f"Reading: more than {most} at once or {per_s:g} a second.", wait)

@@ -20,6 +20,7 @@ from config.seed import Seeder
 from config.settings import PREFIX, Settings
 from config.targets import SettingFaulty, is_this_host, passkey_site
 from core.authority import PlantRules
+from core.breached import BreachedFile
 from core.erp_key import Direction
 from core.execution import Execution
 from core.vault import ERP_RECEIVE, ERP_SEND, ERP_TOKEN, OIDC, Vault
@@ -132,6 +133,8 @@ def serve_forever(settings: Settings, say: Callable[[str], None]) -> None:
         execution.start()
         stack.callback(execution.close)
         put_to_work(execution, pack, settings.accounts)
+        if settings.breached is not None:
+            execution.authentication.is_breached = BreachedFile(settings.breached)
         rules = execution.nouns.get(PlantRules, pack.id)
         if rules is not None and (missing := missing_text(rules, pack)):
             say(missing)

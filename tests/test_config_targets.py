@@ -143,6 +143,16 @@ def test_plain_http_to_the_network_is_refused_unless_it_is_meant(host: str) -> N
 
 
 @pytest.mark.requirement("H7")
+def test_a_stream_that_would_cross_the_network_in_plain_text_is_refused() -> None:
+    for address in ("nats://127.0.0.1:4222", "tls://u:hunter2@nats.example", "tls://a,tls://b"):
+        assert Settings(nats_url=address).nats_url is not None
+    for address in ("nats://u:hunter2@nats.example", "tls://a,nats://b", "http://a", "hunter2"):
+        with pytest.raises(SettingFaulty, match=r"^BATCHWRIGHT_NATS_URL: ") as refusal:
+            Settings(nats_url=address)
+        assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.requirement("H7")
 def test_no_client_of_the_server_skips_the_certificate_of_the_other_side() -> None:
     skipped = []
     for folder in ("core", "config", "capture", "erp", "analytics", "dashboards"):

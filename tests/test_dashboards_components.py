@@ -277,6 +277,25 @@ def test_a_page_says_when_the_server_is_gone_and_comes_back(
     screen.errors.clear()
 
 
+@pytest.mark.requirement("H7")
+def test_a_page_without_its_server_forgets_what_it_showed_after_half_an_hour(
+    open_screen: Callable[..., Screen],
+) -> None:
+    with running(create_app(PLANT, pages=PAGES)) as address:
+        screen = open_screen(address)
+        screen.sign_in("ama", SECRET)
+        screen.page.clock.install()
+        page = screen.go("/kiosk")
+    expect(page.locator("#bw-lost")).to_contain_text("Last data at ")
+    page.clock.fast_forward("29:00")
+    expect(page.locator("#bw-lost")).to_contain_text("Last data at ")
+    assert page.locator("#main").count() == 1
+    page.clock.fast_forward("02:00")
+    expect(page.locator("#bw-lost")).to_contain_text("What was shown here is gone.")
+    assert page.locator("#main").count() == 0
+    screen.errors.clear()
+
+
 def test_scheme_follows_the_choice_before_the_browser(
     url: str, open_screen: Callable[..., Screen]
 ) -> None:

@@ -18,7 +18,13 @@ from tests.patience import PATIENCE_S, eventually
 from tests.ui_plant import SECRET, Crowd, create_app, plant_of, running, signed_in
 
 SMALL = Limits(
-    body=2000, body_s=1.0, sign_ins=(12, 0.05), commands=(5, 2.0), reads=(5, 2.0), at_once=4
+    body=2000,
+    body_s=1.0,
+    sign_ins=(12, 0.05),
+    commands=(5, 2.0),
+    reads=(5, 2.0),
+    papers=(3, 0.1),
+    at_once=4,
 )
 COMMAND = "/api/v1/commands/order.open"
 
@@ -157,6 +163,17 @@ def test_one_login_reads_only_so_much_and_holds_up_no_other(url: str) -> None:
     assert quinn.get("/api/v1/nothing").status_code == 404
     assert ama.get("/help").status_code == 200
     eventually(lambda: ama.get("/api/v1/nothing").status_code == 404)
+
+
+@pytest.mark.requirement("H7")
+@pytest.mark.parametrize("path", ["/record/B26-1.pdf", "/reconcile/x.xlsx", "/reconcile/y.zip"])
+def test_one_login_asks_for_only_so_many_files(url: str, path: str) -> None:
+    ama, quinn = signed_in(url, "ama"), signed_in(url, "quinn")
+    answers = [ama.get(path) for _ in range(4)]
+    assert [one.status_code == 429 for one in answers] == [False, False, False, True]
+    assert answers[-1].text == "Files: more than 3 at once or 0.1 a second. Send it again in 10 s."
+    assert quinn.get(path).status_code != 429
+    assert ama.get("/help").status_code == 200
 
 
 @pytest.mark.requirement("H7")

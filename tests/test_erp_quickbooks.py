@@ -368,3 +368,23 @@ def test_ids_of_message_sets_and_numbers_fit_intuits_lengths() -> None:
     build = {"Memo": f"{made.key} {made.ref} {made.digest} 9001"}
     mark = mapping.mark_of(json.loads(json.dumps(build)))
     assert mark == mapping.Mark(made.key, made.ref, made.digest, "9001")
+
+
+@pytest.mark.requirement("K3")
+@pytest.mark.parametrize(
+    "declared",
+    ['<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]>', '<!DOCTYPE x [<!ENTITY a "b">]>'],
+)
+def test_the_door_reads_no_document_that_declares_an_entity(door: Door, declared: str) -> None:
+    envelope = (
+        '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
+        '<{0} xmlns="http://developer.intuit.com/"><strVersion>{1}</strVersion></{0}>'
+        "</soap:Body></soap:Envelope>"
+    )
+    good = envelope.format("clientVersion", "2.3")
+    taken = httpx.post(door.url, content=good.encode(), trust_env=False, timeout=20)
+    assert "clientVersionResponse" in taken.text
+    hostile = declared + envelope.format("clientVersion", "&a;")
+    answer = httpx.post(door.url, content=hostile.encode(), trust_env=False, timeout=20)
+    assert "clientVersionResponse" not in answer.text
+    assert "Fault" in answer.text

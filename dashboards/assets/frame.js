@@ -48,9 +48,17 @@
     const bar = document.getElementById('bw-lost');
     const since = new Intl.DateTimeFormat('sv-SE', { timeZone: root.dataset.zone, timeStyle: 'medium' }).format(new Date((last || Date.now()) + skew));
     if (bar) { bar.textContent = `Connection lost. Last data at ${since}. Nothing entered now is recorded. Waiting for the plant server …`; bar.hidden = false; }
-    retry();
+    retry(Date.now());
   }
-  async function retry() {
+  // The server ends a session that nobody uses; a page that cannot ask forgets as late as that.
+  const FORGET_MS = 30 * 60 * 1000;
+  function forget() {
+    document.querySelectorAll('body > :not(#bw-lost):not(.bw-top)').forEach(element => element.remove());
+    const bar = document.getElementById('bw-lost');
+    if (bar) bar.textContent = 'Connection lost for 30 minutes. What was shown here is gone. Waiting for the plant server …';
+  }
+  async function retry(since) {
+    if (Date.now() - since > FORGET_MS) forget();
     try {
       const answer = await fetch('/api/session', { cache: 'no-store', credentials: 'same-origin' });
       if (answer.status === 401 || answer.ok) {
@@ -60,7 +68,7 @@
         return;
       }
     } catch { /* still away */ }
-    setTimeout(retry, 2000);
+    setTimeout(() => retry(since), 2000);
   }
 
   document.addEventListener('DOMContentLoaded', () => {
