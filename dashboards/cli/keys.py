@@ -1,11 +1,11 @@
 """The key that signs the ledger's checkpoints: `keys list`, `keys rotate`, `keys revoke`."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from core.errors import MesError
+from dashboards.cli.opened import Folder, Plant, named, opened, refusing
 from dashboards.cli.terminal import Data, give_up, ledger_of, say
 
 app = typer.Typer()
@@ -42,30 +42,21 @@ def list_keys(data: Data) -> None:
 def rotate_key(
     *,
     why: Annotated[str, typer.Option("--why", help="why, as it stands in the ledger")],
-    plant: Annotated[str | None, typer.Option(help="which plant pack")] = None,
-    data: Annotated[Path | None, typer.Option(help="the plant's data folder")] = None,
+    plant: Plant = None,
+    data: Folder = None,
 ) -> None:
     """Hand the log over to a new key, signed by the old one in the ledger; the server is stopped.
 
     Checkpoints from then on are signed by the new key. Who holds the old public key finds the new
     one through keys.txt of each bundle and backup.
     """
-    from config.load import load_plant
-    from config.settings import Settings
-    from core.authority import NotAuthorized
     from dashboards.compose import rotate_log_key
 
-    given: dict[str, Any] = {"plant": plant, "data_dir": data}
-    try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-        pack, folder = load_plant(settings.plant), settings.data_dir / "keys"
+    with refusing():
+        settings, pack = named(plant, data)
+        folder = settings.data_dir / "keys"
         ledger_of(settings.data_dir)
         newest = rotate_log_key(settings.data_dir, pack.id, database=settings.store, why=why)
-    except NotAuthorized as fault:
-        told = "Where the matrix does not name it: batchwright adopt-actions --user ID"
-        raise give_up(f"{fault} {told}") from fault
-    except (MesError, OSError, ValueError) as fault:
-        raise give_up(fault) from fault
     say(f"{newest.text}: signs from now on, and stands in the ledger.")
     say(f"Keep {folder / 'log.key'} as you kept the old one, and destroy the old one's copies.")
     say("Give the new public key to whoever checks your bundles; the old one leads to it.")
@@ -79,38 +70,20 @@ def revoke_key(
     cause: Annotated[str, typer.Option(help="stolen or lost")],
     why: Annotated[str, typer.Option("--why", help="why, as it stands in the ledger")],
     user: Annotated[str, typer.Option(help="user id of the person who signs")],
-    plant: Annotated[str | None, typer.Option(help="which plant pack")] = None,
-    data: Annotated[Path | None, typer.Option(help="the plant's data folder")] = None,
+    plant: Plant = None,
+    data: Folder = None,
 ) -> None:
     """Take trust from a former key that was stolen or lost; run by two people, one after another.
 
     The server is stopped; where it runs, use the form on /office?view=keys, or send the command
     key.revoke over REST. The key that signs now is first followed by another one: keys rotate.
     """
-    from config.load import load_plant
-    from config.settings import Settings
-    from core.authority import NotAuthorized
-    from dashboards.compose import open_execution
     from dashboards.key_acts import before_signing, revocation, revoke
 
-    given: dict[str, Any] = {"plant": plant, "data_dir": data}
-    try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-        pack = load_plant(settings.plant)
-        ledger_of(settings.data_dir)
-        execution = open_execution(settings.data_dir, pack.id, database=settings.store)
-        try:
-            execution.start()
-            command = revocation(execution, key, trusted=trusted, cause=cause, why=why)
-            for sentence in before_signing(execution, command):
-                say(sentence)
-            secret = typer.prompt("Secret", hide_input=True)
-            told = revoke(execution, command, user=user, secret=secret)
-        finally:
-            execution.close()
-    except NotAuthorized as fault:
-        says = "Where the matrix does not name it: batchwright adopt-actions --user ID"
-        raise give_up(f"{fault} {says}") from fault
-    except (MesError, OSError, ValueError) as fault:
-        raise give_up(fault) from fault
+    with opened(plant, data) as (execution, _):
+        command = revocation(execution, key, trusted=trusted, cause=cause, why=why)
+        for sentence in before_signing(execution, command):
+            say(sentence)
+        secret = typer.prompt("Secret", hide_input=True)
+        told = revoke(execution, command, user=user, secret=secret)
     say(told)

@@ -11,7 +11,8 @@ from config.load import load_plant
 from config.settings import Settings
 from core.command_id import new_command_id
 from core.errors import MesError
-from dashboards.cli.terminal import give_up, ledger_of, say
+from dashboards.cli.opened import Folder, Plant, opened
+from dashboards.cli.terminal import give_up, say
 
 app = typer.Typer()
 
@@ -99,35 +100,23 @@ def check_plant(
 def adopt_actions(
     *,
     user: Annotated[str, typer.Option(help="user id of a person who may adopt a matrix")],
-    plant: Annotated[str | None, typer.Option(help="which plant pack")] = None,
-    data: Annotated[Path | None, typer.Option(help="the plant's data folder")] = None,
+    plant: Plant = None,
+    data: Folder = None,
 ) -> None:
     """Add the actions that this version brought to the matrix, with the roles of the pack."""
     from config.actions import missing_actions, with_missing
     from core.authority import PlantRules
     from core.execution import Actor
     from core.fact import need
-    from dashboards.compose import open_execution
 
-    given: dict[str, Any] = {"plant": plant, "data_dir": data}
-    try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-        pack = load_plant(settings.plant)
-        ledger_of(settings.data_dir)
-        execution = open_execution(settings.data_dir, pack.id, database=settings.store)
-        execution.start()
-        try:
-            rules = need(execution.nouns, PlantRules, pack.id)  # type: ignore[arg-type]
-            missing = missing_actions(rules, pack)
-            if missing:
-                secret = typer.prompt("Secret", hide_input=True)
-                person = execution.authenticate(user, secret, station="terminal")
-                actor, idem = Actor(person.person, "terminal"), f"adopt-actions:{new_command_id()}"
-                execution.submit(with_missing(rules, pack), actor=actor, idem=idem)
-        finally:
-            execution.close()
-    except (MesError, OSError) as fault:
-        raise give_up(fault) from fault
+    with opened(plant, data) as (execution, pack):
+        rules = need(execution.nouns, PlantRules, pack.id)  # type: ignore[arg-type]
+        missing = missing_actions(rules, pack)
+        if missing:
+            secret = typer.prompt("Secret", hide_input=True)
+            person = execution.authenticate(user, secret, station="terminal")
+            actor, idem = Actor(person.person, "terminal"), f"adopt-actions:{new_command_id()}"
+            execution.submit(with_missing(rules, pack), actor=actor, idem=idem)
     for name, roles in missing.items():
         say(f"{name}: {', '.join(roles)}")
     say(f"{len(missing)} actions adopted." if missing else "The matrix names every action.")

@@ -1,17 +1,15 @@
 """The key that hands the log over where its own is lost: made, named, tried and used."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from core.errors import MesError
 from dashboards.cli.keys import keys
+from dashboards.cli.opened import Folder, Plant, named, opened, refusing
 from dashboards.cli.terminal import Data, give_up, ledger_of, say
 
 app = typer.Typer()
-Plant = Annotated[str | None, typer.Option(help="which plant pack")]
-Folder = Annotated[Path | None, typer.Option("--data", help="the plant's data folder")]
 Recovery = Annotated[Path, typer.Option("--recovery", help="the recovery key's private half")]
 
 
@@ -23,15 +21,11 @@ def make_recovery(
     data: Folder = None,
 ) -> None:
     """Make a recovery key: its private half goes to a file outside the plant's folder."""
-    from config.load import load_plant
-    from config.settings import Settings
     from core.ledger.checkpoint import load_or_create_key
     from dashboards.compose import recovery_name
 
-    given: dict[str, Any] = {"plant": plant, "data_dir": data}
-    try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-        pack = load_plant(settings.plant)
+    with refusing():
+        settings, pack = named(plant, data)
         if out.exists():
             raise give_up(f"{out}: is there already. Name a new file.")
         if out.resolve().is_relative_to(settings.data_dir.resolve()):
@@ -40,8 +34,6 @@ def make_recovery(
                 " Name a file on another medium."
             )
         made = load_or_create_key(out, recovery_name(pack.id))
-    except (MesError, OSError, ValueError) as fault:
-        raise give_up(fault) from fault
     say(f"{out}: holds the private half, in one line; print it, or put the medium away.")
     say("Two people name the public half, one after another:")
     say(f"    batchwright keys name-recovery --key {made.vkey} --user ID --why WHY")
@@ -60,31 +52,13 @@ def name_recovery(
 
     The server is stopped; where it runs, send the command key.name-recovery over REST.
     """
-    from config.load import load_plant
-    from config.settings import Settings
-    from core.authority import NotAuthorized
     from core.recovery_key import recovery_words
-    from dashboards.compose import open_execution
     from dashboards.key_acts import name_recovery_key
 
-    given: dict[str, Any] = {"plant": plant, "data_dir": data}
-    try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-        pack = load_plant(settings.plant)
-        ledger_of(settings.data_dir)
-        execution = open_execution(settings.data_dir, pack.id, database=settings.store)
-        try:
-            execution.start()
-            say(f"You sign: {recovery_words(key)} {why}")
-            secret = typer.prompt("Secret", hide_input=True)
-            told = name_recovery_key(execution, key, why=why, user=user, secret=secret)
-        finally:
-            execution.close()
-    except NotAuthorized as fault:
-        says = "Where the matrix does not name it: batchwright adopt-actions --user ID"
-        raise give_up(f"{fault} {says}") from fault
-    except (MesError, OSError, ValueError) as fault:
-        raise give_up(fault) from fault
+    with opened(plant, data) as (execution, _):
+        say(f"You sign: {recovery_words(key)} {why}")
+        secret = typer.prompt("Secret", hide_input=True)
+        told = name_recovery_key(execution, key, why=why, user=user, secret=secret)
     say(told)
 
 
@@ -96,15 +70,15 @@ def check_recovery(recovery: Recovery, data: Data) -> None:
     from dashboards.key_acts import recovery_in
 
     where = ledger_of(data)
-    try:
-        named = recovery_in(where)
-        if named is None:
+    with refusing():
+        recorded = recovery_in(where)
+        if recorded is None:
             raise give_up(f"{data}: the ledger names no recovery key. batchwright keys list")
-        found = load_key(recovery, named.vkey.partition("+")[0]).vkey
-    except (MesError, OSError, ValueError) as fault:
-        raise give_up(fault) from fault
-    if found != named.vkey:
-        raise give_up(f"{recovery}: is {short(found)}, and the ledger names {short(named.vkey)}.")
+        found = load_key(recovery, recorded.vkey.partition("+")[0]).vkey
+    if found != recorded.vkey:
+        raise give_up(
+            f"{recovery}: is {short(found)}, and the ledger names {short(recorded.vkey)}."
+        )
     say(f"{recovery}: is the recovery key {short(found)} that the ledger names. Put it away again.")
 
 
@@ -120,24 +94,15 @@ def recover(
 
     The whole ledger is read first: it must be the one that the lost key signed to its last entry.
     """
-    from config.load import load_plant
-    from config.settings import Settings
-    from core.authority import NotAuthorized
     from dashboards.compose import recover_log_key
 
-    given: dict[str, Any] = {"plant": plant, "data_dir": data}
-    try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-        pack, folder = load_plant(settings.plant), settings.data_dir / "keys"
+    with refusing():
+        settings, pack = named(plant, data)
+        folder = settings.data_dir / "keys"
         ledger_of(settings.data_dir)
         newest = recover_log_key(
             settings.data_dir, pack.id, recovery, database=settings.store, why=why
         )
-    except NotAuthorized as fault:
-        told = "Where the matrix does not name it: batchwright adopt-actions --user ID"
-        raise give_up(f"{fault} {told}") from fault
-    except (MesError, OSError, ValueError) as fault:
-        raise give_up(fault) from fault
     say(f"{newest.text}: signs from now on, and stands in the ledger.")
     say(f"Keep a copy of {folder / 'log.key'} where the ledger is not, and make a backup now.")
     say("The recovery key is used up: batchwright keys make-recovery, and two people name it.")
