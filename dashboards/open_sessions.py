@@ -146,7 +146,7 @@ class OpenSessions:
         here, _ = self._known(request, person)
         if not same_csrf(here, csrf):
             raise HTTPException(403, TOO_OLD)
-        self._gate.sessions.end_person(person, f"ended by {here.viewer.person}")
+        self._gate.sessions.end_person(person, "ended", by=here.viewer.person)
         return RedirectResponse(f"/people/{person}?done", 303)
 
 

@@ -186,11 +186,18 @@ class Sessions:
             self._close(login, cause)
 
     def end_person(
-        self, person: str, cause: str = "withdrawn", *, but: str | None = None, only: str = ""
+        self,
+        person: str,
+        cause: str = "withdrawn",
+        *,
+        but: str | None = None,
+        only: str = "",
+        by: str = "",
     ) -> int:
         """End every login of a person, as after a lost badge; return how many there were.
 
-        `but` is the cookie of the one login that stays, `only` the id of the one that ends.
+        `but` is the cookie of the one login that stays, `only` the id of the one that ends. Who did
+        it, `by`, is for the ledger alone: the log names nobody.
         """
         stays = self._key(but) if but else ""
         with self._lock:
@@ -201,14 +208,14 @@ class Sessions:
             ]
             ended = [self._logins.pop(key) for key in keys]
         for login in ended:
-            self._close(login, cause)
+            self._close(login, cause, by=by)
         return len(ended)
 
-    def _close(self, login: Login, cause: str) -> None:
+    def _close(self, login: Login, cause: str, *, by: str = "") -> None:
         login.ended = True
         logs.security("signed-out", login=login.id, cause=cause)
         if self._ended is not None:
-            self._ended(login.viewer, cause)
+            self._ended(login.viewer, f"{cause} by {by}" if by else cause)
         for callback in tuple(login.on_end):
             callback()
 

@@ -184,3 +184,22 @@ def test_browser_is_given_colours_and_a_switch_to_keep_and_nothing_else() -> Non
         found |= {one.group(0) for one in KEPT.finditer(text)}
         assert text.count("document.cookie") == (2 if path.name == "frame.js" else 0), path.name
     assert found == {"localStorage.setItem(SWITCH", "keep('mes_scheme'", "keep('mes_theme'"}
+
+
+SECRETS = re.compile(
+    r"""<input[^>]*\b(?:name|id)="(?:password|secret|present|again|pin|passkey-secret)"[^>]*>"""
+)
+
+
+@pytest.mark.requirement("H7")
+def test_every_field_for_a_secret_is_masked_and_takes_what_is_pasted() -> None:
+    found = 0
+    folder = Path(answers.__file__).parent
+    for path in [*folder.rglob("*.html"), *folder.rglob("*.py"), *folder.rglob("*.js")]:
+        text = path.read_text("utf-8").replace("\n", " ").replace("' '", "").replace("'  ", "")
+        for field in SECRETS.findall(re.sub(r"'\s+'", "", text)):
+            assert 'type="password"' in field, (path.name, field)
+            assert re.search(r'autocomplete="(current|new)-password"', field), (path.name, field)
+            found += 1
+        assert not re.search(r"onpaste|'paste'", text), path.name
+    assert found >= 6

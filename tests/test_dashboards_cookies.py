@@ -1,5 +1,6 @@
 """Where a session cookie is good: in the browser of its station, over TLS under its own name."""
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from dashboards import cookies
+from dashboards.asgi import Message
 from dashboards.security import Gate
 from dashboards.server import serve
 from dashboards.session import COOKIE, Sessions
@@ -183,6 +185,42 @@ def test_over_tls_a_station_is_known_by_the_hosts_own_cookie_alone(
     mark = given.pop(f"__Host-{cookies.STATION_COOKIE}")
     planted = given | {cookies.STATION_COOKIE: mark}
     assert httpx.get(url + "/help", cookies=planted, verify=trust).status_code == 401
+
+
+def test_over_tls_the_cookie_of_a_sign_in_under_way_is_secure_by_its_name() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "scheme": "https", "headers": []}
+    given = b"mes_provider=x; HttpOnly; Path=/login/provider/back; SameSite=lax"
+    start = {"type": "http.response.start", "status": 303, "headers": [(b"set-cookie", given)]}
+    asyncio.run(cookies.sending(scope, send)(start))
+    [name_and_value, *flags] = dict(sent[0]["headers"])[b"set-cookie"].decode().split("; ")
+    assert name_and_value == "__Secure-mes_provider=x"
+    assert "Secure" in flags
+    for line, read in ((b"__Secure-mes_provider=x", "x"), (b"mes_provider=planted", None)):
+        came = cookies.received({**scope, "headers": [(b"cookie", line)]})
+        assert cookies.cookies_of(came).get(cookies.PROVIDER_COOKIE) == read
+
+
+@pytest.mark.parametrize(
+    ("scheme", "line", "read"),
+    [
+        ("https", "__Host-mes_theme=dark", "dark"),
+        ("https", "mes_theme=dark", None),
+        ("http", "mes_theme=dark", "dark"),
+        ("http", "__Host-mes_theme=dark", "dark"),  # a proxy that does not tell of its TLS
+    ],
+)
+def test_colours_are_read_by_the_name_that_the_browser_knows(
+    scheme: str, line: str, read: str | None
+) -> None:
+    came = cookies.received(
+        {"type": "http", "scheme": scheme, "headers": [(b"cookie", line.encode())]}
+    )
+    assert cookies.cookies_of(came).get("mes_theme") == read
 
 
 @pytest.mark.parametrize("path", ["/login", "/kiosk", "/nowhere", "/assets/icon.svg", "/api/v1/x"])

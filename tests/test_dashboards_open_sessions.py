@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +74,10 @@ def test_nobody_ends_a_session_of_another_person_by_its_id(plant: AccountsPlant)
 
 
 @pytest.mark.requirement("H7")
-def test_an_administrator_ends_the_sessions_of_a_person(plant: AccountsPlant) -> None:
+def test_an_administrator_ends_the_sessions_of_a_person(
+    plant: AccountsPlant, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "batchwright.security")
     path = "/people/olga/sessions"
     with (
         plant.signed_in("ada") as ada, plant.signed_in("sana") as sana,
@@ -92,6 +96,9 @@ def test_an_administrator_ends_the_sessions_of_a_person(plant: AccountsPlant) ->
         assert "None is open." in ada.get(path).text
         assert ada.get("/people/nobody/sessions").status_code == 404
     eventually(lambda: "ended by ada" in causes(plant))
+    told = [one for one in caplog.messages if one.startswith("event=signed-out")]
+    assert "cause=ended" in " ".join(told).split()
+    assert not [one for one in told if "ada" in one or "olga" in one]
 
 
 @pytest.mark.requirement("H7")
