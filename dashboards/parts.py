@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from dashboards.palette import State
 
-LONG = 60  # signs; a longer fact takes two places
+LONG = 60  # signs; a longer fact has a row of its own
 PARTS_CSS = (Path(__file__).parent / "assets" / "parts.css").read_text("utf-8")
 
 # Each state has its own shape, drawn: a font may lack the sign.
