@@ -203,3 +203,21 @@ def test_every_field_for_a_secret_is_masked_and_takes_what_is_pasted() -> None:
             found += 1
         assert not re.search(r"onpaste|'paste'", text), path.name
     assert found >= 6
+
+
+# A property is written under a name from elsewhere, or what all objects inherit is touched.
+POLLUTES = re.compile(
+    r"[\w)\]]\[[A-Za-z_.]+\]\s*=(?!=)|__proto__|\.prototype\b|\.(?:extend|merge)\("
+    r"|Object\.(?:assign|defineProperty|setPrototypeOf)\((?!inp,)"  # an input element's own
+)
+
+
+@pytest.mark.requirement("H7")
+def test_no_script_of_ours_writes_under_a_name_that_came_from_elsewhere() -> None:
+    for planted in ("kept[name] = 1", "a[b.c]=d", "Object.assign(all, given)", "x.__proto__"):
+        assert POLLUTES.search(planted), planted
+    for fair in ("kept[name] === 1", "form.elements[name].value = given", "new Map()"):
+        assert not POLLUTES.search(fair), fair
+    scripts = list(Path(answers.__file__).parent.rglob("*.js"))
+    assert len(scripts) > 10
+    assert [path.name for path in scripts if POLLUTES.search(path.read_text("utf-8"))] == []
