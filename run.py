@@ -318,7 +318,7 @@ def tests(arguments: list[str]) -> list[str]:
         for argument in arguments
     )
     spread = any(argument.startswith(("-n", "--numprocesses", "--pdb")) for argument in arguments)
-    workers = min(4, (os.cpu_count() or 1) + 1)  # one more: tests of servers wait half their time
+    workers = min(4, (os.cpu_count() or 1) + 2)  # more: tests of servers wait a third of their time
     if chosen or spread or workers < 3:
         return ["-m", "pytest", *arguments]
     return ["-m", "pytest", "-n", str(workers), "--dist", "worksteal", *arguments]

@@ -67,6 +67,11 @@ type IsOver = Callable[[Any], bool]
 type Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 
+def never(state: object) -> bool:
+    """Say of a noun that goes on for as long as its plant that it is not over."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Noun:
     """A kind of stream: the state it folds to, how, and whether that state waits for nobody."""
@@ -74,12 +79,7 @@ class Noun:
     kind: str
     state: type
     apply: Apply
-    is_over: IsOver
-
-
-def never(state: object) -> bool:
-    """Say of a noun that goes on for as long as its plant that it is not over."""
-    return False
+    is_over: IsOver = never
 
 
 def _noun(state: Any, apply: Apply, *, is_over: IsOver = never) -> Noun:

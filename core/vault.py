@@ -100,7 +100,10 @@ class _MasterKey:
         try:
             if not token.startswith(SEALED_BY_GCM):
                 return self._before.decrypt(token).decode()
-            body = urlsafe_b64decode(token.removeprefix(SEALED_BY_GCM))
+            text = token.removeprefix(SEALED_BY_GCM)
+            body = urlsafe_b64decode(text)
+            if urlsafe_b64encode(body).decode() != text:  # bits that a decoder passes over
+                return None
             nonce, sealed = body[:NONCE_BYTES], body[NONCE_BYTES:]
             return self._cipher.decrypt(nonce, sealed, name.encode()).decode()
         except (InvalidToken, InvalidTag, ValueError):

@@ -322,7 +322,7 @@ def test_order_that_was_made_by_hand_stops_its_messages_and_shows_on_both_sides(
     assert begun.cause.startswith("The ERP refused it: Order 1007 is done.")
     row = beside.row("1007", "PVP", "in_flight")
     assert row.cause == "Waits behind message 1 of its order, which the ERP refused."
+    for name in ("PVP", "CCNA", "PARA500"):
+        beside.row("1007", name, "missing_in_mes")
     hand = [one for one in beside.plant.rows() if "1007" in one.subject and one.fact is None]
-    assert {(beside.named(one), one.match_class) for one in hand} == {
-        ("PVP", "missing_in_mes"), ("CCNA", "missing_in_mes"), ("PARA500", "missing_in_mes"),
-    }  # fmt: skip
+    assert len(hand) == 3

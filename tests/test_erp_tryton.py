@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -174,9 +174,13 @@ def test_tryton_answers_as_the_contract_says(tryton: TrytonPeer) -> None:
     assert [one["document"].startswith("MES") for one in lines] == [False, True]
     check("StockLine", hands_get(tryton.server, "stock"))
     now_there = {one["lot"] for one in hands_get(tryton.server, "stock")}
-    yesterday = (TODAY - timedelta(days=1)).isoformat()
-    before = {one["lot"] for one in hands_get(tryton.server, "stock", on=yesterday)}
-    assert "P-1" in now_there - before  # it was received today
+    came = TrytonHands(tryton.server).find(
+        "stock.move", [["lot.number", "=", "P-1"]], "effective_date"
+    )[0]["effective_date"]
+    received = date(came["year"], came["month"], came["day"])  # when the database was made
+    days = [(received - timedelta(days=1)).isoformat(), received.isoformat()]
+    before, on = ({one["lot"] for one in hands_get(tryton.server, "stock", on=d)} for d in days)
+    assert "P-1" in now_there & on - before
     port.close()
 
 
