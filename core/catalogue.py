@@ -81,6 +81,11 @@ class Noun:
     apply: Apply
     is_over: IsOver = never
 
+    @property
+    def ends(self) -> bool:
+        """Whether it can be over at all."""
+        return self.is_over is not never
+
 
 def _noun(state: Any, apply: Apply, *, is_over: IsOver = never) -> Noun:
     return Noun(state.KIND, state, apply, is_over)

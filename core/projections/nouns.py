@@ -36,9 +36,11 @@ PROJECTION = (
 SCHEMA = (
     "create table noun("
     " stream text primary key, kind text not null, ver integer not null,"
-    " seq integer not null, is_over integer not null, body {blob} not null)",
+    " seq integer not null, is_over integer, body {blob} not null)",
+)
+INDEXES = (
     "create index noun_kind on noun(kind, seq)",
-    "create index noun_open on noun(kind, seq) where is_over = 0",
+    "create index noun_open on noun(kind, seq) where is_over = 0",  # null: of a kind without end
 )
 OURS = {"stream", "kind", "ver", "seq", "body"}  # whoever else's table is in the way stays
 INSERT = "insert into noun(stream, kind, ver, seq, is_over, body) values (?, ?, ?, ?, ?, ?)"
@@ -155,6 +157,8 @@ def rebuild(connection: Connection, store: Store, ledger: Ledger) -> None:
     for found in written(ledger, jobs=processes(ledger.size())):
         _insert(connection, found.rows)
         verifications.insert(connection, store, found.verified)
+    for statement in INDEXES:  # sorted once, which is less than to keep them sorted meanwhile
+        connection.exec_driver_sql(statement)
     mark = (NAME, VERSION, ledger.size())
     connection.exec_driver_sql(store.sql(MARK), mark)
 
@@ -302,7 +306,7 @@ class Nouns:
             before: only those whose last entry is below this number; None is all.
             is_open: only those that are not over.
         """
-        which = "kind = ?" + (" and is_over = 0" if is_open else "")
+        which = "kind = ?" + (" and is_over = 0" if is_open and NOUNS[kind].ends else "")
         which += "" if before is None else f" and seq < {before:d}"
         most = "" if limit is None else f" limit {limit:d}"
         query = f"select stream, ver, seq, body from noun where {which} order by seq desc{most}"

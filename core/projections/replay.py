@@ -27,7 +27,9 @@ RANGE = 5_000  # streams in one go: what waits to be written stays small
 WORTH_PROCESSES = 200_000  # entries; below, to start a process costs more than it saves
 
 
-type Stored = tuple[str, str, int, int, int, bytes]  # a row of `noun`, in the order of its columns
+type Stored = tuple[
+    str, str, int, int, int | None, bytes
+]  # a row of `noun`, in the order of its columns
 
 
 class _Entry(msgspec.Struct):
@@ -82,7 +84,8 @@ def canonical(state: Any) -> bytes:
 def stored(stream: str, ver: int, seq: int, *, state: Any) -> Stored:
     """Return the row that is stored of a stream's state."""
     noun = NOUNS[stream.split("/", 1)[0]]
-    return stream, noun.kind, ver, seq, int(noun.is_over(state)), canonical(state)
+    is_over = int(noun.is_over(state)) if noun.ends else None
+    return stream, noun.kind, ver, seq, is_over, canonical(state)
 
 
 def _event(entry: _Entry) -> Event:
