@@ -27,9 +27,7 @@ RANGE = 5_000  # streams in one go: what waits to be written stays small
 WORTH_PROCESSES = 200_000  # entries; below, to start a process costs more than it saves
 
 
-type Stored = tuple[
-    str, str, int, int, int | None, bytes
-]  # a row of `noun`, in the order of its columns
+type Stored = tuple[str, str, int, int, int | None, bytes]  # a row of `noun`, column by column
 
 
 class _Entry(msgspec.Struct):
