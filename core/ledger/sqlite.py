@@ -46,6 +46,7 @@ PRAGMAS: Final = {
     "cell_size_check": 1,
     "foreign_keys": 1,
     "wal_autocheckpoint": 4000,  # pages; an idle moment carries the log over before that
+    "secure_delete": 0,  # what goes are states of a projection, and the ledger keeps what they say
     "cache_size": -65_536,  # KiB: the tails of all streams stay in memory, none is read again
 }
 BUSY_MS = 10_000
