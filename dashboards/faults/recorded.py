@@ -11,12 +11,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from threading import Thread
 from typing import Any
 
 from core.ledger.driver import driving
@@ -124,18 +124,16 @@ def _work(
 ) -> None:
     store = TunedStore(folder / FILE, workload, synchronous)
     with writing(store, folder / "anchors") as writer:
-        threads = [
-            Thread(
-                target=_append,
-                args=(writer, Random(rng.getrandbits(32)), workload),  # noqa: S311
-                kwargs={"name": f"{name}.{number}", "acks": acks},
-            )
-            for number in range(workload.threads)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(workload.threads) as clients:
+            running = [
+                clients.submit(
+                    _append, writer, Random(rng.getrandbits(32)), workload,  # noqa: S311
+                    name=f"{name}.{number}", acks=acks,
+                )
+                for number in range(workload.threads)
+            ]  # fmt: skip
+        for one in running:
+            one.result()  # a client that got no answer ends the run, but where the disk is to fail
 
 
 def record(folder: Path, rng: Random, synchronous: int, *, is_failing: bool = False) -> None:
@@ -148,7 +146,8 @@ def record(folder: Path, rng: Random, synchronous: int, *, is_failing: bool = Fa
     (folder / "anchors").mkdir()
     acks = os.open(folder / ACKS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for start in range(workload.restarts + 1):
-        with suppress(*[OSError] * is_failing):  # closing says that the last anchor was not kept
+        # Closing says that the last anchor was not kept; a client, that it gave up (TimeoutError).
+        with suppress(*[OSError] * is_failing):
             _work(folder, rng, workload, synchronous=synchronous, name=str(start), acks=acks)
     os.close(acks)
 
