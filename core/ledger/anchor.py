@@ -75,7 +75,7 @@ class AnchorFolder:
             self._newest = os.open(self.folder / NEWEST, os.O_WRONLY | os.O_CREAT, 0o644)
         os.lseek(self._newest, 0, os.SEEK_SET)
         _write(self._newest, note)
-        if os.fstat(self._newest).st_size != len(note):
+        if os.lseek(self._newest, 0, os.SEEK_END) != len(note):  # a stat would date each write
             os.ftruncate(self._newest, len(note))
         if not self._wake.is_set():  # else it is about to force what was written just now
             self._wake.set()
