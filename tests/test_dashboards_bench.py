@@ -45,7 +45,7 @@ def test_every_figure_is_measured_with_its_peer_in_one_run(postgres_url: str) ->
     assert names[:4] == [
         "SQLite, one durable append",
         "bound: one bare row committed",
-        "bound: one bare row and one signature",
+        "bound: rows alone",
         "SQLite, one durable append, processor time",
     ]
     assert names[-6:] == [

@@ -21,9 +21,10 @@ class Size(NamedTuple):
     each: int
     verify: int
     rebuild: int
+    warm: int = 1
 
 
-FULL = Size(slices=16, alone=150, each=40, verify=200_000, rebuild=1_000_000)
+FULL = Size(slices=16, alone=150, each=40, verify=200_000, rebuild=1_000_000, warm=4_200)
 QUICK = Size(slices=3, alone=60, each=8, verify=20_000, rebuild=5_000)
 
 
@@ -40,7 +41,7 @@ def bench(
 
     with tempfile.TemporaryDirectory(prefix="batchwright-bench-") as name:
         scratch = Path(name)
-        first, probe = appends.alone(scratch, slices=size.slices, each=size.alone)
+        first, probe = appends.alone(scratch, slices=size.slices, each=size.alone, warm=size.warm)
         noisy = is_noisy(probe)
         for one in _measures(first, scratch, leave_out, size=size, postgres=postgres, data=data):
             found.append(one)

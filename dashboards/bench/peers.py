@@ -8,11 +8,10 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from core.command_id import new_command_id
 from core.ledger.answer import Answer
-from core.ledger.checkpoint import Checkpoint, LogKey, sign
+from core.ledger.checkpoint import LogKey, sign
 from core.ledger.entry import Entry, encode
 from core.ledger.inbox import Inbox
 from core.ledger.merkle import leaf_hash
@@ -61,8 +60,8 @@ def raw_probe(folder: Path) -> Iterator[Append]:
 
 
 @contextmanager
-def bare_row(path: Path, key: LogKey | None = None) -> Iterator[Append]:
-    """Commit one row of an entry's size with the driver itself; with a key, sign once as well."""
+def bare_row(path: Path) -> Iterator[Append]:
+    """Commit one row of an entry's size with the driver itself."""
     made = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     for pragma, value in PRAGMAS.items():
         made.execute(f"pragma {pragma}={value}")
@@ -72,14 +71,80 @@ def bare_row(path: Path, key: LogKey | None = None) -> Iterator[Append]:
     def append(call: str) -> None:
         made.execute("begin immediate")
         made.execute("insert into bare(body) values (?)", (body,))
-        if key is not None:
-            key.sign(body)
         made.execute("commit")
 
     try:
         yield append
     finally:
         made.close()
+
+
+class _Call(Answer[None]):
+    __slots__ = ("stream",)
+
+    def __init__(self, stream: str) -> None:
+        super().__init__()
+        self.stream = stream
+
+
+class _Rows:
+    """What the ledger writes of calls, in the same streams, without thinking.
+
+    Each caller has a stream that grows, as in the ledger: where its entries lie in the index of
+    streams is a part of what they cost. Without a key only entries are written. With one, all that
+    the ledger writes: command ids are looked up, receipts kept, and one checkpoint signed.
+    """
+
+    def __init__(self, store: Store, key: LogKey | None) -> None:
+        self._store, self._key = store, key
+        self._connection = store.connect()
+        self._seq = int(self._connection.exec_driver_sql(store.sql(SIZE)).scalar_one())
+        self._connection.commit()
+        self._vers: dict[str, int] = {}
+        self._run = uuid.uuid4().hex
+        self._body = body_of(1, "batch/B1")
+        self._leaf = leaf_hash(self._body)
+
+    def stream(self, call: str) -> str:
+        """Return the stream of the caller before the dot."""
+        return f"batch/{self._run}-{call.split('.')[0]}"
+
+    def commit(self, streams: Sequence[str]) -> None:
+        """Write one entry in each of these streams, and commit once."""
+        if self._key is None:
+            rows = [self._row(stream, None) for stream in streams]
+            self._store.begin(self._connection)
+            self._store.commit(self._connection, Sealed(rows, (), None))
+            return
+        ids = [new_command_id() for _ in streams]
+        self._store.enter(self._connection, ids)
+        rows = [self._row(*one) for one in zip(streams, ids, strict=True)]
+        note = sign(self._key, self._seq, self._leaf)
+        receipts = [
+            ReceiptRow(idem, DIGEST, row.seq, row.seq, 1, "{}", note.size)
+            for idem, row in zip(ids, rows, strict=True)
+        ]
+        self._store.commit(self._connection, Sealed(rows, receipts, note))
+
+    def _row(self, stream: str, idem: str | None) -> EntryRow:
+        self._seq += 1
+        ver = self._vers[stream] = self._vers.get(stream, 0) + 1
+        return EntryRow(self._seq, stream, ver, "bare", idem, self._body, self._leaf)
+
+    def close(self) -> None:
+        self._connection.close()
+        self._store.release()
+        self._store.close()
+
+
+@contextmanager
+def kept_rows(store: Store, key: LogKey) -> Iterator[Append]:
+    """Write for each call, alone and at once, every row that the ledger writes."""
+    rows = _Rows(store, key)
+    try:
+        yield lambda call: rows.commit([rows.stream(call)])
+    finally:
+        rows.close()
 
 
 @contextmanager
@@ -90,28 +155,7 @@ def bare_group(store: Store, key: LogKey | None = None) -> Iterator[Append]:
     With a key it writes every row that the ledger does, looks the command ids up, and signs once
     a commit: what is left out is only what is thought between the rows.
     """
-    inbox = Inbox[Answer[None]]()
-    body, batch = body_of(1, "batch/B1"), uuid.uuid4().hex
-    leaf = leaf_hash(body)
-    connection = store.connect()
-    seq = int(connection.exec_driver_sql(store.sql(SIZE)).scalar_one())
-    connection.commit()
-
-    def commit(group: Sequence[Answer[None]]) -> None:
-        nonlocal seq
-        ids = [None if key is None else new_command_id() for _ in group]
-        rows = [
-            EntryRow(n, f"{batch}/{n}", 1, "bare", idem, body, leaf)
-            for n, idem in enumerate(ids, seq + 1)
-        ]
-        seq += len(group)
-        if key is None:
-            store.begin(connection)
-            store.commit(connection, Sealed(rows, (), None))
-        else:
-            _keep(store, connection, rows, note=sign(key, seq, leaf))
-        for one in group:
-            one.set_result(None)
+    inbox, rows = Inbox[_Call](), _Rows(store, key)
 
     def work() -> None:
         last, took_ns, goes_on = 1, 0, True
@@ -122,11 +166,13 @@ def bare_group(store: Store, key: LogKey | None = None) -> Iterator[Append]:
             group, goes_on = inbox.take(GROUP_LIMIT)
             if group:
                 start = time.monotonic_ns()
-                commit(group)
+                rows.commit([one.stream for one in group])
+                for one in group:
+                    one.set_result(None)
                 last, took_ns = len(group), time.monotonic_ns() - start
 
-    def append(key: str) -> None:
-        waiting = Answer[None]()
+    def append(call: str) -> None:
+        waiting = _Call(rows.stream(call))
         inbox.put(waiting)
         waiting.result(WAIT_S)
 
@@ -138,17 +184,7 @@ def bare_group(store: Store, key: LogKey | None = None) -> Iterator[Append]:
     finally:
         inbox.close()
         thread.join()
-        connection.close()
-        store.release()
-        store.close()
-
-
-def _keep(store: Store, connection: Any, rows: Sequence[EntryRow], *, note: Checkpoint) -> None:
-    """Write what the ledger writes of a group: entries, receipts and the checkpoint."""
-    store.enter(connection, [str(row.idem) for row in rows])
-
-    receipts = [ReceiptRow(str(r.idem), DIGEST, r.seq, r.seq, 1, "{}", note.size) for r in rows]
-    store.commit(connection, Sealed(rows, receipts, note))
+        rows.close()
 
 
 @contextmanager

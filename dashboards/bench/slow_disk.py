@@ -64,7 +64,7 @@ def _say(one: Measure) -> None:
 
 
 def _main(folder: Path, slices: int, each: int) -> None:
-    first, probe = appends.alone(folder, slices=slices, each=each * 4)
+    first, probe = appends.alone(folder, slices=slices, each=each * 4, warm=1)
     if max(probe) > 1e6 / SYNC_US:
         raise NotSlow(f"the raw disk made {max(probe):.0f} syncs a second")
     ours, *others = (SqliteStore(folder / f"{name}.db") for name in ("ours", "bare", "kept"))
