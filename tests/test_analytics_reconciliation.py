@@ -1,5 +1,6 @@
 """The three-way match: every class, from both sides of its limit; the classes always sum up."""
 
+import threading
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -7,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from analytics.reconciliation.rules import MatchRules
-from analytics.reconciliation.store import News
+from analytics.reconciliation.store import MatchClosed, MatchStore, News
 from erp.reconcile import FactRow, MessageRow, PostingRow
 from tests.match_records import (
     AT,
@@ -21,6 +22,7 @@ from tests.match_records import (
     told,
     whole,
 )
+from tests.patience import PATIENCE_S, eventually
 
 
 def one(fact: FactRow, message: MessageRow | None, *lines: PostingRow, **more: object) -> str:
@@ -315,3 +317,24 @@ def test_each_of_the_four_misbehaviours_of_tryton_has_its_class(
     lines = [replace(line, document=f"28/2026/{n}", **it) for n, it in enumerate(booked, 1)]  # type: ignore[arg-type]
     sent = told(fact, documents="28")
     assert one(fact, sent, *lines, scales={"KGM": 2}) == match_class
+
+
+def test_the_match_closes_once_nobody_reads_and_refuses_whoever_comes_later() -> None:
+    """DuckDB raises where a connection is closed below a query that runs."""
+    store = MatchStore()
+    closing = threading.Thread(target=store.close)
+    with store.reading() as found:
+        closing.start()
+        assert eventually(lambda: is_refused(store))
+        assert closing.is_alive()
+        assert found.page() == []
+    closing.join(PATIENCE_S)
+    assert not closing.is_alive()
+
+
+def is_refused(store: MatchStore) -> bool:
+    try:
+        with store.reading():
+            return False
+    except MatchClosed:
+        return True

@@ -31,9 +31,18 @@ from analytics.reconciliation.reading import Found
 from analytics.reconciliation.rules import UNITS, MatchRules
 from analytics.store import OFFLINE, sql
 from core.clock import micros
+from core.errors import MesError
 
 MEMORY = "4GB"
 COMPACT_AT = 200_000
+CLOSE_S = 60
+
+
+class MatchClosed(MesError):
+    """Somebody would read while the server ends."""
+
+    def __init__(self) -> None:
+        super().__init__("Reconciliation: the server stops. Read again once it runs.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +77,8 @@ class MatchStore:
         }  # fmt: skip
         self._connection = duckdb.connect(":memory:", config=config)
         self._writing = threading.Lock()
+        self._readers, self._is_closed = 0, False
+        self._left = threading.Condition()  # a reader is done
         self._position = Position()
         self._written = 0
         for statement in self._connection.extract_statements(sql("match_tables")):
@@ -84,8 +95,12 @@ class MatchStore:
             )
 
     def close(self) -> None:
-        """Give the memory back."""
-        self._connection.close()
+        """Give the memory back once nobody reads; whoever comes later is refused."""
+        with self._left:
+            self._is_closed = True
+            self._left.wait_for(lambda: not self._readers, CLOSE_S)
+        with self._writing:
+            self._connection.close()
 
     @property
     def position(self) -> Position:
@@ -94,16 +109,35 @@ class MatchStore:
 
     @contextmanager
     def reading(self) -> Iterator[Found]:
-        """Give one request its own cursor on one unmoving state."""
-        with self._writing:
-            cursor = self._connection.cursor()
-            position = self._position
-            cursor.execute("begin transaction read only")
-            cursor.execute("select count(*) from our_order").fetchall()  # fixes the state
+        """Give one request its own cursor on one unmoving state.
+
+        Raises:
+            MatchClosed: the server ends.
+        """
+        with self._counted():
+            with self._writing:
+                cursor = self._connection.cursor()
+                position = self._position
+                cursor.execute("begin transaction read only")
+                cursor.execute("select count(*) from our_order").fetchall()  # fixes the state
+            try:
+                yield Found(cursor, position, self.rules)
+            finally:
+                cursor.close()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Keep the store open meanwhile: DuckDB refuses to close below a query that runs."""
+        with self._left:
+            if self._is_closed:
+                raise MatchClosed
+            self._readers += 1
         try:
-            yield Found(cursor, position, self.rules)
+            yield
         finally:
-            cursor.close()
+            with self._left:
+                self._readers -= 1
+                self._left.notify_all()
 
     def written(self, kept: KeptMatch, version: str) -> Callable[[Marks], None]:
         """Take hold of the state as it is now; return what writes it to a file, with its marks.
