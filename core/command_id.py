@@ -26,7 +26,8 @@ def new_command_id() -> str:
 
 
 def _forget() -> None:
-    global _key  # noqa: PLW0603 - a forked process must not make its parent's ids again
+    """A forked process must not make its parent's ids again."""
+    global _key
     _key = token_bytes(32)
 
 
