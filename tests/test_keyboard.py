@@ -60,8 +60,8 @@ def enter(plant: ComposedPlant, screen: Screen, person: str, *, station: str = "
     page.keyboard.type("not the secret")
     page.keyboard.press("Enter")
     again = page.get_by_label("Password")
-    expect(again).to_be_focused()
     expect(again).to_have_accessible_description(re.compile("secret do not fit"))
+    expect(again).to_be_focused()  # of the page that says so, not of the one that was left
     page.keyboard.type(plant.secret(person))
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "/login" not in url)
