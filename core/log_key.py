@@ -214,8 +214,8 @@ def apply(keys: LogKeys | None, fact: Recorded) -> LogKeys:
             return replace(before, recovery_proposed=asked)
         case RecoveryKeyNamed() as it:
             named = RecoveryKey(
-                vkey=it.key, why=it.why, by=fact.actor, at=fact.at, entry=fact.seq,
-                proposed_by=it.proposed_by,
+                vkey=it.key, why=_reasons(before.recovery_proposed, it.why), by=fact.actor,
+                at=fact.at, entry=fact.seq, proposed_by=it.proposed_by,
             )  # fmt: skip
             return replace(before, recovery=named, recovery_proposed=None)
         case KeyRevocationProposed() as it:
@@ -225,11 +225,10 @@ def apply(keys: LogKeys | None, fact: Recorded) -> LogKeys:
             )  # fmt: skip
             return replace(before, proposed=proposed)
         case KeyRevoked() as it:
-            reasons = (it.why,) if before.proposed is None else (before.proposed.why, it.why)
             revoked = Revoked(
                 trusted=it.trusted,
                 cause=it.cause,
-                why=" ".join(dict.fromkeys(reasons)),
+                why=_reasons(before.proposed, it.why),
                 proposed_by=it.proposed_by,
                 by=fact.actor,
                 at=fact.at,
@@ -243,3 +242,8 @@ def apply(keys: LogKeys | None, fact: Recorded) -> LogKeys:
         case _:
             assert isinstance(fact.event, SignatureApplied), fact
             return before
+
+
+def _reasons(proposed: Proposed | RecoveryKey | None, why: str) -> str:
+    """Return what both people wrote, once where it is the same."""
+    return why if proposed is None else " ".join(dict.fromkeys((proposed.why, why)))

@@ -12,7 +12,7 @@ from msgspec import Meta
 from core.errors import Refused
 from core.fact import Command, Context, Fact, Facts, Plant
 from core.key_revocation import Vkey
-from core.ledger.checkpoint import NoteBroken, parse_vkey
+from core.ledger.checkpoint import PRIVATE, NoteBroken, parse_vkey
 from core.ledger.recovery import SUFFIX, is_doubtful, parse_recovery
 from core.ledger.rotation import STREAM
 from core.log_key import (
@@ -51,6 +51,16 @@ class NoRecoveryKey(Refused):
     def __init__(self, key: str, why: str) -> None:
         super().__init__(
             f"Recovery key {short(key)}: {why}. Make one: batchwright keys make-recovery.", key=key
+        )
+
+
+class PrivateHalfShown(Refused):
+    """Somebody gives the private half where the public one belongs; it is repeated nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Recovery key: this is its private half, which belongs outside the plant alone. Use it"
+            " no more; make another one: batchwright keys make-recovery."
         )
 
 
@@ -99,7 +109,7 @@ def decide(plant: Plant, command: NameRecoveryKey | RecoverKey, context: Context
     """Return the proposal, the naming that it becomes, or the handing over; or refuse it.
 
     Raises:
-        NoRecoveryKey: the key is of another log, or has signed or recovered this one.
+        PrivateHalfShown, NoRecoveryKey: see `check_recovery_key`.
         SecondPersonNames: who proposed it cannot agree.
         NotRecovered: the note is not signed by the recovery key that is named, the old key is not
             the newest of this log, or something was recorded meanwhile.
@@ -108,7 +118,7 @@ def decide(plant: Plant, command: NameRecoveryKey | RecoverKey, context: Context
     keys = plant.get(LogKeys, LOG)
     if isinstance(command, RecoverKey):
         return _recover(keys, command, context)
-    _check(keys, command.key, name=f"/{context.plant}{SUFFIX}")
+    check_recovery_key(keys, command.key, plant=context.plant)
     before = None if keys is None else keys.recovery_proposed
     proposed_by = before.by if before is not None and before.vkey == command.key else None
     signed = sign(
@@ -131,7 +141,17 @@ def decide(plant: Plant, command: NameRecoveryKey | RecoverKey, context: Context
     return (fact, Fact(STREAM, named, command.why))
 
 
-def _check(keys: LogKeys | None, key: str, *, name: str) -> None:
+def check_recovery_key(keys: LogKeys | None, key: str, *, plant: str) -> None:
+    """Refuse what cannot be named as the recovery key of a plant's log.
+
+    Raises:
+        PrivateHalfShown: it is a private half.
+        NoRecoveryKey: it is no public key, of another log, named already, or has signed or
+            recovered this one.
+    """
+    if PRIVATE in key:
+        raise PrivateHalfShown
+    name = f"/{plant}{SUFFIX}"
     try:
         found = parse_vkey(key)
     except ValueError as fault:

@@ -10,7 +10,7 @@ from core.ledger.rotation import STREAM
 from core.ledger.store import AnchorRow, open_ledger
 from core.log_key import LOG, Cause, KeyUsed, LogKeys, RecoveryKey, short
 from core.projections.nouns import Nouns
-from core.recovery_key import NameRecoveryKey
+from core.recovery_key import NameRecoveryKey, recovery_words
 
 STATION = "terminal"
 PLACES_NAMED = 4
@@ -139,6 +139,7 @@ def name_recovery_key(execution: Execution, key: str, *, why: str, user: str, se
     Raises:
         core.errors.MesError: the secret is wrong, or a rule says no.
     """
+    before = execution.nouns.get(LogKeys, LOG)
     command = NameRecoveryKey(key=key, why=why, seen=execution.seen(STREAM))
     credentials = Credentials(secret=secret, user=user)
     actor, idem = Actor(user, STATION), f"{STATION}:{new_command_id()}"
@@ -147,9 +148,33 @@ def name_recovery_key(execution: Execution, key: str, *, why: str, user: str, se
     assert keys is not None
     if keys.recovery_proposed is not None:
         return f"{short(key)}: {user} has proposed it. Now another person runs the same command."
+    following = after_naming(key, None if before is None else before.recovery)
+    return "\n".join((f"{short(key)}: is the recovery key from now on.", *following))
+
+
+def before_naming(keys: LogKeys | None, key: str) -> tuple[str, ...]:
+    """Return in sentences what it means that a recovery key is named."""
+    named = None if keys is None else keys.recovery
+    before = "None was named before."
+    if named is not None and named.vkey == key:
+        before = f"Entry {named.entry} named it before; this naming counts in its place."
+    elif named is not None:
+        before = f"Counts no more then: {short(named.vkey)}, named by entry {named.entry}."
     return (
-        f"{short(key)}: is the recovery key from now on. Try its file once a year: batchwright keys"
-        " check-recovery."
+        recovery_words(key),
+        before,
+        "Its private half must have left the plant's folder and this machine, on paper or on a"
+        " medium in a safe. What is lost together with log.key recovers nothing.",
+    )
+
+
+def after_naming(key: str, before: RecoveryKey | None) -> tuple[str, ...]:
+    """Return what people do next, once a recovery key is named in place of one or of none."""
+    replaced = before is not None and before.vkey != key
+    return (
+        "Try its file now and once a year: batchwright keys check-recovery.",
+        *((f"Destroy the private half of {short(before.vkey)}.",) if before and replaced else ()),
+        "Make a backup now: batchwright backup. One from before does not name this key.",
     )
 
 
@@ -168,7 +193,7 @@ def recovery_says(where: str) -> str:
     """Return in words which recovery key a ledger names."""
     if (named := recovery_in(where)) is None:
         return (
-            "No recovery key is named: if log.key is lost, this log ends. batchwright keys"
-            " make-recovery"
+            "No recovery key is named: if log.key is lost, nobody can go on under this log."
+            " batchwright keys make-recovery"
         )
     return f"{named.vkey}  recovers the log, named by {named.proposed_by} and {named.by}"

@@ -384,6 +384,9 @@ def test_command_line_makes_names_tries_and_uses_a_recovery_key(
     told = run(app, recovers)
     assert (told.exit_code, "The recovery key is used up" in told.output) == (0, True), told.output
     told = run(app, ["keys", "list", *at])
-    assert "No recovery key is named: if log.key is lost, this log ends." in told.output
+    assert (
+        "No recovery key is named: if log.key is lost, nobody can go on under this log."
+        in told.output
+    )
     told = run(app, tries)
     assert (told.exit_code, "names no recovery key" in told.output) == (1, True)

@@ -31,6 +31,7 @@ from core.errors import LedgerBroken
 
 ED25519 = b"\x01"
 SIGNATURE_LIMIT = 64  # a note with more lines is not ours
+PRIVATE = "PRIVATE+KEY+"  # begins the one line of a private half
 _NAME = re.compile(r"[^\s+]+")
 _LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
@@ -290,7 +291,7 @@ def load_or_create_key(path: Path, name: str) -> LogKey:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(f"PRIVATE+KEY+{name}+{key.verifier.key_id.hex()}+{secret}\n")
+                file.write(f"{PRIVATE}{name}+{key.verifier.key_id.hex()}+{secret}\n")
                 file.flush()
                 os.fsync(file.fileno())
             with suppress(FileExistsError):

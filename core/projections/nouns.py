@@ -28,7 +28,7 @@ from core.projections.replay import (
     written,
 )
 
-NAME, VERSION = "nouns", 12
+NAME, VERSION = "nouns", 13
 PROJECTION = (
     "create table if not exists projection("
     " name text primary key, version integer not null, upto_seq integer not null)"

@@ -35,7 +35,9 @@ def make_recovery(
             )
         made = load_or_create_key(out, recovery_name(pack.id))
     say(f"{out}: holds the private half, in one line; print it, or put the medium away.")
-    say("Two people name the public half, one after another:")
+    say("Two people name the public half, one after another, on the page Office, under Keys:")
+    say(f"    {made.vkey}")
+    say("or, where the server is stopped:")
     say(f"    batchwright keys name-recovery --key {made.vkey} --user ID --why WHY")
 
 
@@ -50,13 +52,15 @@ def name_recovery(
 ) -> None:
     """Name the recovery key in the ledger; run by two people, one after another.
 
-    The server is stopped; where it runs, send the command key.name-recovery over REST.
+    The server is stopped; where it runs, both sign on the page Office, under Keys.
     """
-    from core.recovery_key import recovery_words
-    from dashboards.key_acts import name_recovery_key
+    from core.log_key import LOG, LogKeys
+    from dashboards.key_acts import before_naming, name_recovery_key
 
     with opened(plant, data) as (execution, _):
-        say(f"You sign: {recovery_words(key)} {why}")
+        words, *meaning = before_naming(execution.nouns.get(LogKeys, LOG), key)
+        for line in (f"You sign: {words} {why}", *meaning):
+            say(line)
         secret = typer.prompt("Secret", hide_input=True)
         told = name_recovery_key(execution, key, why=why, user=user, secret=secret)
     say(told)
