@@ -17,7 +17,7 @@ from core.key_revocation import NoFormerKey, TrustedTooFar
 from core.ledger.checkpoint import LogKey
 from core.ledger.rotation import STREAM
 from core.ledger.store import AnchorRow
-from core.log_key import KeyUsed, LogKeys, Proposed, RecoveryKey, Revoked, short
+from core.log_key import KeyUsed, LogKeys, Proposed, Revoked, short
 from core.signature import Seen
 from dashboards.compose import recovery_name
 from dashboards.key_acts import afterwards, held_by, refused_from_then_on, revocation, revoke
@@ -103,21 +103,10 @@ def test_step_is_offered_only_where_a_key_can_be_revoked() -> None:
     assert steps(keys) == (Step.AGREE, Step.PROPOSE)
 
 
-def test_table_says_which_recovery_key_is_named_and_which_key_was_lost() -> None:
-    def shown(keys: LogKeys | None) -> str:
-        return str(log_keys_view(keys, THIRD.vkey, ZoneInfo("UTC"), name=str.title))
-
-    assert "Recovery key: none is named. If log.key is lost, this log ends." in shown(None)
-    named = RecoveryKey(
-        vkey=SECOND.vkey, why=WHY, by="erik", at=AT, entry=9, proposed_by="quinn"
-    )  # fmt: skip
-    says = shown(LogKeys(log="log", newest="", recovery=named))
-    assert f"Recovery key: {NEW}, named by Quinn and Erik." in says
-    asked = RecoveryKey(vkey=LOG_KEY.vkey, why=WHY, by="quinn", at=AT, entry=10)
-    says = shown(LogKeys(log="log", newest="", recovery=named, recovery_proposed=asked))
-    assert f"Quinn proposes {OLD}; a second person must agree." in says
+def test_table_says_which_key_was_lost_and_recovered() -> None:
     gone = KeyUsed(vkey=LOG_KEY.vkey, until=20, by="service:keys", at=AT, recovery=SECOND.vkey)
-    says = shown(LogKeys(log="log", newest=THIRD.vkey, former=(gone,)))
+    keys = LogKeys(log="log", newest=THIRD.vkey, former=(gone,))
+    says = str(log_keys_view(keys, THIRD.vkey, ZoneInfo("UTC"), name=str.title))
     assert f"The recovery key {NEW} followed." in says
 
 

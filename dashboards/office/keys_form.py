@@ -69,14 +69,17 @@ class KeysForm:
             label="The ERP's new secret (whsec_…)", width=420, margin=(6, 14, 6, 0)
         )
         self._why, self._what = area("Why the key changes"), pane(margin=0)
+        self.told, self.answer = pane(margin=0), pane(margin=0)  # once signed; before it
         self._way.param.watch(lambda _: self.draw(), "value")
         self._step.param.watch(lambda _: self._fit(), "value")
         self.body = box(
             pane(parts.heading("Change a key"), margin=0),
+            self.told,
             pu.FlexBox(self._way, self._step, margin=0),
             self._what,
             pu.FlexBox(self._days, self._theirs, margin=0),
             self._why,
+            self.answer,
             button("Sign this step …", "primary", lambda _: self._pressed()),
             visible=False,
         )

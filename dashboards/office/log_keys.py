@@ -36,7 +36,7 @@ class Revocation:
 
 
 class NoReason(Refused):
-    """A revocation says what happened, and the second person what was looked at."""
+    """Who proposes says why, and the second person what was looked at."""
 
     def __init__(self, field: str) -> None:
         super().__init__(f"{field}: is empty. Write it; it stands in the ledger for ever.")
@@ -55,9 +55,9 @@ class NoSize(Refused):
 class ProposalGone(Refused):
     """Nobody agrees to another proposal than the one that stood on the screen."""
 
-    def __init__(self) -> None:
+    def __init__(self, subject: str) -> None:
         super().__init__(
-            "Revocation: what was proposed is not the same any more. Close this, and read the table"
+            f"{subject}: what was proposed is not the same any more. Close this, and read the table"
             " anew."
         )
 
@@ -79,7 +79,7 @@ def read(keys: LogKeys, it: Revocation) -> tuple[KeyUsed, int]:
         TrustedTooFar: it is more than the key can count to.
     """
     if it.agrees is not None and keys.proposed != it.agrees:
-        raise ProposalGone
+        raise ProposalGone("Revocation")
     vkey = it.key if it.agrees is None else it.agrees.key
     key = next((one for one in can_be_revoked(keys) if one.vkey == vkey), None)
     if key is None:

@@ -1,7 +1,6 @@
 """The form by which two people, one after another, revoke a log key that was stolen or lost."""
 
 from collections.abc import Callable, Sequence
-from zoneinfo import ZoneInfo
 
 import panel.ui as pu
 from markupsafe import Markup
@@ -9,8 +8,7 @@ from markupsafe import Markup
 from core.clock import parse_iso
 from core.errors import Refused
 from core.ledger.store import AnchorRow
-from core.log_key import LogKeys, short
-from core.signature import Seen
+from core.log_key import short
 from dashboards import parts
 from dashboards.key_acts import afterwards, can_be_revoked, held_by, refused_from_then_on
 from dashboards.office.log_keys import (
@@ -23,12 +21,12 @@ from dashboards.office.log_keys import (
     read,
     steps,
 )
+from dashboards.office.two_people import PROPOSED, WIDTH, Desk, offer, sentences
 from dashboards.palette import State
 from dashboards.review.evidence import pane
 from dashboards.review.form_parts import area, box, button, put, text_of
-from dashboards.signing_act import Ask
 
-WIDTH, HELD_SHOWN = 420, 5
+HELD_SHOWN = 5
 NO_FORMER = (
     "No former key can be revoked. The key that signs now is first followed by another one, at the"
     " server: batchwright keys rotate. Then this form takes trust from the old one."
@@ -42,24 +40,13 @@ SECOND = (
     "The table says who proposes it and why. Look at the checkpoint outside yourself before you"
     " agree. Who proposed it cannot agree."
 )
-PROPOSED = "Recorded; it changes nothing yet. Another person opens this page and agrees."
 
 
 class LogKeysForm:
     """Step, key, cause, size, what happened."""
 
-    def __init__(
-        self,
-        *,
-        held: Callable[[], LogKeys | None],
-        anchors: Callable[[], Sequence[AnchorRow]],
-        seen: Callable[[], Seen],
-        sign: Callable[[Callable[[], Ask]], None],
-        refuse: Callable[[str], None],
-        zone: ZoneInfo,
-    ) -> None:
-        self._held, self._anchors, self._seen = held, anchors, seen
-        self._sign, self._refuse, self._zone = sign, refuse, zone
+    def __init__(self, desk: Desk, *, anchors: Callable[[], Sequence[AnchorRow]]) -> None:
+        self._desk, self._held, self._anchors = desk, desk.held, anchors
         self._outside_holds: Sequence[AnchorRow] = ()
         place = {"width": WIDTH, "margin": (6, 14, 6, 0)}
         self._step = pu.Select(label="What to do", options=[], **place)
@@ -68,6 +55,7 @@ class LogKeysForm:
         self._size = pu.TextInput(label="Counts up to, entries (0: nothing of it)", **place)
         self._why = area(HAPPENED)
         self._what, self._outside, self._after = (pane(margin=0) for _ in range(3))
+        self.told, self.answer = pane(margin=0), pane(margin=0)  # once signed; before it
         for field in (self._step, self._key):
             field.param.watch(lambda _: self._fit(), "value")
         self._size.param.watch(lambda _: self._foresee(), "value_input")
@@ -76,11 +64,12 @@ class LogKeysForm:
             self._outside,
             self._after,
             self._why,
+            self.answer,
             button("Sign this revocation …", "primary", lambda _: self._pressed()),
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         heading = pane(parts.heading("Revoke a log key that was stolen or lost"), margin=0)
-        self.body = box(heading, self._what, self._fields, visible=False)
+        self.body = box(heading, self.told, self._what, self._fields, visible=False)
 
     def show(self, *, is_shown: bool) -> None:
         """Show or hide the form; only what is shown reads the ledger."""
@@ -88,7 +77,7 @@ class LogKeysForm:
             self.draw()
         self.body.visible = is_shown
 
-    def draw(self) -> None:
+    def draw(self, *, anew: bool = False) -> None:
         """Offer what can be done now, and keep what the person has chosen while it can be done."""
         keys, offered = self._held(), [str(one) for one in steps(self._held())]
         self._fields.visible = bool(offered)
@@ -96,8 +85,7 @@ class LogKeysForm:
             self._what.object = parts.markup(parts.paragraph(NO_FORMER, muted=True))
             return
         self._outside_holds = self._anchors()
-        keep = self._step.value if self._step.value in offered else offered[0]
-        self._step.param.update(options=offered, value=keep)
+        offer(self._step, offered, anew=anew)
         named = {short(one.vkey): one.vkey for one in can_be_revoked(keys)}
         chosen = (
             self._key.value if self._key.value in named.values() else next(iter(named.values()))
@@ -109,8 +97,7 @@ class LogKeysForm:
         """Return what is said after signing and what to do next, and begin the form anew."""
         put(self._why, "")
         put(self._size, "")
-        self._step.value = None
-        self.draw()
+        self.draw(anew=True)
         keys = self._held()
         if keys is None or keys.proposed is not None:
             return PROPOSED, ()
@@ -147,7 +134,7 @@ class LogKeysForm:
         if keys is None or key is None:
             return Markup("")
         rows = [
-            (f"{row.size} entries", row.place, parts.local_time(parse_iso(row.at), self._zone))
+            (f"{row.size} entries", row.place, parts.local_time(parse_iso(row.at), self._desk.zone))
             for row in held_by(key, keys, self._outside_holds)[:HELD_SHOWN]
         ]
         return parts.table(
@@ -175,19 +162,4 @@ class LogKeysForm:
 
     def _pressed(self) -> None:
         it = self._draft()
-
-        def ask() -> Ask:
-            return ask_revocation(self._held(), it, self._seen())
-
-        try:
-            ask()
-        except Refused as missing:
-            self._refuse(str(missing))
-            return
-        self._sign(ask)
-
-
-def sentences(told: Sequence[str], testid: str) -> Markup:
-    """Return sentences one below the other."""
-    items = parts.join(*(Markup("<li>{}</li>").format(one) for one in told))
-    return Markup('<ul class="plain" data-testid="{}">{}</ul>').format(testid, items)
+        self._desk.ask(lambda keys, seen: ask_revocation(keys, it, seen))

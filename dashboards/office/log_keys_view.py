@@ -27,25 +27,7 @@ def log_keys_view(held: LogKeys | None, newest: str, zone: ZoneInfo, *, name: Na
         " stolen or lost is revoked by two people, one after another, on this page; its later"
         " checkpoints are then refused, and no bundle is believed for its sake."
     )
-    return join(table, paragraph(_recovery(held, name=name)), paragraph(note, muted=True))
-
-
-def _recovery(held: LogKeys | None, *, name: Name) -> str:
-    """Return which key hands the log over where its own is lost, and what people do about it."""
-    named = None if held is None else held.recovery
-    asked = None if held is None else held.recovery_proposed
-    says = (
-        "Recovery key: none is named. If log.key is lost, this log ends. At the server: batchwright"
-        " keys make-recovery."
-    )
-    if named is not None:
-        says = (
-            f"Recovery key: {short(named.vkey)}, named by {name(named.proposed_by)} and"
-            f" {name(named.by)}. It hands the log over once, where log.key is lost."
-        )
-    if asked is None:
-        return says
-    return f"{says} {name(asked.by)} proposes {short(asked.vkey)}; a second person must agree."
+    return join(table, paragraph(note, muted=True))
 
 
 def _row(it: KeyUsed, held: LogKeys | None, zone: ZoneInfo, *, name: Name) -> tuple[object, ...]:

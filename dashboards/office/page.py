@@ -12,8 +12,6 @@ from core.clock import now
 from core.erp_key import ErpKey
 from core.errors import Refused
 from core.execution import Actor
-from core.ledger.rotation import STREAM
-from core.log_key import LOG, LogKeys
 from dashboards import menu, parts, visit
 from dashboards.components.sheet import Sheet
 from dashboards.components.signature_dialog import SignatureDialog
@@ -23,14 +21,14 @@ from dashboards.link_state import LinkReader
 from dashboards.names import Names
 from dashboards.office.keys_form import KeysForm
 from dashboards.office.keys_view import keys_view
-from dashboards.office.log_keys_form import LogKeysForm, sentences
-from dashboards.office.log_keys_view import log_keys_view
+from dashboards.office.log_keys_section import LogKeysSection
 from dashboards.office.master import KINDS, drifts, records, versions
 from dashboards.office.master_view import drift_view, records_view, versions_view
 from dashboards.office.policy import ask_policy, history, in_force, ready_profiles
 from dashboards.office.policy_form import PolicyForm
 from dashboards.office.policy_view import Look, history_view, profiles_view, standing_view
 from dashboards.office.seals import seal_rows, seals_view
+from dashboards.office.two_people import sentences
 from dashboards.palette import State
 from dashboards.plant import PlantServices
 from dashboards.review.evidence import pane
@@ -39,7 +37,7 @@ from dashboards.signing_act import Ask, SigningAct
 from dashboards.theme import Frame, frame
 from erp.live_keys import WAYS
 
-HERE, SIGN, KEY, REVOKE = "/office", "boundary-policy.sign", "erp-key.begin", "key.revoke"
+HERE, SIGN, KEY = "/office", "boundary-policy.sign", "erp-key.begin"
 FINANCE_CSS = Path(__file__).parent.parent / "finance" / "finance.css"
 CSS = FINANCE_CSS.read_text("utf-8") + (Path(__file__).parent / "office.css").read_text("utf-8")
 VIEWS = {
@@ -65,14 +63,15 @@ class OfficePage:
         self._stale_shown = Markup("")
         self.top = Sheet(self._go, css=CSS, follows=True)
         self.history = Sheet(self._go, css=CSS)
-        self.message = pane(margin=(0, 10))
+        self.message = self._answer = pane(margin=(0, 10))
         self.form = PolicyForm(self._rules, self._ready, zone=plant.zone, sign=self._sign)
-        self.form.body.margin = (0, 10, 14, 10)
         self.keys = self._keys_form()
-        self.log_keys = self._log_keys_form()
-        self.log_keys.body.margin = (0, 10, 14, 10)
-        if self.keys is not None:
-            self.keys.body.margin = (0, 10, 14, 10)
+        self.log_keys = LogKeysSection(plant, viewer.person, look=self._look, screen=self)
+        self.log_keys.follow(self._draw)
+        erp = [] if self.keys is None else [self.keys.body]
+        self._forms = [self.form.body, *erp, *self.log_keys.bodies]
+        for body in self._forms:
+            body.margin = (0, 10, 14, 10)
         self.dialog = SignatureDialog()
         if self._link is not None:
             visit.on_leave(self._link.watch(self._told))
@@ -82,18 +81,18 @@ class OfficePage:
         self._draw()
 
     def body(self) -> list[Any]:
-        erp = [] if self.keys is None else [self.keys.body]
-        forms = [self.form.body, *erp, self.log_keys.body]
-        return [self.top, self.message, *forms, self.history, self.dialog]
+        return [self.top, self.message, *self._forms, self.history, self.dialog]
 
     def _rules(self) -> PlantRules:
         rules: PlantRules = self._plant.execution.nouns.get(PlantRules, self._plant.execution.plant)
         return rules
 
-    def _signers(self, action: str = SIGN) -> list[str]:
+    def signers(self, action: str = SIGN) -> list[str]:
+        """Return the roles that may."""
         return sorted(self._rules().matrix.get(action, ()))
 
-    def _may(self, action: str) -> bool:
+    def may(self, action: str) -> bool:
+        """Whether the reader may do that."""
         return not self._viewer.roles.isdisjoint(self._rules().matrix.get(action, ()))
 
     def _opens(self, text: object, href: str) -> Markup:
@@ -119,11 +118,11 @@ class OfficePage:
 
     def _draw(self) -> None:
         is_policy = self._asked.view == ""
-        edits = is_policy and self._asked.edit and self._may(SIGN)
+        edits = is_policy and self._asked.edit and self.may(SIGN)
         self.form.body.visible = edits
         if self.keys is not None:
-            self.keys.body.visible = self._asked.view == "keys" and self._may(KEY)
-        self.log_keys.show(is_shown=self._asked.view == "keys" and self._may(REVOKE))
+            self.keys.body.visible = self._asked.view == "keys" and self.may(KEY)
+        self.log_keys.show(is_shown=self._asked.view == "keys")
         self._stale_shown = self._stale()
         self.top.show(_tabs(self._asked.view), self._stale_shown, self._shown(edits))
         self.history.show(self._history() if is_policy else Markup(""))
@@ -148,57 +147,17 @@ class OfficePage:
             erp = _no_erp() if self._boundary is None else self._keys()
             plant = self._plant
             seals = seal_rows(plant.keys, plant.stampers, now(), zone=plant.zone)
-            return parts.join(self._log_keys(), seals_view(seals, plant.zone), erp)
+            return parts.join(self.log_keys.view(), seals_view(seals, plant.zone), erp)
         rules, at = self._rules(), now()
         return parts.join(
             standing_view(rules, at, self._look),
             profiles_view(self._ready, in_force(rules, at)),
-            _edit_link(self._may(SIGN), edits, self._signers()),
+            _edit_link(self.may(SIGN), edits, self.signers()),
         )
 
     @property
     def _boundary(self) -> Any:
         return self._plant.readers.get("boundary")
-
-    def _log_keys(self) -> Markup:
-        """Return the keys that sign the ledger."""
-        execution = self._plant.execution
-        held, newest = execution.nouns.get(LogKeys, LOG), execution.verifier.text
-        table = log_keys_view(held, newest, self._plant.zone, name=self._look.names.name)
-        if self._may(REVOKE):
-            return table
-        who = ", ".join(self._signers(REVOKE)) or "nobody yet: batchwright adopt-actions"
-        text = f"The authority matrix says who revokes a log key: {who}."
-        return parts.join(table, parts.paragraph(text, muted=True))
-
-    def _log_keys_form(self) -> LogKeysForm:
-        """Return the form that revokes a former key of the ledger."""
-        execution = self._plant.execution
-
-        def news(_news: Any) -> None:
-            if self.log_keys.body.visible:
-                self.log_keys.draw()
-            self._draw()
-
-        self._plant.hub.subscribe([STREAM], news)
-        return LogKeysForm(
-            held=lambda: execution.nouns.get(LogKeys, LOG),
-            anchors=self._plant.ledger.anchors,
-            seen=lambda: execution.seen(STREAM),
-            sign=self._sign_log_key,
-            refuse=lambda why: self._say(why, State.BAD, "Not signed."),
-            zone=self._plant.zone,
-        )
-
-    def _sign_log_key(self, ask: Callable[[], Ask]) -> None:
-        self._say("")
-        act = SigningAct(self._plant.execution, self._actor, ask)
-        self.dialog.request(act, done=self._log_key_signed)
-
-    def _log_key_signed(self, _receipt: Any) -> None:
-        told, following = self.log_keys.signed()
-        self._draw()
-        self._say(told, State.OK, "Signed.", following=following)
 
     def _keys(self) -> Markup:
         """Return the live keys beside what the ledger knows of their rotation."""
@@ -212,25 +171,19 @@ class OfficePage:
             return None
         execution, streams = self._plant.execution, [f"{ErpKey.KIND}/{way}" for way in WAYS]
         self._plant.hub.subscribe(streams, lambda _news: self._draw())
-        return KeysForm(
+        form = KeysForm(
             live,
             held=lambda way: execution.nouns.get(ErpKey, way),
             seen=lambda way: execution.seen(f"{ErpKey.KIND}/{way}"),
-            sign=self._sign_key,
-            refuse=lambda why: self._say(why, State.BAD, "Not signed."),
+            sign=lambda ask: self.request(ask, self._key_signed),
+            refuse=lambda why: self.refuse(why, at=form.answer),
         )
+        return form
 
-    def _sign_key(self, ask: Callable[[], Ask]) -> None:
-        self._say("")
-        act = SigningAct(self._plant.execution, self._actor, ask)
-        self.dialog.request(act, done=self._key_signed)
-
-    def _key_signed(self, _receipt: Any) -> None:
+    def _key_signed(self) -> None:
         assert self.keys is not None
         self._boundary.take_up_keys()
-        told = self.keys.signed()
-        self._draw()
-        self._say(told, State.OK, "Signed.")
+        self.say_signed(self.keys.signed(), at=self.keys.told)
 
     def _master(self) -> Markup:
         """Return the ERP's records, or the versions of one."""
@@ -264,13 +217,11 @@ class OfficePage:
         try:
             self._ask()
         except Refused as missing:
-            self._say(str(missing), State.BAD, "Not signed.")
+            self.refuse(str(missing), at=self.message)
             return
-        self._say("")
-        act = SigningAct(self._plant.execution, self._actor, self._ask)
-        self.dialog.request(act, done=self._signed)
+        self.request(self._ask, self._signed)
 
-    def _signed(self, _receipt: Any) -> None:
+    def _signed(self) -> None:
         version = self._rules().policies[-1]
         self.form.reset()
         self._asked = Asked()
@@ -279,6 +230,25 @@ class OfficePage:
         text = f"Version {version.version} stands below, with its signature."
         self._say(text, State.OK, "Recorded.")
 
+    def refuse(self, why: str, *, at: Any) -> None:
+        """Say in a pane of a form why nothing is signed."""
+        self._say(why, State.BAD, "Not signed.", at=at)
+
+    def request(self, ask: Callable[[], Ask], done: Callable[[], object]) -> None:
+        """Open the signature dialog; `done` follows a signature."""
+        self._say("")
+        act = SigningAct(self._plant.execution, self._actor, ask)
+
+        def signed(_receipt: Any) -> None:
+            done()
+
+        self.dialog.request(act, done=signed)
+
+    def say_signed(self, told: str | Markup, following: Sequence[str] = (), *, at: Any) -> None:
+        """Draw anew, and say in a pane of a form what was signed and what to do next."""
+        self._draw()
+        self._say(told, State.OK, "Signed.", following=following, at=at)
+
     def _say(
         self,
         text: str | Markup,
@@ -286,11 +256,16 @@ class OfficePage:
         word: str = "",
         *,
         following: Sequence[str] = (),
+        at: Any = None,
     ) -> None:
+        """Say it in one pane, the page's where none is given, and nothing elsewhere."""
         shown = parts.notice(state, word, text) if text else Markup("")
         more = sentences(following, "following") if following else Markup("")
         live = Markup('<div role="status" data-testid="answer">{}{}</div>').format(shown, more)
-        self.message.object = parts.markup(live)
+        before, self._answer = self._answer, self.message if at is None else at
+        if before is not self._answer:
+            before.object = ""
+        self._answer.object = parts.markup(live)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
