@@ -264,8 +264,9 @@ def test_second_start_adds_less_than_half_a_second(checkout: Path) -> None:
 @pytest.mark.requirement("P2")
 def test_bill_of_materials_names_every_package_of_the_lock_with_its_hashes(tmp_path: Path) -> None:
     made_twice = []
-    for name in ("one.json", "two.json"):
-        command = [sys.executable, *run.sbom([str(tmp_path / name)])]
+    for name, more in (("one.json", []), ("two.json", ["--no-validate"])):
+        # The first is checked against its schema as it is made: seconds, and once is enough.
+        command = [sys.executable, *run.sbom([str(tmp_path / name)]), *more]
         subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
         made_twice.append((tmp_path / name).read_bytes())
     assert made_twice[0] == made_twice[1]  # the same lock, the same bytes: no clock, no chance
