@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
 from core import credentials
+from tests.order import dealt
 
 if TYPE_CHECKING:
     from tests.plant import LivingPlant
@@ -53,16 +55,12 @@ def living_plant(tmp_path: Path) -> Iterator[LivingPlant]:
         yield plant
 
 
-# What runs for a minute by itself begins first: at the end of a run the other workers would wait.
-LONGEST = ("test_demo.py", "test_story_browser.py", "test_erp_drill.py", "test_dashboards_bench.py")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the longest first, and see to markers.
+    """Order the long first where several workers share the tests, and see to markers.
 
     A requirement marker without an id is refused; the users of a server are marked by its fixture.
     """
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else 9)
+    items[:] = dealt(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     for item in items:
         for marker in item.iter_markers("requirement"):
             if not marker.args or not all(isinstance(name, str) for name in marker.args):
