@@ -203,13 +203,7 @@ class LivingPlant:
     ) -> Screen:
         """Return a fresh browser page on which the person is signed in."""
         screen = open_screen(self.url, **more)
-        screen.page.goto(self.url + "/login")
-        screen.page.get_by_label("User").first.fill(person)
-        screen.page.get_by_label("Password").first.fill(PIN)
-        if station:
-            screen.page.get_by_label("Station").select_option(station)
-        screen.page.get_by_role("button", name="Sign in").click()
-        screen.page.wait_for_url(lambda url: "/login" not in url)
+        screen.signed_in(person, PIN, station)
         return screen
 
     def types(self) -> list[str]:

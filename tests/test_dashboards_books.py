@@ -192,7 +192,7 @@ def test_book_opens_and_its_parameters_are_the_address(
         services = plant_of(zone=ZONE, hub=hub, readers=readers)
         with running(create_app(services)) as url:
             screen = open_screen(url, dark=dark)
-            screen.sign_in("dora", SECRET)
+            screen.signed_in("dora", SECRET)
             page = screen.go("/books")
             assert _readable(books().books["shift-review"])
             page.get_by_role("link", name="Shift review").click()
@@ -214,7 +214,7 @@ def test_book_for_another_role_is_not_here(plant: Plant, open_screen: Any) -> No
         services = plant_of(zone=ZONE, hub=hub, readers=readers)
         with running(create_app(services)) as url:
             screen = open_screen(url)
-            screen.sign_in("ama", SECRET)
+            screen.signed_in("ama", SECRET)
             page = screen.go("/books/shift-review")
             page.get_by_text("There is no book shift-review for your role.").wait_for()
             page = screen.go("/books")

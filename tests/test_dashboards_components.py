@@ -26,7 +26,7 @@ def url() -> Iterator[str]:
 def page(url: str, open_screen: Callable[..., Screen]) -> Page:
     forget()
     screen = open_screen(url)
-    screen.sign_in("ama", SECRET)
+    screen.signed_in("ama", SECRET)
     opened = screen.go("/kiosk")
     expect(opened.get_by_test_id("scan")).to_be_focused()
     WEIGHTS[:-1] = []
@@ -233,7 +233,7 @@ def test_bench_has_large_targets_and_no_grave_finding(
     url: str, open_screen: Callable[..., Screen], width: int, height: int, dark: bool
 ) -> None:
     screen = open_screen(url, width=width, height=height, dark=dark)
-    screen.sign_in("ama", SECRET)
+    screen.signed_in("ama", SECRET)
     page = screen.go("/kiosk")
     assert page.evaluate("() => document.documentElement.dataset.theme") == (
         "dark" if dark else "light"
@@ -255,7 +255,7 @@ def test_signing_out_in_one_tab_takes_the_other_to_the_form(
     url: str, open_screen: Callable[..., Screen]
 ) -> None:
     screen = open_screen(url)
-    screen.sign_in("ama", SECRET)
+    screen.signed_in("ama", SECRET)
     kept = screen.go("/kiosk")
     other = screen.page.context.new_page()
     other.goto(url + "/logout")
@@ -269,7 +269,7 @@ def test_a_page_says_when_the_server_is_gone_and_comes_back(
 ) -> None:
     with running(create_app(PLANT, pages=PAGES)) as address:
         screen = open_screen(address)
-        screen.sign_in("ama", SECRET)
+        screen.signed_in("ama", SECRET)
         page = screen.go("/kiosk")
         expect(page.locator("#bw-lost")).to_be_hidden()
     expect(page.locator("#bw-lost")).to_contain_text("Nothing entered now is recorded")
@@ -283,7 +283,7 @@ def test_a_page_without_its_server_forgets_what_it_showed_after_half_an_hour(
 ) -> None:
     with running(create_app(PLANT, pages=PAGES)) as address:
         screen = open_screen(address)
-        screen.sign_in("ama", SECRET)
+        screen.signed_in("ama", SECRET)
         screen.page.clock.install()
         page = screen.go("/kiosk")
     expect(page.locator("#bw-lost")).to_contain_text("Last data at ")
@@ -300,7 +300,7 @@ def test_scheme_follows_the_choice_before_the_browser(
     url: str, open_screen: Callable[..., Screen]
 ) -> None:
     screen = open_screen(url, dark=True)
-    screen.sign_in("ama", SECRET)
+    screen.signed_in("ama", SECRET)
     page = screen.go("/kiosk?theme=light")
     root = page.locator("html")
     expect(root).to_have_attribute("data-theme", "light")

@@ -326,7 +326,7 @@ def test_oee_page_draws_and_its_numbers_open(plant: Plant, open_screen: Any, dar
         services = plant_of(zone=ZONE, hub=hub, readers=readers)
         with running(create_app(services)) as url:
             screen = open_screen(url, dark=dark)
-            screen.sign_in("dora", SECRET)
+            screen.signed_in("dora", SECRET)
             page = screen.go("/oee")
             page.get_by_test_id("kpi-L1-availability").wait_for()
             assert "hatched" in (page.get_by_test_id("kpi-L1-oee").get_attribute("class") or "")
@@ -351,7 +351,7 @@ def test_deviation_page_draws_with_little_data(open_screen: Any) -> None:
         services = plant_of(zone=ZONE, hub=hub, readers=readers)
         with running(create_app(services)) as url:
             screen = open_screen(url)
-            screen.sign_in("quinn", SECRET)
+            screen.signed_in("quinn", SECRET)
             page = screen.go("/deviations")
             page.get_by_text("No limits yet").wait_for()
             assert grave_findings(page) == []

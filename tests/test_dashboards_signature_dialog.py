@@ -21,7 +21,7 @@ def url() -> Iterator[str]:
 def page(url: str, open_screen: Callable[..., Screen]) -> Page:
     forget()
     screen = open_screen(url)
-    screen.sign_in("ama", SECRET)
+    screen.signed_in("ama", SECRET)
     opened = screen.go("/kiosk")
     expect(opened.get_by_test_id("scan")).to_be_focused()
     WEIGHTS[:-1] = []
