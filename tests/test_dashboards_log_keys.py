@@ -334,7 +334,24 @@ def test_proposal_that_moved_while_the_dialog_was_open_is_not_signed(
     assert asked is not None
     assert (asked.trusted, asked.by, held(plant).former[0].revoked) == (19, "quinn", None)
     page.get_by_test_id("signature-cancel").click()
+    expect(page.get_by_text("is not the same any more").first).to_be_visible()
+
+
+def test_no_other_proposal_takes_the_place_of_the_one_that_is_read(
+    plant: LivingPlant, open_screen: Callable[..., Screen]
+) -> None:
+    told_at_terminal(plant, "quinn", 20)
+    page = opened(plant, open_screen, "erik")
+    expect(page.get_by_test_id("log-key-after")).to_contain_text("up to 20 entries")
+    told_at_terminal(plant, "quinn", 19)
+    expect(page.get_by_text("is not the same any more")).to_be_visible()
+    page.get_by_label("What you looked at").fill(WHY)
+    page.get_by_role("button", name="Sign this revocation …").click()
+    expect(page.get_by_test_id("answer")).to_contain_text("is not the same any more")
     expect(page.get_by_test_id("log-key-after")).to_contain_text("up to 19 entries")
+    expect(page.get_by_label("What you looked at")).to_have_value("")
+    expect(page.get_by_test_id("signature")).to_be_hidden()
+    assert held(plant).former[0].revoked is None
 
 
 def test_plant_with_one_key_says_that_it_is_first_followed_by_another(

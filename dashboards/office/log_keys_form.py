@@ -8,7 +8,7 @@ from markupsafe import Markup
 from core.clock import parse_iso
 from core.errors import Refused
 from core.ledger.store import AnchorRow
-from core.log_key import short
+from core.log_key import Proposed, short
 from dashboards import parts
 from dashboards.key_acts import afterwards, can_be_revoked, held_by, refused_from_then_on
 from dashboards.office.log_keys import (
@@ -21,7 +21,7 @@ from dashboards.office.log_keys import (
     read,
     steps,
 )
-from dashboards.office.two_people import PROPOSED, WIDTH, Desk, offer, sentences
+from dashboards.office.two_people import PROPOSED, WIDTH, Desk, kept, offer, sentences
 from dashboards.palette import State
 from dashboards.review.evidence import pane
 from dashboards.review.form_parts import area, box, button, put, text_of
@@ -48,6 +48,7 @@ class LogKeysForm:
     def __init__(self, desk: Desk, *, anchors: Callable[[], Sequence[AnchorRow]]) -> None:
         self._desk, self._held, self._anchors = desk, desk.held, anchors
         self._outside_holds: Sequence[AnchorRow] = ()
+        self._proposed: Proposed | None = None  # as the person reads it
         place = {"width": WIDTH, "margin": (6, 14, 6, 0)}
         self._step = pu.Select(label="What to do", options=[], **place)
         self._key = pu.Select(label="Former key", options={}, **place)
@@ -80,6 +81,11 @@ class LogKeysForm:
     def draw(self, *, anew: bool = False) -> None:
         """Offer what can be done now, and keep what the person has chosen while it can be done."""
         keys, offered = self._held(), [str(one) for one in steps(self._held())]
+        asked, agrees = None if keys is None else keys.proposed, self._agrees()
+        is_compared = agrees is not None and self.body.visible and not anew
+        self._proposed = kept(self._proposed, asked, is_compared=is_compared)
+        if agrees is not None and agrees != self._proposed:
+            put(self._why, "")
         self._fields.visible = bool(offered)
         if not offered or keys is None:
             self._what.object = parts.markup(parts.paragraph(NO_FORMER, muted=True))
@@ -105,15 +111,16 @@ class LogKeysForm:
         key, gone = max(revoked, key=lambda pair: pair[1].entry)
         return f"{short(key.vkey)} is revoked. What to do now:", afterwards(keys, gone.trusted)
 
+    def _agrees(self) -> Proposed | None:
+        return self._proposed if self._step.value == Step.AGREE else None
+
     def _draft(self) -> Revocation:
-        keys = self._held()
-        agrees = None if keys is None or self._step.value != Step.AGREE else keys.proposed
         return Revocation(
             key=str(self._key.value or ""),
             size=text_of(self._size),
             cause=str(self._cause.value),
             why=text_of(self._why),
-            agrees=agrees,
+            agrees=self._agrees(),
         )
 
     def _fit(self) -> None:
@@ -163,3 +170,6 @@ class LogKeysForm:
     def _pressed(self) -> None:
         it = self._draft()
         self._desk.ask(lambda keys, seen: ask_revocation(keys, it, seen))
+        keys = self._held()
+        if it.agrees is not None and (keys is None or keys.proposed != it.agrees):
+            self.draw(anew=True)

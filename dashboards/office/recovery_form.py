@@ -21,7 +21,7 @@ from dashboards.office.recovery import (
     steps,
 )
 from dashboards.office.recovery_view import whole
-from dashboards.office.two_people import PROPOSED, WIDTH, Desk, offer, sentences
+from dashboards.office.two_people import PROPOSED, WIDTH, Desk, kept, offer, sentences
 from dashboards.palette import State
 from dashboards.review.evidence import pane
 from dashboards.review.form_parts import area, box, button, put, text_of
@@ -69,14 +69,14 @@ class RecoveryForm:
     def draw(self, *, anew: bool = False) -> None:
         """Offer what can be done now, and keep what the person has chosen while it can be done.
 
-        Whom a proposal is shown to compares it with paper: no other one takes its place unseen.
+        Whom a proposal is shown to compares it with paper.
         """
         keys = self._desk.held()
         asked, agrees = None if keys is None else keys.recovery_proposed, self._agrees()
-        if anew or not self.body.visible or agrees is None or asked is None:
-            self._proposed = asked
-            if agrees is not None and agrees != asked:
-                put(self._why, "")
+        is_compared = agrees is not None and self.body.visible and not anew
+        self._proposed = kept(self._proposed, asked, is_compared=is_compared)
+        if agrees is not None and agrees != self._proposed:
+            put(self._why, "")
         offered = [str(one) for one in steps(keys)]
         offer(self._step, offered, anew=anew)
         self._step.visible = len(offered) > 1

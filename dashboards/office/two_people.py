@@ -54,6 +54,13 @@ def offer(field: pu.Select, steps: Sequence[str], *, anew: bool = False) -> None
     field.param.update(options=list(steps), value=keep)
 
 
+def kept[Proposal](
+    shown: Proposal | None, asked: Proposal | None, *, is_compared: bool
+) -> Proposal | None:
+    """Return the proposal to show: while one is compared no other one takes its place unseen."""
+    return shown if is_compared and asked is not None else asked
+
+
 def sentences(told: Sequence[str], testid: str) -> Markup:
     """Return sentences one below the other."""
     items = parts.join(*(Markup("<li>{}</li>").format(one) for one in told))
