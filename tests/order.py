@@ -33,6 +33,7 @@ LONG: tuple[tuple[int, tuple[str, ...]], ...] = (
     (40, ("dashboards_office",)),
     (40, ("story_browser",)),
     (35, ("run",)),
+    (35, ("dashboards_recovery_form",)),
     (35, ("dashboards_finance",)),
     (35, ("dashboards_record_seals",)),
     (35, ("dashboards_finance_replace",)),
