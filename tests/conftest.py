@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -70,6 +71,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
         if any(name.startswith("postgres") for name in fixtures):
             item.add_marker("postgres")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage pass over what was loaded: most of a worker, and it stays."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
