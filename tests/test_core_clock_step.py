@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from core.authentication import TooSoon
 from core.clock import Watch, iso
-from core.clock_step import ClockSteps, NoStep, RecordClockStep, decide
+from core.clock_step import LEAST, ClockSteps, NoStep, RecordClockStep, decide
 from core.credentials import Secrets
 from core.execution import Actor, Execution
 from core.fact import Context, Sketch
-from core.ledger.search import Wanted, search
+from core.ledger.search import DISORDER, Wanted, search
 from core.people import INSTALLER, RegisterPerson
 from core.signing import DoesNotFit
 from tests.floor import Floor
@@ -182,3 +182,37 @@ def test_a_search_by_time_finds_what_a_clock_set_back_wrote(tmp_path: Path) -> N
         found = search(ledger, Wanted(start=iso(day), end=iso(day + timedelta(hours=1))))
     assert [entry.idem for entry in found.entries] == ["back", "step"]
     assert not found.more
+
+
+@pytest.mark.requirement("H5")
+@pytest.mark.parametrize("back", [timedelta(milliseconds=400), LEAST, 2 * LEAST])
+def test_a_search_by_time_finds_what_a_small_correction_put_behind_what_is_later(
+    tmp_path: Path, back: timedelta
+) -> None:
+    """A correction of up to 2 s is no step, and two of them may follow each other at once."""
+    path, earlier = tmp_path / "ledger.db", AT - back
+    many = [draft(f"batch/B{n % 7}", n=n) for n in range(40)]
+    with writing(path) as writer:
+        for one, at in (
+            (job("long before", *many), AT - timedelta(hours=1)),
+            (job("before", *many), AT),
+            (job("corrected", draft(said="found")), earlier),
+            (job("after", *many), AT + timedelta(hours=1)),
+        ):
+            writer.submit(replace(one, at=lambda at=at: at)).result(20)
+    with reading(path) as ledger:
+        exactly = Wanted(start=iso(earlier), end=iso(earlier + timedelta(microseconds=1)))
+        found = search(ledger, exactly)
+    assert [entry.idem for entry in found.entries] == ["corrected"]
+    assert DISORDER == 2 * LEAST
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"])
+def test_a_search_by_time_takes_the_first_and_the_last_moment_there_is(
+    tmp_path: Path, moment: str
+) -> None:
+    with writing(tmp_path / "ledger.db") as writer:
+        writer.submit(job("one", draft())).result(20)
+    with reading(tmp_path / "ledger.db") as ledger:
+        assert len(search(ledger, Wanted(start=moment)).entries) == (moment < "1")
+        assert len(search(ledger, Wanted(end=moment)).entries) == (moment > "1")

@@ -7,16 +7,19 @@ ledger of years.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 
 import msgspec
 
+from core.clock import iso, parse_iso
 from core.ledger.entry import Entry, decode
 from core.ledger.store import Ledger
 
 WINDOW = 5_000
 LOOKED_AT = 200_000
 SLACK = 1_000  # a clock that is corrected leaves `at` out of order by a little
+DISORDER = timedelta(seconds=4)  # by two corrections, each too small to be recorded as a step
 FOUND = "select seq, body from entry where seq > ? and seq <= ?{} order by seq desc"
 
 # streams of `core.clock_step`, whose entries say where `at` is not in order
@@ -85,20 +88,23 @@ def search(
 def _spans(ledger: Ledger, wanted: Wanted, size: int) -> list[tuple[int, int]]:
     """Return where the wanted time may lie, as (after, up to) in order, none touching another.
 
-    Between two recorded steps of the clock `at` is in order, but for a little.
+    Between two recorded steps of the clock `at` is in order, but for a little: what is looked for
+    may lie behind what is later by that much.
     """
     if not wanted.start and not wanted.end:
         return [(0, size)]
+    start = _moved(wanted.start, -DISORDER)
+    end = _moved(wanted.end, DISORDER)
     with ledger.store.reading() as connection:
         steps = [seq for (seq,) in connection.exec_driver_sql(STEPS).fetchall()]
     bounds = [0, *(seq - 1 for seq in steps), size]
     spans: list[tuple[int, int]] = []
     for first, last in pairwise(bounds):
         after, upto = first, last
-        if wanted.start:
-            after = _first_at(ledger, wanted.start, first, last=last) - 1
-        if wanted.end:
-            upto = _first_at(ledger, wanted.end, first, last=last) - 1
+        if start:
+            after = _first_at(ledger, start, first, last=last) - 1
+        if end:
+            upto = _first_at(ledger, end, first, last=last) - 1
         if after >= upto:
             continue
         after, upto = max(after - SLACK, 0), min(upto + SLACK, size)
@@ -106,6 +112,13 @@ def _spans(ledger: Ledger, wanted: Wanted, size: int) -> list[tuple[int, int]]:
             after = spans.pop()[0]
         spans.append((after, upto))
     return spans
+
+
+def _moved(at: str, by: timedelta) -> str:
+    try:
+        return at and iso(parse_iso(at) + by)
+    except OverflowError:  # before the first year, or after the last one
+        return at
 
 
 def _candidates(

@@ -9,7 +9,7 @@ from random import Random
 
 from core.authority import AdoptAuthority
 from core.catalogue import event_type, to_data
-from core.clock import Watch, iso
+from core.clock import Watch, iso, parse_iso
 from core.clock_step import LEAST
 from core.credentials import Secrets
 from core.execution import Actor, Credentials, Execution
@@ -213,5 +213,6 @@ def _sign(execution: Execution, name: str, *, badge: str | None = None) -> None:
 
 
 def _is_found(execution: Execution, at: str, seq: int) -> bool:
-    found = search(execution.ledger, Wanted(start=at, end=at + "~"), limit=50)
+    end = iso(parse_iso(at) + timedelta(microseconds=1))
+    found = search(execution.ledger, Wanted(start=at, end=end), limit=50)
     return seq in {entry.seq for entry in found.entries}
