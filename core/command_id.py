@@ -18,8 +18,8 @@ def new_command_id() -> str:
     is read by nobody.
 
     The bits are a keyed hash of this process's own count. To ask the system for random bytes is
-    to let every other thread go first, and with many callers that cost as much as the hashes,
-    links and rows of an entry together.
+    to let every other thread go first, and with many callers that cost more than to decide,
+    link and hash an entry.
     """
     bits = blake2b(next(_numbers).to_bytes(8), key=_key, digest_size=10)
     return f"{time.time_ns() // 1_000_000:012x}{bits.hexdigest()}"

@@ -319,6 +319,7 @@ def test_each_of_the_four_misbehaviours_of_tryton_has_its_class(
     assert one(fact, sent, *lines, scales={"KGM": 2}) == match_class
 
 
+@pytest.mark.requirement("L1")
 def test_the_match_closes_once_nobody_reads_and_refuses_whoever_comes_later() -> None:
     """DuckDB raises where a connection is closed below a query that runs."""
     store = MatchStore()

@@ -207,6 +207,7 @@ def test_a_search_by_time_finds_what_a_small_correction_put_behind_what_is_later
     assert DISORDER == 2 * LEAST
 
 
+@pytest.mark.requirement("H5")
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"])
 def test_a_search_by_time_takes_the_first_and_the_last_moment_there_is(
     tmp_path: Path, moment: str

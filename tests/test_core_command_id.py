@@ -41,6 +41,7 @@ print(new_command_id()[12:], os.read(read, 100).decode()[12:])
 """
 
 
+@pytest.mark.requirement("H1")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_process_does_not_make_its_parents_ids_again() -> None:
     done = subprocess.run(
