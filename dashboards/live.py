@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from dashboards import visit
+from dashboards import turns, visit
 
 PACE_S = 0.5
 SCALE_PACE_S = 0.2
@@ -31,6 +31,7 @@ class News:
 
 
 type Listener = Callable[[Mapping[str, News]], None]
+type HandOver = Callable[[Any, Callable[[], None]], None]
 
 
 def pace_s(topic: str) -> float:
@@ -38,16 +39,10 @@ def pace_s(topic: str) -> float:
     return SCALE_PACE_S if topic.startswith("scale/") else PACE_S
 
 
-class Document(Protocol):
-    """The part of a page that the hub needs: run something on the page's own event loop."""
-
-    def add_next_tick_callback(self, callback: Callable[[], None]) -> Any: ...
-
-
 @dataclass(slots=True, eq=False)
 class _Page:
     topics: frozenset[str]
-    document: Document
+    document: Any
     listener: Listener
     dirty: set[str] = field(default_factory=set)
     told_s: dict[str, float] = field(default_factory=dict)
@@ -55,10 +50,15 @@ class _Page:
 
 
 class Hub:
-    """Fans news out to pages; safe to use from any thread."""
+    """Fans news out to pages; safe to use from any thread.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    `hand_over` gives a page a turn, and raises `PageGone` where there is no page any more.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, hand_over: HandOver = turns.hand_over
+    ) -> None:
+        self._clock, self._give_turn = clock, hand_over
         self._lock = threading.Condition()
         self._pages: dict[int, _Page] = {}
         self._due: list[tuple[float, int]] = []
@@ -88,7 +88,7 @@ class Hub:
         visit.on_leave(lambda: self.unsubscribe(number))
         return number
 
-    def attach(self, document: Document, topics: Iterable[str], listener: Listener) -> int:
+    def attach(self, document: Any, topics: Iterable[str], listener: Listener) -> int:
         """Subscribe for a document; the caller unsubscribes."""
         with self._lock:
             self._count += 1
@@ -143,9 +143,12 @@ class Hub:
 
     def _hand_over(self, number: int, page: _Page) -> None:
         try:
-            page.document.add_next_tick_callback(lambda: self._turn(number))
-        except Exception:  # the document is gone; there is nobody left to tell
+            self._give_turn(page.document, lambda: self._turn(number))
+        except turns.PageGone:  # there is nobody left to tell
             log.debug("page of subscription %s is gone", number)
+            self.unsubscribe(number)
+        except Exception:  # one page's fault is not all pages' silence
+            log.exception("the page of subscription %s could not be told", number)
             self.unsubscribe(number)
 
     def _turn(self, number: int) -> None:

@@ -41,6 +41,9 @@ from dashboards.record import routes as record_routes
 from dashboards.security import Gate, PageFunction
 from dashboards.session import COOKIE, Sessions
 
+# Sets its own level when it is imported; its lines for finding faults hold what is typed on pages.
+logging.getLogger("panel").setLevel(logging.INFO)
+
 __all__ = ["PlantServices", "create_app", "serve"]
 
 MOST_CONNECTIONS = 1000

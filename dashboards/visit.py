@@ -1,15 +1,29 @@
 """One visit: a page opened by one person in one browser tab. Only this module reads `pn.state`."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import urlencode
 
 import panel as pn
+import param
 
+from dashboards import turns
 from dashboards.session import Login, Viewer
 
 log = logging.getLogger(__name__)
+_panels_own = param.parameterized.async_executor
+
+
+def _answer(work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """Run a widget's answer that is a coroutine; Panel's own way does not take the page's lock."""
+    if getattr(pn.state.curdoc, "session_context", None) is None:
+        _panels_own(work)
+    else:
+        aside(work)
+
+
+param.parameterized.async_executor = _answer
 
 
 def document() -> Any:
@@ -106,15 +120,23 @@ def on_leave(callback: Callable[[], None]) -> None:
 
 
 def soon(callback: Callable[[], Any]) -> None:
-    """Run a callback, coroutine functions included, on this page's own turn."""
-    pn.state.execute(callback, schedule=True)
+    """Run a callback in a turn of its own on this page; a coroutine keeps the page to its end."""
+    later(pn.state.curdoc, callback)
+
+
+def aside(work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """Run a coroutine on this page that gives the page away to others while it waits."""
+    try:
+        turns.give_aside(pn.state.curdoc, work)
+    except turns.PageGone:
+        log.debug("a page was closed before it could go on")
 
 
 def later(page: Any, callback: Callable[[], Any]) -> None:
-    """Run a callback in a turn of its own on a page's document; a closed page needs none."""
+    """Run a callback in a turn of its own, from any thread; a closed page needs none."""
     try:
-        page.add_next_tick_callback(callback)
-    except AttributeError:  # a document that was destroyed has lost its callbacks
+        turns.hand_over(page, callback)
+    except turns.PageGone:
         log.debug("a page was closed before it could be drawn again")
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from bokeh.document import Document
 from fastapi import APIRouter
 
-from dashboards import answers, visit
+from dashboards import answers
 from tests.ui_plant import create_app, plant_of, running, signed_in
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -159,15 +158,6 @@ def test_secrets_are_masked_and_open_to_password_managers(url: str) -> None:
     assert 'type="password"' in field[0]
     assert 'autocomplete="current-password"' in field[0]
     assert "onpaste" not in text
-
-
-def test_a_page_that_was_closed_meanwhile_is_not_drawn() -> None:
-    page, drawn = Document(), []
-    visit.later(page, lambda: drawn.append(1))
-    assert len(page.session_callbacks) == 1
-    page.callbacks.destroy()
-    visit.later(page, lambda: drawn.append(2))
-    assert drawn == []
 
 
 KEPT = re.compile(

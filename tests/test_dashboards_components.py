@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.errors import Refused
+from dashboards import visit
 from dashboards.components.keypad import Keypad
 from dashboards.components.live_weight import Link, LiveWeight, judge
 from dashboards.components.refusal_bar import RefusalBar
@@ -169,7 +170,7 @@ def test_live_weight_tells_by_word_and_state(page: Page) -> None:
     document = next(iter(weight._models.values()))[0].document
     for net, state, word, hint in SHOWN:
         show = partial(weight.show, Decimal(net), stable=True)
-        document.add_next_tick_callback(show)
+        visit.later(document, show)
         shown = page.get_by_test_id("live-weight")
         expect(shown).to_have_attribute("data-state", state)
         expect(shown).to_have_attribute("data-stable", "true")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dashboards.live import Hub, News, Tailer
+from dashboards.turns import PageGone
 from tests.patience import eventually
 
 
@@ -18,9 +19,9 @@ class Page:
         self.turns: list[Callable[[], None]] = []
         self.gone = False
 
-    def add_next_tick_callback(self, turn: Callable[[], None]) -> None:
+    def take(self, turn: Callable[[], None]) -> None:
         if self.gone:
-            raise RuntimeError("document is gone")
+            raise PageGone
         self.turns.append(turn)
 
     def run(self) -> int:
@@ -37,7 +38,7 @@ def page() -> Page:
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    made = Hub()
+    made = Hub(hand_over=Page.take)
     yield made
     made.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from pathlib import Path
 
@@ -64,3 +65,15 @@ def test_no_secret_is_left_anywhere(
         if path.name != "accounts.json":  # the installer's list, for its owner only
             found = path.read_bytes()
             assert [one for one in secrets if one.encode() in found] == [], path
+
+
+@pytest.mark.requirement("H7")
+@pytest.mark.parametrize(
+    "name", ["panel.viewable.TextInput", "panel.io.model", "uvicorn.error", "websockets.server"]
+)
+def test_what_is_typed_is_in_no_log_of_a_library(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    importlib.import_module("dashboards.server")
+    with caplog.at_level(logging.DEBUG):
+        assert not logging.getLogger(name).isEnabledFor(logging.DEBUG)

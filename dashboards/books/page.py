@@ -46,7 +46,7 @@ class BookPage:
         self.foot = Sheet(self._go, css=CSS)
         self.top.show(parts.paragraph("Reading the book …", muted=True))
         plant.hub.subscribe([TOPIC], lambda _news: self._announce())
-        visit.soon(self._read)
+        visit.aside(self._read)
 
     @property
     def body(self) -> list[Any]:

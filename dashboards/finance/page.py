@@ -63,7 +63,7 @@ class ReconcilePage:
         self._document = visit.document()
         visit.on_leave(reader.watch(self._told))
         self._show(None)
-        visit.soon(self._news)
+        visit.aside(self._news)
 
     def _told(self) -> None:
         """Hear of news, in the reader's thread: one turn of the page is queued at a time."""
@@ -228,7 +228,7 @@ class ReconcilePage:
         self.dialog.request(
             self._desk.act(read),
             done=lambda _: self._signed(done()),
-            renew=lambda: visit.soon(self._news),
+            renew=lambda: visit.aside(self._news),
         )
         return Markup("")
 
@@ -239,7 +239,7 @@ class ReconcilePage:
         else:
             self._said, self._period_of = note, None
         self._reader.wake()
-        visit.soon(self._news)
+        visit.aside(self._news)
 
 
 class _ReadAside:

@@ -62,10 +62,10 @@ class OeePage:
             f"minimum {percent(own.low, 0)}": float(own.low * 100),
         }
         self._trend = LineChart(self._names, "OEE, %", limits=self._limits, told=self._tapped)
-        plant.hub.subscribe([TOPIC], lambda _news: visit.soon(self._redraw))
+        plant.hub.subscribe([TOPIC], lambda _news: visit.aside(self._redraw))
         self._draw(view)
         if self._ask.drill:
-            visit.soon(self._draw_drill)
+            visit.aside(self._draw_drill)
 
     @property
     def body(self) -> list[Any]:
@@ -95,7 +95,7 @@ class OeePage:
     async def _redraw(self) -> None:
         ask = self._ask
         view = await asyncio.to_thread(self._view)
-        # figures may change in a turn of their own only
+        # charts are drawn by a worker's thread, as turns are, not by the event loop
         visit.later(self._document, lambda: self._draw_if(ask, view))
 
     def _draw_if(self, ask: Ask, view: OeeView) -> None:
