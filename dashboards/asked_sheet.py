@@ -34,7 +34,8 @@ class AskedSheet:
         self._actor = Actor(viewer.person, viewer.station, visit.signing_session(execution))
         self._login, self._said = visit.login(), Markup("")
         self.sheet = Sheet(lambda _query: None, self._act, follows=True)
-        plant.hub.subscribe(["kind/correction-request"], lambda _news: self.draw())
+        topics = ["kind/correction-request"]
+        plant.hub.subscribe(topics, lambda _news: self.draw(), after=plant.hub.newest)
         self.draw()
 
     def draw(self) -> None:

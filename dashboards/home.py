@@ -49,7 +49,7 @@ class HomePage:
         self.pane = parts.html()
         self.pane.stylesheets = [*self.pane.stylesheets, CSS]
         topics = [*TOPICS, "oee"] if "director" in viewer.roles else list(TOPICS)
-        plant.hub.subscribe(topics, lambda _news: self.draw())
+        plant.hub.subscribe(topics, lambda _news: self.draw(), after=plant.hub.newest)
         self.asked = None if self._names is None else AskedSheet(plant, viewer, self._names)
         self._follow_match()
         self.draw()

@@ -17,6 +17,7 @@ from dashboards import turns, visit
 
 PACE_S = 0.5
 SCALE_PACE_S = 0.2
+KEPT = 10_000  # topics whose newest value is kept: those of batches that are over come no more
 
 log = logging.getLogger(__name__)
 
@@ -71,28 +72,45 @@ class Hub:
         """Make a value the newest of its topic and wake the pages that watch it."""
         with self._lock:
             self._seq += 1
+            self._latest.pop(topic, None)  # the newest stands last
             self._latest[topic] = News(self._seq, self._clock(), value)
+            if len(self._latest) > KEPT:
+                del self._latest[next(iter(self._latest))]
             for number, page in self._pages.items():
                 if topic in page.topics:
                     page.dirty.add(topic)
                     self._plan(number, page)
 
     def latest(self, topic: str) -> News | None:
-        """Return the newest value of a topic, None before the first."""
+        """Return the newest value of a topic; None before the first and of one long silent."""
         with self._lock:
             return self._latest.get(topic)
 
-    def subscribe(self, topics: Iterable[str], listener: Listener) -> int:
-        """Call the listener on this page's own turn with what is new, until the page is gone."""
-        number = self.attach(visit.document(), topics, listener)
+    @property
+    def newest(self) -> int:
+        """The number of the newest news: a page looks at it before it reads what it draws."""
+        return self._seq
+
+    def subscribe(self, topics: Iterable[str], listener: Listener, *, after: int) -> int:
+        """Call the listener on this page's own turn with what is new, until the page is gone.
+
+        Args:
+            after: `newest` as it was before the page read; what came since is told at once.
+        """
+        number = self.attach(visit.document(), topics, listener, after=after)
         visit.on_leave(lambda: self.unsubscribe(number))
         return number
 
-    def attach(self, document: Any, topics: Iterable[str], listener: Listener) -> int:
+    def attach(
+        self, document: Any, topics: Iterable[str], listener: Listener, *, after: int
+    ) -> int:
         """Subscribe for a document; the caller unsubscribes."""
         with self._lock:
             self._count += 1
-            self._pages[self._count] = _Page(frozenset(topics), document, listener)
+            page = self._pages[self._count] = _Page(frozenset(topics), document, listener)
+            known = ((topic, self._latest.get(topic)) for topic in page.topics)
+            page.dirty = {topic for topic, news in known if news is not None and news.seq > after}
+            self._plan(self._count, page)
             return self._count
 
     def unsubscribe(self, number: int) -> None:
@@ -162,7 +180,7 @@ class Hub:
             ripe = {t for t in page.dirty if at - page.told_s.get(t, -1e9) >= pace_s(t) - 0.01}
             page.dirty -= ripe
             page.told_s.update(dict.fromkeys(ripe, at))
-            news = {topic: self._latest[topic] for topic in ripe}
+            news = {topic: self._latest[topic] for topic in ripe if topic in self._latest}
             self._plan(number, page)
         if news:
             page.listener(news)

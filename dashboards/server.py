@@ -1,9 +1,11 @@
 """The composition root: one FastAPI application with pages, plain HTML, REST and health."""
 
+import asyncio
 import logging
 import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,9 @@ logging.getLogger("panel").setLevel(logging.INFO)
 __all__ = ["PlantServices", "create_app", "serve"]
 
 MOST_CONNECTIONS = 1000
+# Turns of pages, presses and slow reads share these threads; by default there are six on two
+# processors, and six long reads would stop every kiosk.
+AT_ONCE = 64
 # Of TLS 1.2; those of 1.3 are all good. Each keeps past sessions secret when the key gets known.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
@@ -76,6 +81,8 @@ def create_app(
 
     @asynccontextmanager
     async def around(_app: FastAPI) -> AsyncIterator[None]:
+        threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="page")
+        asyncio.get_running_loop().set_default_executor(threads)
         try:
             async with nullcontext() if lifespan is None else lifespan():
                 yield

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dashboards import live
 from dashboards.live import Hub, News, Tailer
 from dashboards.turns import PageGone
 from tests.patience import eventually
@@ -45,7 +46,7 @@ def hub() -> Iterator[Hub]:
 
 def test_news_between_two_turns_are_one_and_the_newest(hub: Hub, page: Page) -> None:
     told: list[Mapping[str, News]] = []
-    hub.attach(page, ["batch/1", "ledger"], told.append)
+    hub.attach(page, ["batch/1", "ledger"], told.append, after=0)
     for value in range(50):
         hub.publish("batch/1", value)
         hub.publish("other", value)
@@ -58,7 +59,7 @@ def test_news_between_two_turns_are_one_and_the_newest(hub: Hub, page: Page) -> 
 @pytest.mark.parametrize(("topic", "a_second"), [("ledger", 2), ("scale/SC-1", 5)])
 def test_a_page_is_told_at_its_pace(hub: Hub, page: Page, topic: str, a_second: int) -> None:
     told: list[float] = []
-    hub.attach(page, [topic], lambda news: told.append(time.monotonic()))
+    hub.attach(page, [topic], lambda news: told.append(time.monotonic()), after=0)
     values = count()
 
     def told_often() -> bool:
@@ -74,7 +75,7 @@ def test_a_page_is_told_at_its_pace(hub: Hub, page: Page, topic: str, a_second: 
 @pytest.mark.requirement("J6")
 def test_the_last_news_arrive_although_nothing_follows(hub: Hub, page: Page) -> None:
     values: list[Any] = []
-    hub.attach(page, ["ledger"], lambda news: values.append(news["ledger"].value))
+    hub.attach(page, ["ledger"], lambda news: values.append(news["ledger"].value), after=0)
     hub.publish("ledger", 1)
     eventually(page.run)
     hub.publish("ledger", 2)  # inside the pause
@@ -85,7 +86,7 @@ def test_the_last_news_arrive_although_nothing_follows(hub: Hub, page: Page) -> 
 @pytest.mark.requirement("D6")
 def test_a_slow_topic_does_not_hold_up_the_scale(hub: Hub, page: Page) -> None:
     seen: list[set[str]] = []
-    hub.attach(page, ["ledger", "scale/SC-1"], lambda news: seen.append(set(news)))
+    hub.attach(page, ["ledger", "scale/SC-1"], lambda news: seen.append(set(news)), after=0)
     hub.publish("ledger", 1)
     hub.publish("scale/SC-1", 1)
     eventually(page.run)
@@ -97,9 +98,54 @@ def test_a_slow_topic_does_not_hold_up_the_scale(hub: Hub, page: Page) -> None:
     assert seen[-1] == {"ledger"}
 
 
+@pytest.mark.requirement("J6")
+def test_what_came_while_a_page_read_is_told_at_once(hub: Hub, page: Page) -> None:
+    hub.publish("batch/1", "before")
+    hub.publish("batch/2", "before")
+    newest = hub.newest
+    hub.publish("batch/1", "meanwhile")
+    told: list[Mapping[str, News]] = []
+    hub.attach(page, ["batch/1", "batch/2", "batch/3"], told.append, after=newest)
+    eventually(page.run)
+    assert [{topic: news.value for topic, news in one.items()} for one in told] == [
+        {"batch/1": "meanwhile"}
+    ]
+
+
+def test_a_page_that_missed_nothing_is_told_nothing(hub: Hub, page: Page) -> None:
+    hub.publish("batch/1", "before")
+    hub.attach(page, ["batch/1"], lambda _news: None, after=hub.newest)
+    time.sleep(0.05)
+    assert page.turns == []
+
+
+def test_topics_long_silent_are_forgotten(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "KEPT", 3)
+    for topic in ("a", "b", "c", "a", "d"):
+        hub.publish(topic, topic)
+    assert [topic for topic in "abcd" if hub.latest(topic)] == ["a", "c", "d"]
+
+
+def test_a_fault_in_handing_over_silences_one_page_only(page: Page) -> None:
+    def fails_for_some(document: Page, turn: Callable[[], None]) -> None:
+        if document is not page:
+            raise ValueError("no turn")
+        document.take(turn)
+
+    hub = Hub(hand_over=fails_for_some)
+    hub.attach(Page(), ["ledger"], lambda _news: None, after=0)
+    told: list[Any] = []
+    hub.attach(page, ["ledger"], told.append, after=0)
+    hub.publish("ledger", 1)
+    eventually(page.run)
+    eventually(lambda: len(hub) == 1)
+    hub.close()
+    assert len(told) == 1
+
+
 def test_a_page_that_leaves_is_told_no_more(hub: Hub, page: Page) -> None:
     told: list[Any] = []
-    number = hub.attach(page, ["ledger"], told.append)
+    number = hub.attach(page, ["ledger"], told.append, after=0)
     hub.publish("ledger", 1)
     eventually(lambda: page.turns)
     hub.unsubscribe(number)
@@ -108,7 +154,7 @@ def test_a_page_that_leaves_is_told_no_more(hub: Hub, page: Page) -> None:
 
 
 def test_a_document_that_is_gone_is_forgotten(hub: Hub, page: Page) -> None:
-    hub.attach(page, ["ledger"], lambda news: None)
+    hub.attach(page, ["ledger"], lambda news: None, after=0)
     page.gone = True
     hub.publish("ledger", 1)
     eventually(lambda: len(hub) == 0)

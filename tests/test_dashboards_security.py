@@ -18,7 +18,7 @@ NONCE = re.compile(r"'nonce-([^']+)'")
 
 
 def page(plant: PlantServices, viewer: Viewer) -> Frame:
-    plant.hub.subscribe(["ledger"], lambda news: None)
+    plant.hub.subscribe(["ledger"], lambda news: None, after=0)
     body = parts.html(parts.facts([("Name", viewer.name)]))
     return frame("Page", body, viewer=viewer, nav="/", plant=plant.name, zone=plant.zone)
 

@@ -129,6 +129,24 @@ def test_work_aside_gives_the_page_away_while_it_waits(opened: Opened) -> None:
     assert locked == [True]
 
 
+@pytest.mark.requirement("D6")
+def test_slow_reads_of_many_pages_stop_no_other_page(opened: Opened) -> None:
+    begun, ran, go_on = list[int](), list[int](), threading.Event()
+
+    async def read() -> None:
+        begun.append(1)
+        await asyncio.to_thread(go_on.wait, 20)
+
+    for _ in range(20):
+        visit.later(opened.document, lambda: visit.aside(read))
+    eventually(lambda: len(begun) == 20)
+    visit.later(opened.document, lambda: ran.append(1))
+    try:
+        eventually(lambda: ran == [1])
+    finally:
+        go_on.set()
+
+
 def test_a_turn_that_is_a_coroutine_keeps_the_page(opened: Opened) -> None:
     said, go_on = list[str](), threading.Event()
 

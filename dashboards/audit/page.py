@@ -40,8 +40,9 @@ FORMAT = "%Y-%m-%d %H:%M"
 
 def audit_page(plant: PlantServices, viewer: Viewer) -> Frame:
     """Draw the audit trail."""
+    newest = plant.hub.newest
     page = AuditPage(plant)
-    plant.hub.subscribe(["ledger"], lambda _news: page.grew())
+    plant.hub.subscribe(["ledger"], lambda _news: page.grew(), after=newest)
     return frame(
         "Audit trail", page.body(), viewer=viewer, nav="/audit", plant=plant.name, zone=plant.zone
     )

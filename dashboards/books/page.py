@@ -45,7 +45,7 @@ class BookPage:
         self.middle = pu.Column(*pieces, sizing_mode="stretch_width", margin=0)
         self.foot = Sheet(self._go, css=CSS)
         self.top.show(parts.paragraph("Reading the book …", muted=True))
-        plant.hub.subscribe([TOPIC], lambda _news: self._announce())
+        plant.hub.subscribe([TOPIC], lambda _news: self._announce(), after=plant.hub.newest)
         visit.aside(self._read)
 
     @property

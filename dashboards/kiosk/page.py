@@ -67,6 +67,7 @@ class Kiosk:
         self._screen = Screen()
         self._watched: int | None = None
         self._topics: tuple[str, ...] = ()
+        self._newest = 0
         self.root = pn.Column(
             self.head,
             self.desk.bar,
@@ -92,7 +93,7 @@ class Kiosk:
 
     def draw(self) -> bool:
         """Draw what the ledger and the URL say now; return whether anything changed."""
-        before = self._shown
+        before, self._newest = self._shown, self.desk.plant.hub.newest
         with pn.io.hold():
             name = self.desk.at.get("batch")
             if name:
@@ -205,7 +206,9 @@ class Kiosk:
         if self._watched is not None:
             hub.unsubscribe(self._watched)
         self._topics = topics
-        self._watched = hub.subscribe(topics, self._news) if topics else None
+        self._watched = None
+        if topics:
+            self._watched = hub.subscribe(topics, self._news, after=self._newest)
 
     def _news(self, news: Mapping[str, News]) -> None:
         """Take what is new, on this page's own turn."""

@@ -50,7 +50,7 @@ class LogKeysSection:
 
     def __init__(self, plant: PlantServices, person: str, *, look: Look, screen: Screen) -> None:
         self._plant, self._look, self._screen = plant, look, screen
-        self._execution = plant.execution
+        self._execution, self._newest = plant.execution, plant.hub.newest
         self.revocation = LogKeysForm(
             self._desk(lambda: self.revocation), anchors=plant.ledger.anchors
         )
@@ -114,4 +114,4 @@ class LogKeysSection:
             self.draw()
             changed()
 
-        self._plant.hub.subscribe([STREAM], news)
+        self._plant.hub.subscribe([STREAM], news, after=self._newest)

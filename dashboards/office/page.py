@@ -53,7 +53,7 @@ class OfficePage:
     """One visit to `/office`."""
 
     def __init__(self, plant: PlantServices, viewer: Viewer) -> None:
-        self._plant, self._viewer = plant, viewer
+        self._plant, self._viewer, newest = plant, viewer, plant.hub.newest
         self._asked = asked({name: visit.query(name) for name in FIELDS})
         self._look = Look(zone=plant.zone, names=Names(plant.execution), opens=self._opens)
         self._ready = ready_profiles()
@@ -76,7 +76,7 @@ class OfficePage:
         if self._link is not None:
             visit.on_leave(self._link.watch(self._told))
         stream = f"{PlantRules.KIND}/{plant.execution.plant}"
-        plant.hub.subscribe([stream], lambda _news: self._draw())
+        plant.hub.subscribe([stream], lambda _news: self._draw(), after=newest)
         self._stream = stream
         self._draw()
 
@@ -170,7 +170,8 @@ class OfficePage:
         if live is None:
             return None
         execution, streams = self._plant.execution, [f"{ErpKey.KIND}/{way}" for way in WAYS]
-        self._plant.hub.subscribe(streams, lambda _news: self._draw())
+        hub = self._plant.hub
+        hub.subscribe(streams, lambda _news: self._draw(), after=hub.newest)
         form = KeysForm(
             live,
             held=lambda way: execution.nouns.get(ErpKey, way),
@@ -217,7 +218,7 @@ class OfficePage:
         try:
             self._ask()
         except Refused as missing:
-            self.refuse(str(missing), at=self.message)
+            self.refuse(str(missing), at=self.form.answer)
             return
         self.request(self._ask, self._signed)
 

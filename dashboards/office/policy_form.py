@@ -40,6 +40,7 @@ class PolicyForm:
             placeholder="2026-11-23 06:00", width=560, margin=(6, 14, 6, 0),
         )  # fmt: skip
         self._why, self._preview = area("Reason for the change"), pane(margin=0)
+        self.answer = pane(margin=0)
         self._profile.param.watch(self._take_profile, "value")
         for menu in self._menus.values():
             menu.param.watch(lambda _: self._draw(), "value")
@@ -56,6 +57,7 @@ class PolicyForm:
             self._when,
             self._why,
             button("Sign this version …", "primary", lambda _: sign()),
+            self.answer,
             visible=False,
         )
         self.reset()

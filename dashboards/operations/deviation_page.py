@@ -43,7 +43,8 @@ class DeviationPage:
         self.sheets = {name: Sheet(self._go, css=CSS) for name in PIECES}
         self._trend = ControlChart("Per 1,000 steps")
         self._causes = BarChart("Deviations", cumulative=True, whole=True)
-        plant.hub.subscribe([TOPIC], lambda _news: visit.aside(self._redraw))
+        hub = plant.hub
+        hub.subscribe([TOPIC], lambda _news: visit.aside(self._redraw), after=hub.newest)
         self._draw(view_of(figures, self._ask))
 
     @property

@@ -55,6 +55,7 @@ class OeePage:
         self._causes = BarChart("Minutes", cumulative=True, told=self._tapped)
         self._lanes = LaneChart(told=self._tapped)
         own = self._bands["oee"]
+        newest = plant.hub.newest
         view = self._view()
         self._names = [one.line for one in view.lines]
         self._limits = {
@@ -62,7 +63,7 @@ class OeePage:
             f"minimum {percent(own.low, 0)}": float(own.low * 100),
         }
         self._trend = LineChart(self._names, "OEE, %", limits=self._limits, told=self._tapped)
-        plant.hub.subscribe([TOPIC], lambda _news: visit.aside(self._redraw))
+        plant.hub.subscribe([TOPIC], lambda _news: visit.aside(self._redraw), after=newest)
         self._draw(view)
         if self._ask.drill:
             visit.aside(self._draw_drill)

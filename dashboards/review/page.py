@@ -39,6 +39,7 @@ LIST_WIDTH = 330
 def batch_page(plant: PlantServices, viewer: Viewer) -> Frame:
     """Draw one batch: its exceptions with evidence, or its whole record."""
     names = Names(plant.execution)
+    newest = plant.hub.newest
     desk = ReviewDesk(
         plant.execution,
         Actor(viewer.person, viewer.station, visit.signing_session(plant.execution)),
@@ -53,7 +54,7 @@ def batch_page(plant: PlantServices, viewer: Viewer) -> Frame:
     batch = desk.file.batch
     topics = [f"batch/{batch.batch}", f"refusal/batch/{batch.batch}", "kind/deviation"]
     topics += [f"record/{batch.batch}", "kind/amendment", "kind/correction-request"]
-    plant.hub.subscribe(topics, lambda _news: page.follow())
+    plant.hub.subscribe(topics, lambda _news: page.follow(), after=newest)
     return frame(
         f"Batch {batch.batch} · {batch.content.product_name}",
         page.body(),

@@ -29,8 +29,10 @@ SORT_NAMES = {"age": "State, then age", "exceptions": "Open exceptions", "batch"
 
 def queue_page(plant: PlantServices, viewer: Viewer) -> Frame:
     """Draw the queue."""
+    newest = plant.hub.newest
     page = QueuePage(plant)
-    plant.hub.subscribe(["kind/deviation", "kind/batch"], lambda _news: page.redraw())
+    topics = ["kind/deviation", "kind/batch"]
+    plant.hub.subscribe(topics, lambda _news: page.redraw(), after=newest)
     return frame(
         "Review", page.body(), viewer=viewer, nav="/review", plant=plant.name, zone=plant.zone
     )
