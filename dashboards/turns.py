@@ -16,6 +16,7 @@ from panel.io.state import set_curdoc
 
 BUILDING_S: Final = 120  # the longest that a page may take until its session is there
 LOOK_S: Final = 0.02
+ENDED: Final = object()
 
 log = logging.getLogger(__name__)
 _turns: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks weakly
@@ -28,8 +29,8 @@ class PageGone(Exception):
 def hand_over(document: Any, callback: Callable[[], Any]) -> None:
     """Run a callback in a turn of its own; safe to call from any thread.
 
-    Turns of one page follow in the order in which they were handed over. A coroutine that the
-    callback returns keeps the page until it ends.
+    Turns of one page follow in the order in which they were handed over, once it is built. A
+    coroutine that the callback returns keeps the page until it ends.
 
     Raises:
         PageGone: the page is closed, or its server ended.
@@ -107,36 +108,28 @@ async def _in_steps(session: Any, work: Coroutine[Any, Any, Any]) -> None:
     """Run a coroutine with the document's lock, but for the time that it waits for something."""
     fault: BaseException | None = None
     while True:
-        steps: list[_Step] = []
-
-        async def step(fault: BaseException | None = fault, steps: list[_Step] = steps) -> None:
-            steps.append(_stepped(work, fault))
-
-        await session.with_document_locked(step)
-        if not steps:  # the session ended, and with it its lock
+        reached = list[Any]()
+        await session.with_document_locked(_step, work, fault, reached)
+        if not reached:  # the session ended, and with it its lock
             work.close()
             raise PageGone
-        if steps[0].ended:
+        if reached[0] is ENDED:
             return
         fault = None
         try:
-            await _waited(steps[0].waits_for)
+            await _waited(reached[0])
         except BaseException as it:  # the coroutine's to answer, as where it waits by itself
             fault = it
 
 
-class _Step:
-    """How one step of a coroutine ended: what it waits for, or that there is no more."""
-
-    def __init__(self, waits_for: Any = None, *, ended: bool = False) -> None:
-        self.waits_for, self.ended = waits_for, ended
-
-
-def _stepped(work: Coroutine[Any, Any, Any], fault: BaseException | None) -> _Step:
+async def _step(
+    work: Coroutine[Any, Any, Any], fault: BaseException | None, reached: list[Any]
+) -> None:
+    """Go on to what the coroutine waits for next, or to its end."""
     try:
-        return _Step(work.send(None) if fault is None else work.throw(fault))
+        reached.append(work.send(None) if fault is None else work.throw(fault))
     except StopIteration:
-        return _Step(ended=True)
+        reached.append(ENDED)
 
 
 @types.coroutine

@@ -42,7 +42,7 @@ class Opened:
         return self.documents[-1]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def opened() -> Iterator[Opened]:
     it = Opened()
     with running(create_app(plant_of(), pages={"/": it.draw})) as url:
