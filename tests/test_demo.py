@@ -242,9 +242,18 @@ def test_nothing_broke_on_the_way(demo: Ran) -> None:
     assert "was accepted and should not be" not in logs["crew.log"]
 
 
+def copied(source: str, target: str) -> None:
+    """Copy a file of the ended demo; an empty log of SQLite goes when its last reader does."""
+    try:
+        shutil.copy2(source, target)
+    except FileNotFoundError:
+        if not source.endswith(("-wal", "-shm")):
+            raise
+
+
 def test_demo_started_again_goes_on_and_ends_by_itself(demo: Ran, tmp_path: Path) -> None:
     data, report = tmp_path / "data", tmp_path / "report.json"
-    shutil.copytree(demo.data, data)
+    shutil.copytree(demo.data, data, copy_function=copied)
     asked = ["--data", str(data), "--port", "0", "--for", "2", "--report", str(report)]
     done = command("demo", *asked, within_s=PATIENCE_S)
     assert done.returncode == 0, done.stdout + done.stderr
