@@ -56,8 +56,8 @@ class PolicyForm:
             self._preview,
             self._when,
             self._why,
-            button("Sign this version …", "primary", lambda _: sign()),
             self.answer,
+            button("Sign this version …", "primary", lambda _: sign()),
             visible=False,
         )
         self.reset()
