@@ -17,6 +17,7 @@ from dashboards import turns, visit
 
 PACE_S = 0.5
 SCALE_PACE_S = 0.2
+SETTLE_S = 1.5  # what a page missed while it was built comes once its browser has the page
 KEPT = 10_000  # topics whose newest value is kept: those of batches that are over come no more
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class Hub:
         """Call the listener on this page's own turn with what is new, until the page is gone.
 
         Args:
-            after: `newest` as it was before the page read; what came since is told at once.
+            after: `newest` as it was before the page read; what came since is told first.
         """
         number = self.attach(visit.document(), topics, listener, after=after)
         visit.on_leave(lambda: self.unsubscribe(number))
@@ -110,6 +111,7 @@ class Hub:
             page = self._pages[self._count] = _Page(frozenset(topics), document, listener)
             known = ((topic, self._latest.get(topic)) for topic in page.topics)
             page.dirty = {topic for topic, news in known if news is not None and news.seq > after}
+            page.told_s = dict.fromkeys(page.dirty, self._clock() + SETTLE_S)
             self._plan(self._count, page)
             return self._count
 

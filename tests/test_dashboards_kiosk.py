@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,8 +13,6 @@ from core.batch.state import BatchState, StepState
 from core.deviation import Deviation, DeviationState, DispositionDeviation
 from core.deviation import Disposition as What
 from core.order import Order
-from core.reading import ScaleReading
-from dashboards.floor import Floor
 from tests.browser import Screen, grave_findings, ready
 
 if TYPE_CHECKING:
@@ -336,34 +333,6 @@ def test_lost_link_shows_no_old_weight(plant: LivingPlant, olga: Screen) -> None
     expect(page.get_by_test_id("weight-state")).to_contain_text("NO LINK")
     expect(page.get_by_test_id("net")).not_to_contain_text("1.800")
     expect(page.get_by_test_id("primary")).to_be_disabled()
-
-
-@pytest.mark.requirement("D6")
-def test_weight_goes_on_moving_while_a_press_reads_the_scale(
-    plant: LivingPlant, olga: Screen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batch, page = at_step(plant, olga, "30")
-    poured(plant, page, POVIDONE, gross_g="2221")
-    expect(page.get_by_test_id("weight-state")).to_contain_text("TOLERANCE")
-    settled, read = threading.Event(), Floor.reading
-
-    def reading(floor: Floor, station: str | None) -> ScaleReading:
-        settled.wait(30)
-        return read(floor, station)
-
-    monkeypatch.setattr(Floor, "reading", reading)
-    press_when_ready(page)
-    button = page.get_by_test_id("primary")
-    expect(button).to_have_attribute("data-busy", "true")
-    plant.scales["SC-B1"].place_g(Decimal(2222))
-    expect(page.get_by_test_id("net")).to_contain_text("1.810")
-    expect(button).to_have_attribute("data-busy", "true")
-    settled.set()
-    ask(page, "A second person checks, then signs.")
-    expect(page.get_by_test_id("recorded")).to_contain_text("net 1.810 kg")
-    run = plant.batch(batch).run("30")
-    assert run is not None
-    assert run.net_g == Decimal(1810)
 
 
 @pytest.mark.requirement("N1")

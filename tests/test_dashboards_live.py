@@ -99,7 +99,7 @@ def test_a_slow_topic_does_not_hold_up_the_scale(hub: Hub, page: Page) -> None:
 
 
 @pytest.mark.requirement("J6")
-def test_what_came_while_a_page_read_is_told_at_once(hub: Hub, page: Page) -> None:
+def test_what_came_while_a_page_read_is_told_first(hub: Hub, page: Page) -> None:
     hub.publish("batch/1", "before")
     hub.publish("batch/2", "before")
     newest = hub.newest

@@ -41,8 +41,7 @@ class Press(JSComponent):
             self.answered += 1
             return
         self._working, self._last = True, press
-        # Aside: while the scale settles, the page shows how the weight moves.
-        visit.aside(lambda: self._run(press))
+        visit.soon(lambda: self._run(press))
 
     async def _run(self, press: str) -> None:
         try:
