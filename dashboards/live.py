@@ -109,7 +109,9 @@ class Hub:
         with self._lock:
             self._count += 1
             page = self._pages[self._count] = _Page(frozenset(topics), document, listener)
-            known = ((topic, self._latest.get(topic)) for topic in page.topics)
+            # a weight is not waited for: the next one comes in a moment
+            slow = (topic for topic in page.topics if pace_s(topic) == PACE_S)
+            known = ((topic, self._latest.get(topic)) for topic in slow)
             page.dirty = {topic for topic, news in known if news is not None and news.seq > after}
             page.told_s = dict.fromkeys(page.dirty, self._clock() + SETTLE_S)
             self._plan(self._count, page)

@@ -112,6 +112,17 @@ def test_what_came_while_a_page_read_is_told_first(hub: Hub, page: Page) -> None
     ]
 
 
+def test_a_weight_does_not_wait_for_what_a_page_missed(hub: Hub, page: Page) -> None:
+    hub.publish("ledger", 1)
+    hub.publish("scale/SC-1", 1)
+    told: list[set[str]] = []
+    hub.attach(page, ["ledger", "scale/SC-1"], lambda news: told.append(set(news)), after=0)
+    hub.publish("scale/SC-1", 2)
+    eventually(page.run)
+    eventually(page.run)
+    assert told == [{"scale/SC-1"}, {"ledger"}]
+
+
 def test_a_page_that_missed_nothing_is_told_nothing(hub: Hub, page: Page) -> None:
     hub.publish("batch/1", "before")
     hub.attach(page, ["batch/1"], lambda _news: None, after=hub.newest)
