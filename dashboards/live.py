@@ -98,14 +98,26 @@ class Hub:
         Args:
             after: `newest` as it was before the page read; what came since is told first.
         """
-        number = self.attach(visit.document(), topics, listener, after=after)
+        rest_s = 0.0 if visit.is_built() else SETTLE_S
+        number = self.attach(visit.document(), topics, listener, after=after, rest_s=rest_s)
         visit.on_leave(lambda: self.unsubscribe(number))
         return number
 
     def attach(
-        self, document: Any, topics: Iterable[str], listener: Listener, *, after: int
+        self,
+        document: Any,
+        topics: Iterable[str],
+        listener: Listener,
+        *,
+        after: int,
+        rest_s: float = 0.0,
     ) -> int:
-        """Subscribe for a document; the caller unsubscribes."""
+        """Subscribe for a document; the caller unsubscribes.
+
+        Args:
+            after: as for `subscribe`.
+            rest_s: how long what came since waits, and what comes of the same topics.
+        """
         with self._lock:
             self._count += 1
             page = self._pages[self._count] = _Page(frozenset(topics), document, listener)
@@ -113,7 +125,8 @@ class Hub:
             slow = (topic for topic in page.topics if pace_s(topic) == PACE_S)
             known = ((topic, self._latest.get(topic)) for topic in slow)
             page.dirty = {topic for topic, news in known if news is not None and news.seq > after}
-            page.told_s = dict.fromkeys(page.dirty, self._clock() + SETTLE_S)
+            if rest_s:
+                page.told_s = dict.fromkeys(page.dirty, self._clock() + rest_s)
             self._plan(self._count, page)
             return self._count
 

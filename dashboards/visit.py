@@ -56,6 +56,12 @@ def signing_session(execution: Any) -> str:
     return held.id
 
 
+def is_built() -> bool:
+    """Tell whether this page is there; while it is being built, no browser has it."""
+    context = getattr(pn.state.curdoc, "session_context", None)
+    return getattr(context, "session", None) is not None
+
+
 def viewer() -> Viewer:
     """Return the person looking at this page."""
     return login().viewer

@@ -112,17 +112,20 @@ def test_what_came_while_a_page_read_is_told_first(hub: Hub, page: Page) -> None
     ]
 
 
+@pytest.mark.requirement("D6")
 def test_a_weight_does_not_wait_for_what_a_page_missed(hub: Hub, page: Page) -> None:
     hub.publish("ledger", 1)
     hub.publish("scale/SC-1", 1)
     told: list[set[str]] = []
-    hub.attach(page, ["ledger", "scale/SC-1"], lambda news: told.append(set(news)), after=0)
+    topics = ["ledger", "scale/SC-1"]
+    hub.attach(page, topics, lambda news: told.append(set(news)), after=0, rest_s=1)
     hub.publish("scale/SC-1", 2)
     eventually(page.run)
     eventually(page.run)
     assert told == [{"scale/SC-1"}, {"ledger"}]
 
 
+@pytest.mark.requirement("J6")
 def test_a_page_that_missed_nothing_is_told_nothing(hub: Hub, page: Page) -> None:
     hub.publish("batch/1", "before")
     hub.attach(page, ["batch/1"], lambda _news: None, after=hub.newest)
@@ -130,6 +133,7 @@ def test_a_page_that_missed_nothing_is_told_nothing(hub: Hub, page: Page) -> Non
     assert page.turns == []
 
 
+@pytest.mark.requirement("J6")
 def test_topics_long_silent_are_forgotten(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "KEPT", 3)
     for topic in ("a", "b", "c", "a", "d"):
@@ -137,6 +141,7 @@ def test_topics_long_silent_are_forgotten(hub: Hub, monkeypatch: pytest.MonkeyPa
     assert [topic for topic in "abcd" if hub.latest(topic)] == ["a", "c", "d"]
 
 
+@pytest.mark.requirement("J6")
 def test_a_fault_in_handing_over_silences_one_page_only(page: Page) -> None:
     def fails_for_some(document: Page, turn: Callable[[], None]) -> None:
         if document is not page:

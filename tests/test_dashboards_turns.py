@@ -26,9 +26,11 @@ class Opened:
 
     documents: list[Any] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
+    was_built: list[bool] = field(default_factory=list)
 
     def draw(self, plant: PlantServices, viewer: Viewer) -> Frame:
         self.documents.append(visit.document())
+        self.was_built.append(visit.is_built())
         visit.soon(lambda: self.begun.append("soon"))
         visit.aside(self._began_aside)
         time.sleep(0.1)  # a page takes its time until its session is there
@@ -81,6 +83,7 @@ def test_no_turn_is_lost_while_a_page_draws(opened: Opened) -> None:
     assert ran == list(range(asked))
 
 
+@pytest.mark.requirement("J6")
 def test_turns_of_a_page_follow_each_other(opened: Opened) -> None:
     inside, most, ran = 0, 0, list[int]()
 
@@ -106,10 +109,12 @@ def test_turns_of_a_page_follow_each_other(opened: Opened) -> None:
         assert own == sorted(own)
 
 
+@pytest.mark.requirement("J6")
 def test_what_a_page_begins_while_it_is_built_waits_for_its_session(opened: Opened) -> None:
     eventually(lambda: sorted(opened.begun) == ["aside", "soon"])
 
 
+@pytest.mark.requirement("J6")
 def test_work_aside_gives_the_page_away_while_it_waits(opened: Opened) -> None:
     said, go_on = list[str](), threading.Event()
     locked = list[bool]()
@@ -147,6 +152,7 @@ def test_slow_reads_of_many_pages_stop_no_other_page(opened: Opened) -> None:
         go_on.set()
 
 
+@pytest.mark.requirement("J6")
 def test_a_turn_that_is_a_coroutine_keeps_the_page(opened: Opened) -> None:
     said, go_on = list[str](), threading.Event()
 
@@ -164,6 +170,7 @@ def test_a_turn_that_is_a_coroutine_keeps_the_page(opened: Opened) -> None:
     eventually(lambda: said == ["began", "ended", "a turn"])
 
 
+@pytest.mark.requirement("J6")
 def test_work_aside_hears_of_the_fault_it_waited_for(opened: Opened) -> None:
     said = list[str]()
 
@@ -182,6 +189,7 @@ def test_work_aside_hears_of_the_fault_it_waited_for(opened: Opened) -> None:
     eventually(lambda: said == ["not there", "went on"])
 
 
+@pytest.mark.requirement("J6")
 def test_a_turn_knows_its_page_to_its_end(opened: Opened) -> None:
     seen = list[Any]()
 
@@ -189,13 +197,17 @@ def test_a_turn_knows_its_page_to_its_end(opened: Opened) -> None:
         await asyncio.sleep(0.01)
         seen.append(visit.document())
 
+    built = list[bool]()
+    visit.later(opened.document, lambda: built.append(visit.is_built()))
     visit.later(opened.document, lambda: seen.append(visit.document()))
     visit.later(opened.document, work)
     visit.later(opened.document, lambda: visit.aside(work))
     eventually(lambda: len(seen) == 3)
     assert seen == [opened.document] * 3
+    assert (opened.was_built, built) == ([False], [True])
 
 
+@pytest.mark.requirement("J6")
 def test_an_answer_of_a_widget_takes_the_pages_lock(opened: Opened) -> None:
     locked = list[bool]()
 
@@ -212,6 +224,7 @@ def test_an_answer_of_a_widget_takes_the_pages_lock(opened: Opened) -> None:
     eventually(lambda: locked == [True])
 
 
+@pytest.mark.requirement("J6")
 def test_a_turn_that_fails_is_logged_and_the_next_one_runs(
     opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -228,6 +241,7 @@ def test_a_turn_that_fails_is_logged_and_the_next_one_runs(
     assert "in a turn" in caplog.text
 
 
+@pytest.mark.requirement("J6")
 def test_a_page_that_is_gone_takes_no_turn() -> None:
     it = Opened()
     with running(create_app(plant_of(), pages={"/": it.draw})) as url:
